@@ -1,0 +1,173 @@
+package security
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// review is one run of a policy over one Spec.
+type review struct {
+	rules     rules
+	bindRoots []string
+	origins   Origins
+	// left is a deep copy of the input. A rule takes its fields out of it; what is still there in the end is unknown.
+	left Spec
+	// out is what may be sent. It starts empty.
+	out      Spec
+	findings []Finding
+}
+
+// Review decides over a Spec. It collects every finding and stops at none, and leaves the input untouched.
+//
+// bindRoots are the folders that bind mounts may come from, themselves included: absolute, without "." or "..", and not
+// "/". Others are ignored, so no mistake of a caller opens the whole host.
+func (p Policy) Review(spec Spec, bindRoots []string) Decision {
+	r := &review{rules: p.rules, left: clone(spec)}
+	r.origins = take(&r.left.Origins)
+	for _, root := range bindRoots {
+		if isCleanAbsolute(root) && root != "/" {
+			r.bindRoots = append(r.bindRoots, root)
+		}
+	}
+
+	r.text()
+	r.identity()
+	r.privileged()
+	r.capabilities()
+	r.confinement()
+	r.namespaces()
+	r.network()
+	r.mounts()
+	r.process()
+	r.labels()
+	r.resources()
+	r.ulimits()
+	r.lifecycle()
+	r.unknown("Config", reflect.ValueOf(r.left.Config))
+	r.unknown("Host", reflect.ValueOf(r.left.Host))
+	r.unknown("Network", reflect.ValueOf(r.left.Network))
+
+	d := Decision{Findings: r.findings, PolicyHash: p.Hash()}
+	if !d.Rejected() {
+		d.Spec = r.out
+		d.Spec.Origins = r.origins
+	}
+	return d
+}
+
+// take returns the value of a field and empties the field.
+func take[T any](field *T) T {
+	value := *field
+	var empty T
+	*field = empty
+	return value
+}
+
+func (r *review) found(action Action, field, value, rule, format string, args ...any) {
+	r.findings = append(r.findings, Finding{
+		Action:  action,
+		Field:   shorten(field),
+		Value:   shorten(value),
+		Rule:    rule,
+		Origin:  r.origins.Of(field),
+		Message: fmt.Sprintf(format, args...),
+	})
+}
+
+func (r *review) allow(field, value, rule string) {
+	r.found(Allow, field, value, rule, "%s is allowed.", shorten(field))
+}
+
+func (r *review) reject(field, value, rule, format string, args ...any) {
+	r.found(Reject, field, value, rule, format, args...)
+}
+
+// shorten bounds what goes into findings: they end in logs and in status messages, and the values are the task's.
+func shorten(s string) string {
+	const limit = 120 // runes
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit]) + "..."
+}
+
+// text rejects strings that cannot arrive as they were reviewed: the Docker API is JSON, whose encoder replaces invalid
+// UTF-8, and the kernel's interfaces end at a NUL.
+func (r *review) text() {
+	var walk func(field string, v reflect.Value)
+	walk = func(field string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			if s := v.String(); strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
+				r.reject(field, "", "text", "%s holds a NUL or is not valid UTF-8; write it as plain UTF-8 text.", shorten(field))
+			}
+		case reflect.Pointer:
+			if !v.IsNil() {
+				walk(field, v.Elem())
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				walk(fieldName(field, v.Type().Field(i)), v.Field(i))
+			}
+		case reflect.Slice, reflect.Array:
+			for i := range v.Len() {
+				walk(fmt.Sprintf("%s[%d]", field, i), v.Index(i))
+			}
+		case reflect.Map:
+			for _, key := range sortedKeys(v) {
+				walk(field, key)
+				walk(fmt.Sprintf("%s[%v]", field, key), v.MapIndex(key))
+			}
+		}
+	}
+	walk("Name", reflect.ValueOf(r.left.Name))
+	walk("Image", reflect.ValueOf(r.left.Image))
+	walk("Config", reflect.ValueOf(r.left.Config))
+	walk("Host", reflect.ValueOf(r.left.Host))
+	walk("Network", reflect.ValueOf(r.left.Network))
+}
+
+// unknown rejects every field that is set and that no rule took: what is not known to be harmless is not sent.
+func (r *review) unknown(field string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			r.unknown(fieldName(field, v.Type().Field(i)), v.Field(i))
+		}
+		return
+	case reflect.Slice, reflect.Map:
+		if v.Len() == 0 {
+			return
+		}
+	default:
+		if v.IsZero() {
+			return
+		}
+	}
+	// Composite values may hold secrets (log options, for one), so only scalars are shown.
+	value := ""
+	switch v.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
+		value = fmt.Sprint(v.Interface())
+	}
+	r.reject(field, value, "unknown",
+		"%s is set, and the policy has no rule that allows it; remove it from the task.", shorten(field))
+}
+
+// fieldName joins a path; embedded structs add nothing to it, as in the Docker API's JSON.
+func fieldName(parent string, f reflect.StructField) string {
+	if f.Anonymous {
+		return parent
+	}
+	return parent + "." + f.Name
+}
+
+func sortedKeys(m reflect.Value) []reflect.Value {
+	return slices.SortedFunc(slices.Values(m.MapKeys()), func(a, b reflect.Value) int {
+		return strings.Compare(fmt.Sprint(a.Interface()), fmt.Sprint(b.Interface()))
+	})
+}

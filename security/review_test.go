@@ -1,0 +1,433 @@
+package security
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/go-connections/nat"
+	"github.com/google/go-cmp/cmp"
+)
+
+var testRoots = []string{"/lease/1"}
+
+func goodSpec() Spec {
+	return Spec{
+		Name:   "mesos-1",
+		Image:  "busybox:local",
+		Config: container.Config{Image: "busybox:local", Cmd: []string{"true"}, Env: []string{"A=b"}},
+		Host: container.HostConfig{
+			NetworkMode: "bridge",
+			Resources:   container.Resources{Memory: 32 << 20, CPUShares: 2},
+			Mounts:      []mount.Mount{{Type: mount.TypeBind, Source: "/lease/1", Target: "/mnt/mesos/sandbox"}},
+		},
+		Origins: Origins{},
+	}
+}
+
+func reviewOf(change func(*Spec)) Decision {
+	spec := goodSpec()
+	change(&spec)
+	return BuiltIn().Review(spec, testRoots)
+}
+
+func TestPlainSpecIsConfined(t *testing.T) {
+	d := reviewOf(func(*Spec) {})
+	if d.Rejected() {
+		t.Fatal(d.Rejections())
+	}
+	if problem := violation(d.Spec, testRoots); problem != "" {
+		t.Error(problem)
+	}
+	if !slices.Equal(d.Spec.Host.CapAdd, BuiltIn().rules.BaseCapabilities) || len(d.Spec.Host.CapAdd) != 12 {
+		t.Errorf("capabilities %q", d.Spec.Host.CapAdd)
+	}
+	if *d.Spec.Host.PidsLimit != 4096 || *d.Spec.Host.Init || d.Spec.Host.RestartPolicy.Name != "no" {
+		t.Errorf("%+v", d.Spec.Host)
+	}
+}
+
+// TestEveryUnknownFieldIsRejected sets every field of the API structs in turn, including those that no rule has ever
+// heard of. What is accepted has to be listed here.
+func TestEveryUnknownFieldIsRejected(t *testing.T) {
+	mayBeSet := []string{
+		"Config.Env", "Config.Cmd", "Config.Entrypoint", "Config.Hostname", "Config.User", "Config.WorkingDir", "Config.Labels",
+		"Host.CapAdd", "Host.CapDrop", "Host.ReadonlyRootfs", "Host.Init", "Host.Memory", "Host.CPUShares", "Host.Ulimits",
+	}
+	structs := map[string]func(*Spec) reflect.Value{
+		"Config":  func(s *Spec) reflect.Value { return reflect.ValueOf(&s.Config).Elem() },
+		"Host":    func(s *Spec) reflect.Value { return reflect.ValueOf(&s.Host).Elem() },
+		"Network": func(s *Spec) reflect.Value { return reflect.ValueOf(&s.Network).Elem() },
+	}
+	tried := 0
+	for prefix, root := range structs {
+		for _, f := range reflect.VisibleFields(root(&Spec{}).Type()) {
+			if f.Anonymous {
+				continue
+			}
+			field := prefix + "." + f.Name
+			spec := goodSpec()
+			fill(root(&spec).FieldByIndex(f.Index))
+			switch field {
+			case "Config.Env":
+				spec.Config.Env = []string{"A=b"}
+			case "Config.WorkingDir":
+				spec.Config.WorkingDir = "/tmp"
+			}
+			tried++
+			d := BuiltIn().Review(spec, testRoots)
+			if d.Rejected() == slices.Contains(mayBeSet, field) {
+				t.Errorf("%s set to %+v: rejected %v", field, root(&spec).FieldByIndex(f.Index).Interface(), d.Rejected())
+			}
+			for _, r := range d.Rejections() {
+				if !strings.HasPrefix(r.Field, field) && field != "Config.ExposedPorts" && field != "Config.Image" && field != "Host.CPUPeriod" {
+					t.Errorf("%s set: the rejection names %s", field, r.Field)
+				}
+			}
+		}
+	}
+	if tried < 80 {
+		t.Errorf("only %d fields", tried)
+	}
+}
+
+// fill sets a value to something harmless-looking that is not its zero value.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		if v.Elem().Kind() == reflect.Struct {
+			if name := v.Elem().FieldByName("Name"); name.IsValid() {
+				name.SetString("nofile") // the one name that ulimits need
+				return
+			}
+		}
+		fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		element := reflect.New(v.Type().Elem()).Elem()
+		fill(element)
+		v.Set(reflect.Append(reflect.MakeSlice(v.Type(), 0, 1), element))
+	case reflect.Array:
+		fill(v.Index(0))
+	case reflect.Map:
+		value, key := reflect.New(v.Type().Elem()).Elem(), reflect.New(v.Type().Key()).Elem()
+		fill(key)
+		fill(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.String:
+		v.SetString("KILL")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1 << 18)
+	case reflect.Uint, reflect.Uint16, reflect.Uint64:
+		v.SetUint(1)
+	}
+}
+
+func TestRejections(t *testing.T) {
+	mountOf := func(change func(*mount.Mount)) func(*Spec) {
+		return func(s *Spec) {
+			m := mount.Mount{Type: mount.TypeBind, Source: "/lease/1/x", Target: "/x"}
+			change(&m)
+			s.Host.Mounts = append(s.Host.Mounts, m)
+		}
+	}
+	published := func(port nat.Port, b nat.PortBinding) func(*Spec) {
+		return func(s *Spec) { s.Host.PortBindings = nat.PortMap{port: {b}} }
+	}
+	yes, no := true, false
+	tests := []struct {
+		name   string
+		change func(*Spec)
+		field  string
+		rule   string
+	}{
+		{"privileged", func(s *Spec) { s.Host.Privileged = true }, "Host.Privileged", "privileged"},
+		{"host network", func(s *Spec) { s.Host.NetworkMode = "host" }, "Host.NetworkMode", "network.modes"},
+		{"no network mode", func(s *Spec) { s.Host.NetworkMode = "" }, "Host.NetworkMode", "network.modes"},
+		{"default network", func(s *Spec) { s.Host.NetworkMode = "default" }, "Host.NetworkMode", "network.modes"},
+		{"another container's network", func(s *Spec) { s.Host.NetworkMode = "container:x" }, "Host.NetworkMode", "network.modes"},
+		{"network endpoint", func(s *Spec) { s.Network.EndpointsConfig = map[string]*network.EndpointSettings{"host": nil} }, "Network.EndpointsConfig", "unknown"},
+		{"ports without a bridge", func(s *Spec) {
+			s.Host.NetworkMode = "none"
+			s.Host.PortBindings = nat.PortMap{"80/tcp": {{HostPort: "31000"}}}
+		}, "Host.PortBindings[80/tcp]", "network.ports"},
+		{"port range", published("80/tcp", nat.PortBinding{HostPort: "1-65535"}), "Host.PortBindings[80/tcp]", "network.ports"},
+		{"any host port", published("80/tcp", nat.PortBinding{}), "Host.PortBindings[80/tcp]", "network.ports"},
+		{"host address", published("80/tcp", nat.PortBinding{HostIP: "10.0.0.1", HostPort: "80"}), "Host.PortBindings[80/tcp]", "network.ports"},
+		{"sctp", published("80/sctp", nat.PortBinding{HostPort: "80"}), "Host.PortBindings[80/sctp]", "network.ports"},
+		{"exposed only", func(s *Spec) { s.Config.ExposedPorts = nat.PortSet{"80/tcp": {}} }, "Config.ExposedPorts[80/tcp]", "network.ports"},
+		{"mount of a sibling", mountOf(func(m *mount.Mount) { m.Source = "/lease/10" }), "Host.Mounts[/x]", "mounts.sources"},
+		{"mount with dots", mountOf(func(m *mount.Mount) { m.Source = "/lease/1/../2" }), "Host.Mounts[/x]", "mounts.sources"},
+		{"named volume", mountOf(func(m *mount.Mount) { m.Type, m.Source = mount.TypeVolume, "v" }), "Host.Mounts[/x]", "mounts.types"},
+		{"tmpfs", mountOf(func(m *mount.Mount) { m.Type, m.Source = mount.TypeTmpfs, "" }), "Host.Mounts[/x]", "mounts.types"},
+		{"mount options", mountOf(func(m *mount.Mount) { m.VolumeOptions = &mount.VolumeOptions{} }), "Host.Mounts[/x].VolumeOptions", "unknown"},
+		{"propagation", mountOf(func(m *mount.Mount) { m.BindOptions = &mount.BindOptions{Propagation: mount.PropagationShared} }), "Host.Mounts[/x]", "mounts.propagation"},
+		{"mount point made by the daemon", mountOf(func(m *mount.Mount) { m.BindOptions = &mount.BindOptions{CreateMountpoint: true} }), "Host.Mounts[/x].BindOptions.CreateMountpoint", "unknown"},
+		{"target taken", mountOf(func(m *mount.Mount) { m.Target = "/mnt/mesos/sandbox" }), "Host.Mounts[/mnt/mesos/sandbox]", "mounts.targets"},
+		{"target relative", mountOf(func(m *mount.Mount) { m.Target = "x" }), "Host.Mounts[x]", "mounts.targets"},
+		{"target in /sys", mountOf(func(m *mount.Mount) { m.Target = "/sys/fs/cgroup" }), "Host.Mounts[/sys/fs/cgroup]", "mounts.targets"},
+		{"unknown capability", func(s *Spec) { s.Host.CapAdd = []string{"CAP_ALL"} }, "Host.CapAdd[CAP_ALL]", "capabilities.known"},
+		{"security option", func(s *Spec) { s.Host.SecurityOpt = []string{"seccomp=unconfined"} }, "Host.SecurityOpt", "unknown"},
+		{"host pids", func(s *Spec) { s.Host.PidMode = "host" }, "Host.PidMode", "unknown"},
+		{"host ipc", func(s *Spec) { s.Host.IpcMode = "host" }, "Host.IpcMode", "namespaces.ipc"},
+		{"device", func(s *Spec) { s.Host.Devices = []container.DeviceMapping{{}} }, "Host.Devices", "unknown"},
+		{"oom killer pointer", func(s *Spec) { s.Host.OomKillDisable = &no }, "Host.OomKillDisable", "unknown"},
+		{"masked paths emptied", func(s *Spec) { s.Host.MaskedPaths = []string{""} }, "Host.MaskedPaths", "unknown"},
+		{"log driver", func(s *Spec) { s.Host.LogConfig.Type = "syslog" }, "Host.LogConfig.Type", "unknown"},
+		{"restart", func(s *Spec) { s.Host.RestartPolicy.Name = "always" }, "Host.RestartPolicy", "restart"},
+		{"auto remove", func(s *Spec) { s.Host.AutoRemove = yes }, "Host.AutoRemove", "unknown"},
+		{"cgroup parent of the task", func(s *Spec) { s.Host.CgroupParent = "/" }, "Host.CgroupParent", "unknown"},
+		{"no memory limit", func(s *Spec) { s.Host.Memory = 0 }, "Host.Memory", "memory"},
+		{"unlimited cpu", func(s *Spec) { s.Host.CPUPeriod, s.Host.CPUQuota = 100_000, -1 }, "Host.CPUQuota", "cpu"},
+		{"shares", func(s *Spec) { s.Host.CPUShares = 0 }, "Host.CPUShares", "cpu"},
+		{"ulimit without maximum", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: "as"}} }, "Host.Ulimits[as]", "ulimits"},
+		{"ulimit twice", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: "cpu"}, {Name: "cpu"}} }, "Host.Ulimits[cpu]", "ulimits"},
+		{"ulimit negative", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: "cpu", Soft: -2, Hard: -2}} }, "Host.Ulimits[cpu]", "ulimits"},
+		{"ulimit nil", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{nil} }, "Host.Ulimits", "ulimits"},
+		{"workdir in /proc", func(s *Spec) { s.Config.WorkingDir = "/proc/self/fd/7" }, "Config.WorkingDir", "workdir"},
+		{"workdir with dots", func(s *Spec) { s.Config.WorkingDir = "/tmp/../proc" }, "Config.WorkingDir", "workdir"},
+		{"hostname", func(s *Spec) { s.Config.Hostname = "-x" }, "Config.Hostname", "hostname"},
+		{"user", func(s *Spec) { s.Config.User = "4294967295" }, "Config.User", "user"},
+		{"variable taken away", func(s *Spec) { s.Config.Env = []string{"PATH"} }, "Config.Env[0]", "environment"},
+		{"label without name", func(s *Spec) { s.Config.Labels = map[string]string{" ": "x"} }, "Config.Labels[ ]", "labels"},
+		{"NUL in the command", func(s *Spec) { s.Config.Cmd = []string{"a\x00b"} }, "Config.Cmd[0]", "text"},
+		{"bytes that JSON would change", func(s *Spec) { s.Config.Env = []string{"A=\xff"} }, "Config.Env[0]", "text"},
+		{"image without tag", func(s *Spec) { s.Image, s.Config.Image = "busybox", "busybox" }, "Image", "image"},
+		{"two images", func(s *Spec) { s.Config.Image = "busybox:other" }, "Image", "image"},
+		{"name", func(s *Spec) { s.Name = "../x" }, "Name", "name"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d := reviewOf(test.change)
+			r := d.Rejections()
+			if len(r) != 1 || r[0].Field != test.field || r[0].Rule != test.rule {
+				t.Fatalf("got %+v, want %s by rule %s", r, test.field, test.rule)
+			}
+			if !reflect.DeepEqual(d.Spec, Spec{}) {
+				t.Error("a rejected Spec can be sent")
+			}
+			if !strings.HasSuffix(r[0].Message, ".") {
+				t.Errorf("not a sentence: %s", r[0].Message)
+			}
+		})
+	}
+}
+
+func TestEveryRejectionIsCollectedInAStableOrder(t *testing.T) {
+	change := func(s *Spec) {
+		s.Host.Privileged, s.Host.NetworkMode, s.Host.PidMode = true, "host", "host"
+		s.Host.Sysctls = map[string]string{"b": "1", "a": "2"}
+		s.Config.Labels = map[string]string{"": "", " ": "", "  ": ""}
+	}
+	first := reviewOf(change)
+	if len(first.Rejections()) != 7 {
+		t.Fatalf("%d rejections: %+v", len(first.Rejections()), first.Rejections())
+	}
+	for range 20 {
+		if diff := cmp.Diff(first, reviewOf(change)); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+func TestFindingsCarryTheOrigin(t *testing.T) {
+	d := reviewOf(func(s *Spec) {
+		s.Host.CapAdd = []string{"net_admin", "KILL"}
+		s.Host.Mounts = append(s.Host.Mounts, mount.Mount{Type: mount.TypeBind, Source: "/etc", Target: "/x"})
+		s.Origins = Origins{"Host.CapAdd[net_admin]": "parameter 0", "Host.Mounts": "volumes"}
+	})
+	origins := map[string]string{}
+	for _, f := range d.Findings {
+		origins[string(f.Action)+" "+f.Field] = f.Origin
+	}
+	want := map[string]string{"trim Host.CapAdd[net_admin]": "parameter 0", "allow Host.CapAdd[KILL]": "", "reject Host.Mounts[/x]": "volumes"}
+	for key, origin := range want {
+		if got, found := origins[key]; !found || got != origin {
+			t.Errorf("%s: origin %q, found %v in %v", key, got, found, origins)
+		}
+	}
+}
+
+func TestReviewSharesNothingWithItsInput(t *testing.T) {
+	spec := goodSpec()
+	spec.Config.Labels = map[string]string{"a": "b", ReservedLabelPrefix + "x": "y"}
+	before := clone(spec)
+	d := BuiltIn().Review(spec, testRoots)
+	if diff := cmp.Diff(before, spec); diff != "" {
+		t.Error("the input changed:", diff)
+	}
+	d.Spec.Config.Env[0], d.Spec.Config.Labels["a"], d.Spec.Host.Mounts[0].Target = "X=y", "z", "/"
+	d.Spec.Host.CapAdd[0] = "CAP_SYS_ADMIN"
+	if diff := cmp.Diff(before, spec); diff != "" {
+		t.Error("the decision shares memory with the input:", diff)
+	}
+	if again := BuiltIn().Review(spec, testRoots); slices.Contains(again.Spec.Host.CapAdd, "CAP_SYS_ADMIN") {
+		t.Error("the decision shares memory with the policy")
+	}
+}
+
+func TestReviewedSpecIsAcceptedUnchanged(t *testing.T) {
+	first := reviewOf(func(s *Spec) { s.Host.CapDrop = []string{"ALL"}; s.Host.CapAdd = []string{"CHOWN", "SYS_ADMIN"} })
+	again := first.Spec
+	// What the policy itself adds is not a task's to send.
+	again.Host.SecurityOpt, again.Host.PidsLimit, again.Config.Healthcheck = nil, nil, nil
+	second := BuiltIn().Review(again, testRoots)
+	if second.Rejected() {
+		t.Fatal(second.Rejections())
+	}
+	if diff := cmp.Diff(first.Spec, second.Spec); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBindRootsThatWouldOpenTheHostAreIgnored(t *testing.T) {
+	for _, root := range []string{"/", "", "lease", "/lease/../", "/lease/1/"} {
+		if d := BuiltIn().Review(goodSpec(), []string{root}); !d.Rejected() {
+			t.Errorf("%q lets %s be mounted", root, goodSpec().Host.Mounts[0].Source)
+		}
+	}
+}
+
+func TestTrims(t *testing.T) {
+	d := reviewOf(func(s *Spec) {
+		s.Config.Labels = map[string]string{"ok": "1", ReservedLabelPrefix + "task": "x", "Mesos-Docker-Executor.y": "z"}
+		s.Host.Ulimits = []*container.Ulimit{{Name: "nofile", Soft: 10, Hard: -1}, {Name: "rtprio", Soft: 5, Hard: 99}, {Name: "stack", Soft: -1, Hard: -1}}
+	})
+	if d.Rejected() {
+		t.Fatal(d.Rejections())
+	}
+	if diff := cmp.Diff(map[string]string{"ok": "1"}, d.Spec.Config.Labels); diff != "" {
+		t.Error(diff)
+	}
+	want := []*container.Ulimit{{Name: "nofile", Soft: 10, Hard: 65536}, {Name: "rtprio"}, {Name: "stack", Soft: -1, Hard: -1}}
+	if diff := cmp.Diff(want, d.Spec.Host.Ulimits); diff != "" {
+		t.Error(diff)
+	}
+	var trimmed []string
+	for _, c := range d.Changes() {
+		if c.Action == Trim {
+			trimmed = append(trimmed, c.Value)
+		}
+	}
+	if diff := cmp.Diff([]string{"Mesos-Docker-Executor.y", ReservedLabelPrefix + "task", "ulimit nofile=10:-1", "ulimit rtprio=5:99"}, trimmed); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPolicyHashNamesTheRules(t *testing.T) {
+	a, b := BuiltIn(), BuiltIn()
+	if a.Hash() != b.Hash() || !strings.HasPrefix(a.Hash(), "built-in:") || len(a.Hash()) != len("built-in:")+12 {
+		t.Errorf("%s, %s", a.Hash(), b.Hash())
+	}
+	b.rules.PidsLimit++
+	if a.Hash() == b.Hash() {
+		t.Error("other rules, same hash")
+	}
+	if d := reviewOf(func(*Spec) {}); d.PolicyHash != a.Hash() {
+		t.Errorf("the decision names %s", d.PolicyHash)
+	}
+}
+
+func TestZeroPolicyAllowsNoContainer(t *testing.T) {
+	if d := (Policy{}).Review(goodSpec(), testRoots); !d.Rejected() {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestHostnamesAndUsers(t *testing.T) {
+	for name, good := range map[string]bool{
+		"a": true, "web-1.example": true, "A9": true, strings.Repeat("a", 63): true,
+		"": false, "-a": false, "a-": false, "a..b": false, "a_b": false, "a b": false, strings.Repeat("a", 64): false, "ä": false, "a\n": false,
+	} {
+		if err := CheckHostname(name); (err == nil) != good {
+			t.Errorf("hostname %q: %v", name, err)
+		}
+	}
+	for user, good := range map[string]bool{
+		"root": true, "0": true, "1000:1000": true, "www-data:www-data": true, "machine$": true, "2147483647": true,
+		"": false, "a:": false, ":a": false, "a:b:c": false, "-1": false, "2147483648": false, "a b": false, "../x": false, "+1": false,
+	} {
+		if err := CheckUser(user); (err == nil) != good {
+			t.Errorf("user %q: %v", user, err)
+		}
+	}
+}
+
+// violation checks what must hold for anything that is sent, without using the rules' own code. It returns "" or what is
+// wrong.
+func violation(s Spec, roots []string) string {
+	allowed := strings.Fields(`CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_SETGID CAP_SETUID CAP_SETFCAP CAP_SETPCAP
+		CAP_NET_BIND_SERVICE CAP_SYS_CHROOT CAP_KILL CAP_AUDIT_WRITE`)
+	h, c := s.Host, s.Config
+	switch {
+	case h.Privileged:
+		return "privileged"
+	case !slices.Equal(h.CapDrop, []string{"ALL"}):
+		return fmt.Sprintf("CapDrop %q", h.CapDrop)
+	case !slices.IsSorted(h.CapAdd):
+		return fmt.Sprintf("CapAdd %q", h.CapAdd)
+	case !slices.Equal(h.SecurityOpt, []string{"no-new-privileges"}):
+		return fmt.Sprintf("SecurityOpt %q", h.SecurityOpt)
+	case h.PidsLimit == nil || *h.PidsLimit != 4096:
+		return "no pids limit"
+	case h.NetworkMode != "bridge" && h.NetworkMode != "none":
+		return fmt.Sprintf("network %q", h.NetworkMode)
+	case h.Memory <= 0 || h.CPUShares < 2 || h.CPUQuota < 0:
+		return "no limits"
+	case h.PidMode != "" || h.UTSMode != "" || h.UsernsMode != "" || h.IpcMode != "private" || h.CgroupnsMode != "":
+		return "namespaces"
+	case len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules)+len(h.Binds)+len(h.VolumesFrom)+len(h.Links)+len(h.Tmpfs)+
+		len(h.Sysctls)+len(h.StorageOpt)+len(h.ExtraHosts)+len(h.GroupAdd)+len(h.Annotations)+len(h.MaskedPaths)+len(h.ReadonlyPaths)+
+		len(c.Volumes)+len(s.Network.EndpointsConfig) != 0:
+		return "a list that must be empty is not"
+	case h.CgroupParent != "" || h.Runtime != "" || h.VolumeDriver != "" || h.LogConfig.Type != "" || h.AutoRemove || h.PublishAllPorts:
+		return "a host setting"
+	case h.RestartPolicy.Name != "no" || c.Healthcheck == nil || !slices.Equal(c.Healthcheck.Test, []string{"NONE"}):
+		return "life cycle"
+	case h.OomKillDisable != nil || h.OomScoreAdj != 0 || h.ShmSize != 0 || h.MemorySwap != 0:
+		return "memory settings"
+	case c.Image != s.Image || s.Image == "" || strings.HasPrefix(c.WorkingDir, "/proc"):
+		return "image or workdir"
+	}
+	for _, name := range h.CapAdd {
+		if !slices.Contains(allowed, name) {
+			return "capability " + name
+		}
+	}
+	for _, m := range h.Mounts {
+		inside := slices.ContainsFunc(roots, func(root string) bool { return strings.HasPrefix(m.Source+"/", root+"/") })
+		if m.Type != mount.TypeBind || !inside || strings.Contains(m.Source+"/", "/../") || m.BindOptions.Propagation != "rprivate" {
+			return fmt.Sprintf("mount %+v", m)
+		}
+		for _, hidden := range []string{"/proc/", "/sys/", "/dev/"} {
+			if strings.HasPrefix(m.Target+"/", hidden) || m.Target == "/" {
+				return "target " + m.Target
+			}
+		}
+	}
+	for key := range c.Labels {
+		if strings.HasPrefix(key, ReservedLabelPrefix) {
+			return "label " + key
+		}
+	}
+	for _, bindings := range h.PortBindings {
+		for _, b := range bindings {
+			if b.HostIP != "" || b.HostPort == "" || strings.Contains(b.HostPort, "-") || h.NetworkMode != "bridge" {
+				return fmt.Sprintf("port %+v", b)
+			}
+		}
+	}
+	return ""
+}
