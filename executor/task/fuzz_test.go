@@ -1,0 +1,79 @@
+package task
+
+import (
+	"strings"
+	"testing"
+
+	"mesos-docker-executor/security"
+)
+
+// FuzzDecide: no bytes make Decide panic, and it either plans or refuses. What an accepted Spec may hold is checked in
+// package security; here, that the task's own ids and environment could not be forged.
+func FuzzDecide(f *testing.F) {
+	for _, dir := range []string{".", "hostile"} {
+		for _, name := range fixtureNames(f, dir) {
+			f.Add(fixture(f, name), true)
+			f.Add(fixture(f, name), false)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, dropIn bool) {
+		in := testInputs()
+		if !dropIn {
+			in.Mode = Custom
+		}
+		d := Decide(raw, in, security.BuiltIn())
+		if (d.Plan == nil) == (d.Refusal == nil) {
+			t.Fatalf("neither or both of plan and refusal: %+v", d)
+		}
+		if d.Refusal != nil {
+			if d.Refusal.Message == "" {
+				t.Fatal("a refusal without a message")
+			}
+			return
+		}
+		spec := d.Plan.Spec
+		if spec.Host.Privileged || spec.Name != in.ContainerName || d.Plan.TaskID == "" {
+			t.Fatalf("%+v", spec)
+		}
+		for _, m := range spec.Host.Mounts {
+			if m.Source != in.SandboxSource && !strings.HasPrefix(m.Source, in.SandboxSource+"/") {
+				t.Fatalf("mount of %q", m.Source)
+			}
+		}
+		for _, dir := range d.Plan.SandboxDirs {
+			if dir == "" || strings.HasPrefix(dir, "/") || strings.Contains("/"+dir+"/", "/../") {
+				t.Fatalf("folder %q", dir)
+			}
+		}
+		own := 0
+		for _, entry := range spec.Config.Env {
+			if strings.HasPrefix(entry, "MESOS_CONTAINER_NAME=") && entry == "MESOS_CONTAINER_NAME="+in.ContainerName {
+				own++
+			}
+		}
+		if own != 1 {
+			t.Fatalf("environment %q", spec.Config.Env)
+		}
+	})
+}
+
+func FuzzFromJSON(f *testing.F) {
+	for _, dir := range []string{".", "bad"} {
+		for _, name := range fixtureNames(f, dir) {
+			f.Add(readFixture(f, name))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		task, err := FromJSON(data)
+		if err != nil {
+			return
+		}
+		raw, err := task.Marshal()
+		if err != nil {
+			t.Fatalf("what was read cannot be encoded: %v", err)
+		}
+		if found := checkWire(raw, taskInfoSchema()); len(found.list) > 0 {
+			t.Fatalf("what was read is malformed: %v", found.list)
+		}
+	})
+}

@@ -1,0 +1,102 @@
+package task
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/mount"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+// volumes translates host volumes and adds the sandbox itself, last.
+//
+// A host path in the sandbox, relative or absolute, is mounted through SandboxSource. Any other stays as it is: it is
+// the policy that refuses it.
+func (t *translation) volumes(volumes []mesos.Volume) {
+	targets := map[string]string{t.mapped: "the sandbox"}
+	for i, v := range volumes {
+		field := fmt.Sprintf("container.volumes[%d]", i)
+		if v.Image != nil {
+			t.unsupported(field+".image", "use `host_path` with a path in the sandbox")
+			continue
+		}
+		if v.Source != nil {
+			t.unsupported(field+".source", "use `host_path` with a path in the sandbox")
+			continue
+		}
+		source, target, ok := t.volumePaths(field, v)
+		if !ok {
+			continue
+		}
+		if other, taken := targets[target]; taken {
+			t.invalid(field+".container_path", target, "%s is taken by %s; give the volume a path of its own.", quote(target), other)
+			continue
+		}
+		targets[target] = field
+		t.bind(source, target, v.GetMode() == mesos.RO, field)
+	}
+	t.bind(t.in.SandboxSource, t.mapped, false, "the sandbox")
+}
+
+// volumePaths returns the source on the host and the target in the container, both absolute and clean.
+func (t *translation) volumePaths(field string, v mesos.Volume) (source, target string, ok bool) {
+	hostPath, containerPath := v.GetHostPath(), v.ContainerPath
+	switch {
+	case hostPath == "":
+		t.invalid(field+".host_path", "", "The volume has no host path; write a path in the sandbox, for example \"data\".")
+		return "", "", false
+	case containerPath == "":
+		t.invalid(field+".container_path", "", "The volume has no path in the container; write an absolute one.")
+		return "", "", false
+	case strings.ContainsRune(hostPath+containerPath, 0):
+		t.invalid(field, "", "A path holds a NUL character; remove it.")
+		return "", "", false
+	case !path.IsAbs(hostPath) && !path.IsAbs(containerPath):
+		t.invalid(field, hostPath, "Both host_path %s and container_path %s are relative; make one of them absolute.", quote(hostPath), quote(containerPath))
+		return "", "", false
+	}
+
+	target = path.Clean(containerPath)
+	if !path.IsAbs(containerPath) {
+		target = path.Join(t.mapped, containerPath)
+		if !isWithin(target, t.mapped) {
+			t.invalid(field+".container_path", containerPath, "%s leaves the sandbox; remove the \"..\".", quote(containerPath))
+			return "", "", false
+		}
+	}
+	source = path.Clean(hostPath)
+	if !path.IsAbs(hostPath) {
+		source = path.Join(t.in.Sandbox, hostPath)
+	}
+	for _, sandbox := range []string{path.Clean(t.in.Sandbox), t.in.SandboxSource} {
+		if path.IsAbs(sandbox) && isWithin(source, sandbox) {
+			return t.inSandbox(strings.TrimPrefix(strings.TrimPrefix(source, sandbox), "/")), target, true
+		}
+	}
+	return source, target, true
+}
+
+// inSandbox returns the mount source of a path relative to the sandbox, and has the folder made.
+func (t *translation) inSandbox(relative string) string {
+	if relative == "" {
+		return t.in.SandboxSource
+	}
+	if !slices.Contains(t.sandboxDirs, relative) {
+		t.sandboxDirs = append(t.sandboxDirs, relative)
+	}
+	return path.Join(t.in.SandboxSource, relative)
+}
+
+func (t *translation) bind(source, target string, readOnly bool, origin string) {
+	t.spec.Host.Mounts = append(t.spec.Host.Mounts, mount.Mount{
+		Type: mount.TypeBind, Source: source, Target: target, ReadOnly: readOnly,
+	})
+	t.origin("Host.Mounts["+target+"]", origin)
+}
+
+// isWithin reports whether the clean path p is folder or lies below it.
+func isWithin(p, folder string) bool {
+	return p == folder || strings.HasPrefix(p, strings.TrimSuffix(folder, "/")+"/")
+}
