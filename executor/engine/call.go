@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Outcome says what is known about the effect of a call.
+type Outcome int
+
+// The outcomes. For calls that only read, Unknown means no more than that there is no valid answer.
+const (
+	Done    Outcome = iota // carried out, and the answer is complete and plausible
+	Refused                // surely not carried out: the daemon said no, or nothing reached it
+	Unknown                // may have happened, may happen later, may never happen
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case Done:
+		return "done"
+	case Refused:
+		return "refused"
+	default:
+		return "unknown"
+	}
+}
+
+// CallError is the error of every failed call. Its causes are found by [errors.Is] and [errors.As]:
+// [ErrNotFound], [ErrConflict], [ErrNotRunning], a [*DaemonError], [context.DeadlineExceeded] when a limit was
+// over, [context.Canceled] when the caller gave up.
+type CallError struct {
+	Call    string        // "create", "start", ...
+	Outcome Outcome       // Refused or Unknown
+	Mutates bool          // the call changes something, so that Unknown matters
+	Took    time.Duration // until the failure
+	Limit   time.Duration // that applied
+	Err     error
+}
+
+func (e *CallError) Error() string {
+	text := fmt.Sprintf("docker %s: ", e.Call)
+	switch e.Err {
+	case context.DeadlineExceeded:
+		text += fmt.Sprintf("not finished within %s", e.Took.Round(time.Millisecond))
+	case context.Canceled:
+		text += fmt.Sprintf("given up after %s", e.Took.Round(time.Millisecond))
+	default:
+		text += e.Err.Error()
+	}
+	if e.Outcome == Unknown && e.Mutates {
+		text += " (it may still take effect)"
+	}
+	return text
+}
+
+func (e *CallError) Unwrap() error { return e.Err }
+
+// OutcomeOf returns the outcome of the call that returned err: Done for nil, and Unknown, the careful answer,
+// for an error that is not a [*CallError].
+func OutcomeOf(err error) Outcome {
+	if err == nil {
+		return Done
+	}
+	var call *CallError
+	if errors.As(err, &call) {
+		return call.Outcome
+	}
+	return Unknown
+}
+
+// call describes a kind of call.
+type call struct {
+	name    string
+	limit   time.Duration
+	mutates bool
+	accept  []int                   // the HTTP statuses that the daemon answers with on success
+	stream  bool                    // the body of an accepted answer is the caller's to read and close
+	doubt   func(*DaemonError) bool // for an answer that says no and doesn't prove it; may be nil
+}
+
+// do runs one call: all traffic with the daemon passes here, in send, exactly one HTTP exchange per call.
+func (e *Engine) do(parent context.Context, c call, send func(context.Context) error) error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(parent, c.limit)
+	defer cancel()
+	x := &exchange{call: c}
+	err := ctx.Err() // whoever has given up already gets no request sent
+	if err == nil {
+		err = send(context.WithValue(ctx, exchangeKey{}, x))
+	}
+	if err == nil {
+		return nil
+	}
+	if x.err != nil {
+		// The exchange's own account; the Docker client replaces some causes by advice.
+		err = x.err
+	}
+	failed := &CallError{Call: c.name, Outcome: x.outcome(err), Mutates: c.mutates, Took: time.Since(began), Limit: c.limit, Err: err}
+	var stalled *stallError
+	if errors.As(err, &stalled) {
+		failed.Limit = stalled.limit
+	}
+	if gone := parent.Err(); gone != nil && failed.Outcome != Refused && !errors.Is(err, gone) {
+		// A cause of the caller's own (context.WithCancelCause) must not hide that it was the caller.
+		failed.Err = fmt.Errorf("%w: %w", gone, err)
+	}
+	return failed
+}
+
+// outcome judges a failed exchange.
+func (x *exchange) outcome(err error) Outcome {
+	var no *DaemonError
+	switch {
+	case errors.As(err, &no) && (x.call.doubt == nil || !x.call.doubt(no)):
+		return Refused
+	case !x.connected:
+		return Refused // not a byte has left
+	default:
+		return Unknown
+	}
+}

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+)
+
+// removalPoll is the pause between two looks at a removal that somebody else has begun.
+const removalPoll = 200 * time.Millisecond
+
+var (
+	fullID   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	idOrName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`) // an ID or a name, as Docker allows them
+)
+
+// checkContainer refuses what would end up as another path of the API, "" and "../images" among it.
+func checkContainer(container string) error {
+	if !idOrName.MatchString(container) {
+		return fmt.Errorf("%q is not a container's ID or name", container)
+	}
+	return nil
+}
+
+// Create creates a container and returns its ID (64 hex digits) and the daemon's warnings. A name in use is
+// [ErrConflict], a missing image [ErrNotFound]. The structs are sent as they are, capabilities sorted and
+// spelled in full; they are not modified.
+func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h *container.HostConfig, n *network.NetworkingConfig) (id string, warnings []string, err error) {
+	kind := call{name: "create", limit: e.limits.Create, mutates: true, accept: []int{http.StatusCreated}}
+	err = e.do(ctx, kind, func(ctx context.Context) error {
+		p, err := e.docker()
+		if err != nil {
+			return err
+		}
+		if err := checkContainer(name); err != nil {
+			return err
+		}
+		if c == nil || h == nil {
+			return errors.New("configuration missing")
+		}
+		config, host := *c, *h // the client normalizes some fields in place
+		answer, err := p.docker.ContainerCreate(ctx, &config, &host, n, nil, name)
+		if err != nil {
+			return err
+		}
+		if !fullID.MatchString(answer.ID) {
+			return fmt.Errorf("the answer has no container ID but %q", answer.ID)
+		}
+		id, warnings = answer.ID, answer.Warnings
+		return nil
+	})
+	return id, warnings, withoutEnvironment(err, c)
+}
+
+// withoutEnvironment takes the values of environment variables out of a daemon's message: it quotes a variable
+// that it does not accept in full.
+func withoutEnvironment(err error, c *container.Config) error {
+	var no *DaemonError
+	if c == nil || !errors.As(err, &no) {
+		return err
+	}
+	for _, variable := range c.Env {
+		name, value, _ := strings.Cut(variable, "=")
+		if value != "" {
+			no.Message = strings.ReplaceAll(no.Message, variable, name+"=<hidden>")
+		}
+	}
+	return err
+}
+
+// Start starts a created container; nil also if it runs already. A command that doesn't exist or cannot be executed is a
+// [*DaemonError] with the runtime's message; the container stays in state "created" then.
+//
+// A daemon that has lost contact with its runtime answers 500 without knowing whether the container runs:
+// that outcome is [Unknown].
+func (e *Engine) Start(ctx context.Context, id string) error {
+	kind := call{
+		name: "start", limit: e.limits.Start, mutates: true,
+		accept: []int{http.StatusNoContent, http.StatusNotModified},
+		doubt:  lostRuntime,
+	}
+	return e.do(ctx, kind, func(ctx context.Context) error {
+		p, err := e.docker()
+		if err != nil {
+			return err
+		}
+		if err := checkContainer(id); err != nil {
+			return err
+		}
+		return p.docker.ContainerStart(ctx, id, container.StartOptions{})
+	})
+}
+
+// lostRuntime recognizes the ends of gRPC and ttrpc errors by which dockerd reports that containerd or the shim
+// went away, or was too slow, in the middle of a request.
+func lostRuntime(no *DaemonError) bool {
+	if no.Status < http.StatusInternalServerError {
+		return false
+	}
+	for _, sign := range []string{": unavailable", "transport is closing", "error reading from server", "ttrpc: closed", "deadline exceeded", "context canceled"} {
+		if strings.Contains(no.Message, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// Signal sends a signal, by name ("SIGTERM") or number ("15"), to the container's init process.
+// A container that does not run is [ErrNotRunning].
+func (e *Engine) Signal(ctx context.Context, id, signal string) error {
+	kind := call{name: "signal", limit: e.limits.Signal, mutates: true, accept: []int{http.StatusNoContent}}
+	return e.do(ctx, kind, func(ctx context.Context) error {
+		p, err := e.docker()
+		if err != nil {
+			return err
+		}
+		if err := checkContainer(id); err != nil {
+			return err
+		}
+		if signal == "" { // the daemon would take it for SIGKILL
+			return errors.New("no signal given")
+		}
+		return p.docker.ContainerKill(ctx, id, signal)
+	})
+}
+
+// Remove kills and removes a container with its anonymous volumes; nil if there is no such container. A removal that
+// is in progress already is waited for. The limit covers everything; when it is over, the removal may still go on.
+func (e *Engine) Remove(ctx context.Context, id string) error {
+	end := time.Now().Add(e.limits.Remove)
+	for {
+		err := e.removeOnce(ctx, id, time.Until(end))
+		switch {
+		case err == nil, errors.Is(err, ErrNotFound):
+			return nil
+		case !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "already in progress") || time.Until(end) < removalPoll:
+			return err
+		}
+		select {
+		case <-time.After(removalPoll):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (e *Engine) removeOnce(ctx context.Context, id string, limit time.Duration) error {
+	kind := call{name: "remove", limit: limit, mutates: true, accept: []int{http.StatusNoContent}}
+	return e.do(ctx, kind, func(ctx context.Context) error {
+		p, err := e.docker()
+		if err != nil {
+			return err
+		}
+		if err := checkContainer(id); err != nil {
+			return err
+		}
+		return p.docker.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	})
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestConflictsAreTold(t *testing.T) {
+	for message, running := range map[string]bool{
+		"Container x is not running": true,
+		"name in use":                false,
+	} {
+		text, err := json.Marshal(map[string]string{"message": message})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := startFake(t, say(jsonAnswer(409, string(text))))
+		err = openFake(t, f, fakeLimits(10*time.Second)).Signal(t.Context(), someID, "TERM")
+		if !errors.Is(err, ErrConflict) || errors.Is(err, ErrNotRunning) != running {
+			t.Errorf("%s: %v", message, err)
+		}
+	}
+}
+
+func TestRemoveWaitsForARemovalInProgress(t *testing.T) {
+	const busy = `{"message":"removal of container x is already in progress"}`
+	var looks atomic.Int32
+	f := startFake(t, func(f *fakeDaemon, conn net.Conn) {
+		if looks.Add(1) < 4 {
+			say(jsonAnswer(409, busy))(f, conn)
+		} else {
+			say(jsonAnswer(404, `{"message":"No such container: x"}`))(f, conn)
+		}
+	})
+	if err := openFake(t, f, fakeLimits(10*time.Second)).Remove(t.Context(), someID); err != nil {
+		t.Error(err)
+	}
+
+	f = startFake(t, say(jsonAnswer(409, busy)))
+	err := openFake(t, f, fakeLimits(time.Second)).Remove(t.Context(), someID)
+	if !errors.Is(err, ErrConflict) {
+		t.Errorf("endless removal: %v", err)
+	}
+}
+
+func TestCreateLeavesTheCallersStructsAloneAndTheEnvironmentOutOfErrors(t *testing.T) {
+	f := startFake(t, say(jsonAnswer(400, `{"message":"invalid environment variable: TOKEN=s3cret"}`)))
+	c, h := minimal()
+	c.Env = []string{"A=", "TOKEN=s3cret"}
+	h.CapAdd = []string{"chown", "kill"}
+	_, _, err := openFake(t, f, fakeLimits(10*time.Second)).Create(t.Context(), "name", c, h, nil)
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "TOKEN") {
+		t.Errorf("the error should name the variable without its value: %v", err)
+	}
+	if diff := cmp.Diff([]string{"chown", "kill"}, []string(h.CapAdd)); diff != "" {
+		t.Errorf("capabilities changed:\n%s", diff)
+	}
+}
+
+const inspected = `{
+	"Id": "` + someID + `", "Name": "/web", "NewField": {"A": 1},
+	"State": {"Status": "exited", "Running": false, "OOMKilled": true, "Pid": 0, "ExitCode": 137, "Error": "",
+		"StartedAt": "2026-11-22T02:20:56.307850381Z", "FinishedAt": "0001-01-01T00:00:00Z"},
+	"Config": {"Env": ["TOKEN=s3cret"], "env": ["TOKEN=s3cret"], "Labels": {"team": "web"}, "StopSignal": "SIGUSR1"},
+	"HostConfig": {"LogConfig": {"Type": "splunk", "Config": {"splunk-token": "s3cret"}}, "Memory": 1},
+	"NetworkSettings": {"IPAddress": "10.9.9.9", "Networks": {
+		"b": {"IPAddress": "172.18.0.2", "GlobalIPv6Address": "fd00::2"}, "a": {"IPAddress": "172.17.0.2"}, "c": null}}
+}`
+
+func TestInspectTranslatesAndHidesSecrets(t *testing.T) {
+	f := startFake(t, say(jsonAnswer(200, inspected)))
+	c, err := openFake(t, f, fakeLimits(10*time.Second)).Inspect(t.Context(), someID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const public = `[{"Config":{"Labels":{"team":"web"},"StopSignal":"SIGUSR1"},` +
+		`"HostConfig":{"LogConfig":{"Type":"splunk"},"Memory":1},"Id":"` + someID + `","Name":"/web",` +
+		`"NetworkSettings":{"IPAddress":"10.9.9.9","Networks":{"b":{"IPAddress":"172.18.0.2","GlobalIPv6Address":"fd00::2"},"a":{"IPAddress":"172.17.0.2"},"c":null}},` +
+		`"NewField":{"A":1},"State":{"Status":"exited","Running":false,"OOMKilled":true,"Pid":0,"ExitCode":137,"Error":"","StartedAt":"2026-11-22T02:20:56.307850381Z","FinishedAt":"0001-01-01T00:00:00Z"}}]`
+	want := Container{
+		ID: someID, Name: "web", Status: "exited", OOMKilled: true, ExitCode: 137,
+		StartedAt: time.Date(2026, 11, 22, 2, 20, 56, 307850381, time.UTC),
+		Labels:    map[string]string{"team": "web"}, StopSignal: "SIGUSR1",
+		Networks: []Network{{"a", "172.17.0.2", ""}, {"b", "172.18.0.2", "fd00::2"}},
+		Raw:      json.RawMessage(public),
+	}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !c.FinishedAt.IsZero() {
+		t.Errorf("end time %v of a container that has none", c.FinishedAt)
+	}
+}
+
+func TestInspectRefusesImplausibleAnswers(t *testing.T) {
+	for _, change := range [][2]string{
+		{someID, otherID},
+		{someID, "0123"},
+		{`"Status": "exited"`, `"Status": ""`},
+		{`"State": {`, `"state2": {`},
+		{`"Config": {"Env"`, `"Config2": {"Env"`},
+		{"2026-11-22T02", "yesterday"},
+		{`"Pid": 0`, `"Pid": "0"`},
+		{`"LogConfig": {"Type": "splunk", "Config": {"splunk-token": "s3cret"}}`, `"LogConfig": 3`},
+	} {
+		text := strings.Replace(inspected, change[0], change[1], 1)
+		f := startFake(t, say(jsonAnswer(200, text)))
+		c, err := openFake(t, f, fakeLimits(10*time.Second)).Inspect(t.Context(), someID)
+		if err == nil || c.ID != "" {
+			t.Errorf("%s -> %s: accepted as %+v", change[0], change[1], c)
+		}
+	}
+}
+
+func TestImageOfContainerWithoutConfiguration(t *testing.T) {
+	f := startFake(t, say(jsonAnswer(200, `{"Id":"sha256:`+someID+`"}`)))
+	image, err := openFake(t, f, fakeLimits(10*time.Second)).Image(t.Context(), "busybox:local")
+	if diff := cmp.Diff(Image{ID: "sha256:" + someID}, image); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+func TestCreateNeedsConfigurations(t *testing.T) {
+	f := startFake(t, healthy)
+	e := openFake(t, f, fakeLimits(10*time.Second))
+	if _, _, err := e.Create(t.Context(), "name", nil, nil, nil); OutcomeOf(err) != Refused {
+		t.Error(err)
+	}
+	if _, _, err := e.Create(t.Context(), "name", &container.Config{}, nil, nil); OutcomeOf(err) != Refused {
+		t.Error(err)
+	}
+}

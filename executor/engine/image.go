@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/distribution/reference"
+)
+
+// Image is what a container inherits from its image.
+type Image struct {
+	ID         string // "sha256:<64 hex digits>"
+	User       string // "" = root
+	StopSignal string // "" = SIGTERM
+	Entrypoint []string
+	Command    []string
+	Volumes    []string // paths of anonymous volumes, unordered
+}
+
+// Image returns the local image that ref names. A missing one is [ErrNotFound].
+func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
+	var found Image
+	kind := call{name: "image inspect", limit: e.limits.ImageInspect, accept: []int{http.StatusOK}}
+	err := e.do(ctx, kind, func(ctx context.Context) error {
+		p, err := e.docker()
+		if err != nil {
+			return err
+		}
+		if _, err := reference.ParseAnyReference(ref); err != nil {
+			return fmt.Errorf("image %q: %w", ref, err)
+		}
+		said, err := p.docker.ImageInspect(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if said.ID == "" {
+			return errors.New("the answer describes no image")
+		}
+		found = Image{ID: said.ID}
+		if c := said.Config; c != nil {
+			found.User, found.StopSignal, found.Entrypoint, found.Command = c.User, c.StopSignal, c.Entrypoint, c.Cmd
+			for path := range c.Volumes {
+				found.Volumes = append(found.Volumes, path)
+			}
+		}
+		return nil
+	})
+	return found, err
+}

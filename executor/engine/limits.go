@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits are the longest times that calls may take, by their kind. All must be positive.
+//
+// The defaults leave room for a loaded host (16 parallel starts on two cores took up to 3 s each) and for the
+// daemon's own worst cases, and stay below the patience of whoever waits for the task.
+type Limits struct {
+	Ping         time.Duration // liveness and version; default 5 s
+	Info         time.Duration // slow with many images; default 10 s
+	ImageInspect time.Duration // default 30 s
+	PullBegin    time.Duration // from the request to the first line of progress; default 2 min
+	PullIdle     time.Duration // between two steps of progress, one big layer's extraction included; default 2 min
+	PullTotal    time.Duration // default 15 min
+	Create       time.Duration // default 2 min
+	Start        time.Duration // default 2 min
+	Inspect      time.Duration // may wait for the container's lock while an exit is handled; default 30 s
+	Signal       time.Duration // default 3 s; later, quicker ways exist
+	Remove       time.Duration // default 1 min
+	Attach       time.Duration // set-up of Attach and NextExit, not their life; default 10 s
+}
+
+// DefaultLimits returns the defaults given at [Limits].
+func DefaultLimits() Limits {
+	return Limits{
+		Ping:         5 * time.Second,
+		Info:         10 * time.Second,
+		ImageInspect: 30 * time.Second,
+		PullBegin:    2 * time.Minute,
+		PullIdle:     2 * time.Minute,
+		PullTotal:    15 * time.Minute,
+		Create:       2 * time.Minute,
+		Start:        2 * time.Minute,
+		Inspect:      30 * time.Second,
+		Signal:       3 * time.Second,
+		Remove:       time.Minute,
+		Attach:       10 * time.Second,
+	}
+}
+
+func (l Limits) check() error {
+	for _, one := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ping", l.Ping}, {"info", l.Info}, {"image_inspect", l.ImageInspect},
+		{"pull_begin", l.PullBegin}, {"pull_idle", l.PullIdle}, {"pull_total", l.PullTotal},
+		{"create", l.Create}, {"start", l.Start}, {"inspect", l.Inspect},
+		{"signal", l.Signal}, {"remove", l.Remove}, {"attach", l.Attach},
+	} {
+		if one.value <= 0 {
+			return fmt.Errorf("engine limit %s is %s: it must be positive", one.name, one.value)
+		}
+	}
+	return nil
+}

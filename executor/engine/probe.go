@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/docker/docker/api"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+)
+
+// oldestAPI is the API of Docker Engine 20.10 (December 2020), the oldest engine that this package is tested with.
+const oldestAPI = "1.41"
+
+// Info is what the daemon says about itself and its host.
+type Info struct {
+	ServerVersion string // "20.10.24"
+	APIVersion    string // agreed upon, "1.41"
+	Driver        string // storage driver, "overlay2"
+	RootDir       string // data root, "/var/lib/docker"
+	CgroupDriver  string // "cgroupfs" or "systemd"
+	CgroupVersion string // "1" or "2"
+	KernelVersion string
+	LiveRestore   bool // containers survive a restart of the daemon
+}
+
+// Probe asks the daemon for its API version and then for its [Info], under the limits Ping and Info. It has to succeed
+// before any other call; later probes are allowed and follow an engine that was upgraded meanwhile.
+// The version used is the lower one of the daemon's and the client library's; daemons older than API 1.41
+// (Docker 20.10) are an error that names their version.
+func (e *Engine) Probe(ctx context.Context) (Info, error) {
+	p, err := e.negotiate(ctx)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := e.info(ctx, p)
+	if err != nil {
+		return Info{}, err
+	}
+	e.agreed.Store(p)
+	return info, nil
+}
+
+func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
+	kind := call{name: "info", limit: e.limits.Info, accept: []int{http.StatusOK}}
+	err = e.do(ctx, kind, func(ctx context.Context) error {
+		said, err := p.docker.Info(ctx)
+		if err != nil {
+			return err
+		}
+		if said.ServerVersion == "" || said.KernelVersion == "" {
+			return errors.New("the answer lacks the server's version or the kernel's")
+		}
+		info = Info{
+			ServerVersion: said.ServerVersion,
+			APIVersion:    p.version,
+			Driver:        said.Driver,
+			RootDir:       said.DockerRootDir,
+			CgroupDriver:  said.CgroupDriver,
+			CgroupVersion: said.CgroupVersion,
+			KernelVersion: said.KernelVersion,
+			LiveRestore:   said.LiveRestoreEnabled,
+		}
+		return nil
+	})
+	return info, err
+}
+
+var apiVersion = regexp.MustCompile(`^[1-9][0-9]{0,2}\.[0-9]{1,4}$`)
+
+// negotiate pings the daemon and agrees upon a version of the API.
+//
+// The Docker client's own negotiation is not used: a single answer without the header Api-Version, as a proxy or a
+// daemon in trouble gives it, pins that client to API 1.24 for ever.
+func (e *Engine) negotiate(ctx context.Context) (*protocol, error) {
+	var theirs string
+	kind := call{name: "ping", limit: e.limits.Ping, accept: []int{http.StatusOK}}
+	err := e.do(ctx, kind, func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/_ping", nil)
+		if err != nil {
+			return err
+		}
+		answer, err := e.guard.RoundTrip(request)
+		if err != nil {
+			return err
+		}
+		theirs = answer.Header.Get("Api-Version")
+		switch {
+		case !apiVersion.MatchString(theirs):
+			return fmt.Errorf("the answer's Api-Version is %q, not a version: is a Docker daemon listening at %s?", theirs, e.host)
+		case versions.LessThan(theirs, oldestAPI):
+			return fmt.Errorf("the daemon at %s speaks API %s, at least %s (Docker Engine 20.10) is needed: upgrade it", e.host, theirs, oldestAPI)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	ours := api.DefaultVersion
+	if versions.LessThan(theirs, ours) {
+		ours = theirs
+	}
+	docker, err := client.NewClientWithOpts(
+		client.WithHost(e.host), // before the transport: it wants to set up one of its own kind
+		client.WithHTTPClient(&http.Client{Transport: e.guard, CheckRedirect: client.CheckRedirect}),
+		client.WithVersion(ours),
+		client.WithUserAgent("mesos-docker-executor"),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("docker client: %w", err)
+	}
+	return &protocol{version: ours, docker: docker}, nil
+}
