@@ -1,0 +1,148 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/cgroupnet"
+)
+
+// watchPause is the time between two looks into the container's cgroup.
+const watchPause = 2 * time.Millisecond
+
+// WatchInit waits until the init process of the container is there, and returns it
+// with its pidfd open. Call it beside the start request: it returns as soon as runc has
+// made the process, some ten milliseconds before the container's own program begins to
+// run; afterwards a short program may have come and gone. It also finds the init
+// process of a container that runs already.
+//
+// The init process is the one of the cgroup <leaf>/<docker id> that is number 1 of its
+// own PID namespace. Before it execs the container's program it is called "runc init";
+// that exec keeps the process, the pidfd stays good. A container in the host's PID namespace
+// has no such process and is never found.
+//
+// WatchInit blocks until ctx ends; then its error wraps context.Cause(ctx). Other errors
+// mean that no later try would do better (no PID namespaces, no pidfd, no cgroup
+// hierarchy).
+func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
+	dirs, err := l.watchDirs(dockerID)
+	if err != nil {
+		return nil, fmt.Errorf("watch for the container's init process: %w", err)
+	}
+	tick := time.NewTicker(watchPause)
+	defer tick.Stop()
+	for {
+		for _, dir := range dirs {
+			init, err := findInit(dir)
+			if err != nil {
+				return nil, fmt.Errorf("watch for the container's init process: %w", err)
+			}
+			if init != nil {
+				return init, nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("no init process of the container appeared in %s: %w", dirs[0], context.Cause(ctx))
+		}
+	}
+}
+
+// watchDirs chooses the hierarchies to look into: runc joins the first-stage process
+// to all of them before that clones the init process (runc 1.1, libcontainer/process_linux.go,
+// initProcess.start), so that one is as good as the other. The v1 freezer and
+// the unified hierarchy are those that runc never does without; the first other one stands in when
+// a host has neither.
+func (l *Leaf) watchDirs(dockerID string) ([]string, error) {
+	dirs, err := l.containerDirs(dockerID, func(h cgroupnet.Hierarchy) bool {
+		return h.Unified || h.Has("freezer")
+	})
+	if err == nil && len(dirs) == 0 && len(l.hierarchies) > 0 {
+		dirs, err = l.containerDirs(dockerID, func(h cgroupnet.Hierarchy) bool {
+			return h.Dir == l.hierarchies[0].Dir
+		})
+	}
+	if err == nil && len(dirs) == 0 {
+		err = cgroupnet.ErrNoHierarchy
+	}
+	return dirs, err
+}
+
+// findInit looks once for the init process in the cgroup; nil when it is not there.
+func findInit(dir string) (*Init, error) {
+	pids, err := readPIDs(dir)
+	if err != nil {
+		return nil, err
+	}
+	// A container may make PID namespaces of its own, with more processes that are
+	// number 1: the one in the fewest namespaces is the container's.
+	best, depth := 0, 0
+	for _, pid := range pids {
+		if pid <= 0 {
+			continue
+		}
+		ids, err := namespaceIDs(pid)
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n := len(ids); n > 1 && ids[n-1] == 1 && (best == 0 || n < depth) {
+			best, depth = pid, n
+		}
+	}
+	if best == 0 {
+		return nil, nil
+	}
+	return openInit(best, dir)
+}
+
+// openInit opens the pidfd of the process and proves that it is the one that was seen
+// in the cgroup: a process id may be given to another process once its process is
+// dead and reaped. The id is looked up in the cgroup a second time, after the pidfd was
+// opened, and the pidfd's process is alive after that: so from the opening on the
+// id meant one process, and that one is in the cgroup. nil when it is not so (any
+// more); the caller looks again.
+func openInit(pid int, dir string) (*Init, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	switch {
+	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL): // EINVAL: no longer a thread-group leader
+		return nil, nil
+	case errors.Is(err, unix.ENOSYS):
+		return nil, fmt.Errorf("pidfd_open: %w; Linux 5.3 is needed", err)
+	case err != nil:
+		return nil, fmt.Errorf("pidfd_open: %w", err)
+	}
+	// Without O_NONBLOCK os.File would not wait in the runtime's poller.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("pidfd of process %d: %w", pid, err)
+	}
+	file := os.NewFile(uintptr(fd), "pidfd")
+
+	st, err := readStat(pid)
+	if err == nil {
+		var ids, pids []int
+		ids, err = namespaceIDs(pid)
+		if err == nil {
+			pids, err = readPIDs(dir)
+		}
+		isInit := len(ids) > 1 && ids[len(ids)-1] == 1
+		if err == nil && isInit && slices.Contains(pids, pid) && !exited(fd) {
+			return &Init{PID: pid, StartTime: st.startTime, pidfd: file}, nil
+		}
+	}
+	file.Close()
+	if err != nil && !gone(err) {
+		return nil, err
+	}
+	return nil, nil
+}
