@@ -1,0 +1,25 @@
+// Package supervise owns the life of one task, from LAUNCH to the end of the executor.
+//
+// # Who does what
+//
+// [Machine] is the state machine: a value that is handed one [Message] after the other and answers each with the
+// [Command]s to carry out. It does no I/O, reads no clock (every message comes with its time) and starts no goroutine,
+// so a test can drive it through any order of events in virtual time.
+//
+// [Run] is its runner and its only goroutine: it turns agent events, engine results, the witnesses of the container's
+// init process, timers and signals into messages, one at a time, and carries the commands out. Everything that may block
+// runs in a goroutine of its own that ends in exactly one message; all of them have ended when Run returns.
+//
+// # What a caller may rely on
+//
+//   - Exactly one terminal update for a launched task, and none of any kind after it.
+//   - TASK_RUNNING is never sent after TASK_KILLING, nor after a kill was decided.
+//   - TASK_FINISHED only with a proved status 0 (see [Judge]); an unknown status is TASK_FAILED.
+//   - No terminal update while the container's init process may still be alive.
+//   - What the machine processed first wins: an exit seen before a KILL keeps its own verdict.
+//
+// # What survives a crash
+//
+// Nothing here: a SIGKILLed executor leaves the container to whoever owns its cgroup (in custom mode the agent's launcher,
+// whose freezer cgroup holds it).
+package supervise

@@ -1,0 +1,148 @@
+package supervise
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+// killState is the position on the kill ladder.
+type killState struct {
+	decided  bool // a kill was decided while the task was alive: the verdict is not the container's own any more
+	timedOut bool // ... by max_completion_time
+	stopDue  bool // the stop signal is to be sent as soon as the container can take it
+	hard     bool // SIGKILL was sent: no grace is left
+	since    time.Time
+	deadline time.Time     // of the grace
+	rung     time.Duration // time between the last two SIGKILL rungs
+}
+
+// killAsked takes the agent's KILL. One that comes before its LAUNCH is answered at once, and the LAUNCH then ignored.
+func (m *Machine) killAsked(msg KillAsked) {
+	if msg.TaskID == m.taskID && m.taskID != "" {
+		m.end(mesos.TASK_KILLED, killGrace(msg.Grace, m.taskGrace(), m.set.ShutdownGrace))
+		return
+	}
+	if m.phase != idle || m.refused[msg.TaskID] {
+		return
+	}
+	m.refuse(msg.TaskID, mesos.TASK_KILLED, mesos.REASON_TASK_KILLED_DURING_LAUNCH, "killed before it was launched")
+	m.finish()
+}
+
+// end decides that the task must end, with that much time between stop signal and SIGKILL. It may be called again: a
+// later call can only shorten the time that is left.
+func (m *Machine) end(as mesos.TaskState, grace time.Duration) {
+	switch {
+	case m.phase == idle:
+		m.finish()
+	case m.phase >= ending || m.failure != nil || m.over():
+		// What was seen first keeps its verdict.
+	case !m.proc.startSent:
+		m.endUnstarted(as)
+	case m.kill.decided:
+		m.shorten(m.kill.since.Add(grace))
+	default:
+		m.decide(as)
+		m.kill.since = m.now
+		m.kill.deadline = m.now.Add(grace)
+		if grace <= 0 {
+			m.killHard()
+			return
+		}
+		m.arm(TimerGrace, grace)
+		m.kill.stopDue = true
+		m.sendStop()
+	}
+}
+
+// decide makes the task a killed one; TASK_KILLING is for frameworks that know it, and not for a task that timed out.
+func (m *Machine) decide(as mesos.TaskState) {
+	if m.kill.decided {
+		return
+	}
+	m.kill.decided = true
+	m.kill.timedOut = as == mesos.TASK_FAILED
+	if as == mesos.TASK_KILLED && hasKillingState(m.framework) {
+		s := status(m.taskID, mesos.TASK_KILLING, "")
+		s.ContainerStatus = containerStatus(m.set.ContainerID, m.networks)
+		m.do(Send{s})
+	}
+}
+
+// endUnstarted ends a task of which no process can exist: start was never sent and never will be.
+func (m *Machine) endUnstarted(as mesos.TaskState) {
+	m.decide(as)
+	if m.phase == imaging {
+		m.do(CancelImage{})
+	}
+	if m.created {
+		m.fence()
+	}
+}
+
+func (m *Machine) shorten(deadline time.Time) {
+	if m.kill.hard || !deadline.Before(m.kill.deadline) {
+		return
+	}
+	m.kill.deadline = deadline
+	if left := deadline.Sub(m.now); left > 0 {
+		m.arm(TimerGrace, left)
+		return
+	}
+	m.killHard()
+}
+
+// sendStop sends the stop signal once the container can take it: while start is unanswered the held process may still be
+// `runc init`, which would swallow it.
+func (m *Machine) sendStop() {
+	if !m.kill.stopDue || m.kill.hard || !m.proc.startAnswered {
+		return
+	}
+	switch {
+	case m.proc.held:
+		m.do(StopInit{})
+	case m.proc.missed:
+		m.do(SignalByEngine{})
+	default:
+		return // the watch is about to say which
+	}
+	m.kill.stopDue = false
+}
+
+// killHard sends SIGKILL by every way that needs no daemon, and goes on doing so until the container is dead.
+func (m *Machine) killHard() {
+	if !m.kill.hard {
+		m.kill.hard = true
+		m.kill.stopDue = false
+		m.kill.rung = ladderWait / 2
+		m.disarm(TimerGrace)
+		if !m.proc.startAnswered || m.proc.startErr != nil {
+			m.fence()
+		}
+		if m.proc.held {
+			// Its own rung: the whole pid namespace dies with its init.
+			m.do(SignalInit{unix.SIGKILL})
+		} else {
+			m.do(KillLeaf{})
+		}
+	} else {
+		m.do(KillLeaf{})
+	}
+	if m.proc.missed && !m.proc.held {
+		m.do(SignalByEngine{"SIGKILL"})
+	}
+	m.kill.rung = min(2*m.kill.rung, ladderMax)
+	m.arm(TimerLadder, m.kill.rung)
+}
+
+// initSeen catches up with what was decided before the init was found.
+func (m *Machine) initSeen() {
+	if m.kill.hard {
+		m.do(SignalInit{unix.SIGKILL})
+		return
+	}
+	m.sendStop()
+}

@@ -1,0 +1,148 @@
+package supervise
+
+import (
+	"fmt"
+	"strings"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+// launch takes the executor's one task. The session delivers a task once, so a second LAUNCH is a second task.
+func (m *Machine) launch(msg Launched) {
+	switch {
+	case m.refused[msg.TaskID] || (m.taskID != "" && m.taskID == msg.TaskID):
+		return
+	case m.phase != idle:
+		m.refuse(msg.TaskID, mesos.TASK_FAILED, mesos.REASON_TASK_INVALID,
+			fmt.Sprintf("this executor runs one task and has had it (%q); give each task an executor id of its own", m.taskID))
+		return
+	}
+	m.taskID = msg.TaskID
+	if m.set.Unfit != "" {
+		m.conclude(withReason(status(m.taskID, mesos.TASK_FAILED, m.set.Unfit), mesos.REASON_CONTAINER_LAUNCH_FAILED))
+		return
+	}
+	d := m.set.Decide(msg.Raw)
+	if d.Refusal != nil {
+		m.conclude(withReason(status(m.taskID, d.Refusal.State, d.Refusal.Message), d.Refusal.Reason))
+		return
+	}
+	m.plan = d.Plan
+	m.phase = probing
+	m.do(Send{status(m.taskID, mesos.TASK_STARTING, strings.Join(m.plan.Notes, "; "))})
+	if m.plan.MaxCompletion > 0 {
+		m.arm(TimerCompletion, m.plan.MaxCompletion)
+	}
+	m.beginImage()
+}
+
+// refuse ends a task that is not the executor's own, without touching the own one.
+func (m *Machine) refuse(taskID string, state mesos.TaskState, reason mesos.TaskStatus_Reason, message string) {
+	if m.refused[taskID] {
+		return
+	}
+	m.refused[taskID] = true
+	m.awaiting[taskID] = true
+	m.do(Send{withReason(status(taskID, state, message), reason)})
+	if m.phase == done {
+		m.arm(TimerAck, m.ackWait())
+	}
+}
+
+func (m *Machine) refuseGroup(msg GroupLaunched) {
+	for _, id := range msg.TaskIDs {
+		if id == m.taskID && m.taskID != "" {
+			continue
+		}
+		m.refuse(id, mesos.TASK_ERROR, mesos.REASON_TASK_GROUP_INVALID,
+			"this executor runs single Docker tasks, not task groups; launch the task with LAUNCH")
+	}
+	if m.phase == idle {
+		m.finish()
+	}
+}
+
+// beginImage goes on once there are both a task and a probed engine.
+func (m *Machine) beginImage() {
+	if m.phase != probing || !m.engineProbed {
+		return
+	}
+	if m.engineErr != nil {
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "engine unfit: %v", m.engineErr)
+		return
+	}
+	m.phase = imaging
+	m.do(EnsureImage{Plan: m.plan})
+}
+
+func (m *Machine) imageReady(msg ImageReady) {
+	if m.phase != imaging {
+		return
+	}
+	if msg.Err != nil {
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "image %s: %v", m.plan.Spec.Image, msg.Err)
+		return
+	}
+	m.phase = creating
+	m.created = true
+	m.do(CreateContainer{Plan: m.plan})
+}
+
+func (m *Machine) createdContainer(msg Created) {
+	if m.phase != creating {
+		return
+	}
+	if msg.Err != nil {
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container could not be created: %v", msg.Err)
+		return
+	}
+	m.phase = starting
+	m.copying = true
+	m.proc.startSent = true
+	m.do(StartContainer{})
+}
+
+func (m *Machine) started(msg Started) {
+	if m.proc.startAnswered {
+		return
+	}
+	m.proc.startAnswered, m.proc.startErr = true, msg.Err
+	if msg.Err != nil {
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container could not be started: %v", msg.Err)
+		return
+	}
+	if m.phase != starting {
+		return
+	}
+	m.phase = verifying
+	m.do(InspectContainer{})
+	m.sendStop()
+}
+
+// inspected sends TASK_RUNNING, unless a kill came first. A container that inspect could not describe runs all the same:
+// a sick engine is not a sick task.
+func (m *Machine) inspected(msg Inspected) {
+	if m.phase != verifying {
+		return
+	}
+	m.phase = running
+	m.proc.inspected = true
+	if m.kill.decided {
+		return
+	}
+	s := status(m.taskID, mesos.TASK_RUNNING, "")
+	if msg.Err == nil {
+		m.networks = msg.Container.Networks
+		s.Data = msg.Container.Raw
+	}
+	s.ContainerStatus = containerStatus(m.set.ContainerID, m.networks)
+	m.do(Send{s})
+}
+
+// fence revokes the lease: nothing that is still queued in the engine can start any more.
+func (m *Machine) fence() {
+	if !m.proc.fenced {
+		m.proc.fenced = true
+		m.do(RevokeLease{})
+	}
+}

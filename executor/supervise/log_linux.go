@@ -1,0 +1,105 @@
+package supervise
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/engine"
+)
+
+// logMessage writes down what the machine was told: the timeline that an operator reads after a bad night.
+func (r *runner) logMessage(msg Message) {
+	attrs := []any{slog.String("kind", fmt.Sprintf("%T", msg)[len("supervise."):])}
+	for key, err := range map[string]error{"error": messageError(msg)} {
+		if err != nil {
+			attrs = append(attrs, slog.String(key, err.Error()))
+		}
+	}
+	switch m := msg.(type) {
+	case Launched:
+		attrs = append(attrs, "task", m.TaskID, "bytes", len(m.Raw))
+	case KillAsked:
+		attrs = append(attrs, "task", m.TaskID, "grace", m.Grace)
+	case Acknowledged:
+		attrs = append(attrs, "state", m.State.String())
+	case InitSeen:
+		attrs = append(attrs, "pid", m.PID)
+	case InitExited:
+		attrs = append(attrs, "known", m.Known, "wait_status", uint32(m.Status), "source", m.Source, "oom_kills", m.OOM.Kills)
+	case WaitEnded:
+		attrs = append(attrs, "code", m.Code)
+	case LeafKilled:
+		attrs = append(attrs, "remaining", m.Remaining)
+	case Fired:
+		attrs = append(attrs, "timer", string(m.Timer))
+	}
+	r.Log.Info("message", attrs...)
+}
+
+func messageError(msg Message) error {
+	switch m := msg.(type) {
+	case AgentLost:
+		return m.Err
+	case EngineProbed:
+		return m.Err
+	case ImageReady:
+		return m.Err
+	case Created:
+		return m.Err
+	case Started:
+		return m.Err
+	case Inspected:
+		return m.Err
+	case ExitInspected:
+		return m.Err
+	case WaitEnded:
+		return m.Err
+	case OutputEnded:
+		return m.Err
+	case Discarded:
+		return m.Err
+	case InitMissed:
+		return m.Err
+	case LeafKilled:
+		return m.Err
+	}
+	return nil
+}
+
+func (r *runner) logUpdate(s mesos.TaskStatus) {
+	attrs := []any{"state", s.GetState().String()}
+	if s.Reason != nil {
+		attrs = append(attrs, "reason", s.GetReason().String())
+	}
+	if s.GetMessage() != "" {
+		attrs = append(attrs, "message", s.GetMessage())
+	}
+	r.Log.Info("update", attrs...)
+}
+
+// progressPause is the time between two lines about a pull.
+const progressPause = 5 * time.Second
+
+// pullProgress tells of a pull every few seconds, by layers and bytes.
+func (r *runner) pullProgress(ref string) func(engine.Progress) {
+	type layer struct{ current, total int64 }
+	layers := map[string]layer{}
+	next := time.Now().Add(progressPause)
+	return func(p engine.Progress) {
+		if p.Total > 0 {
+			layers[p.Layer] = layer{p.Current, p.Total}
+		}
+		if now := time.Now(); now.After(next) {
+			next = now.Add(progressPause)
+			var sum layer
+			for _, l := range layers {
+				sum.current += l.current
+				sum.total += l.total
+			}
+			r.Say(fmt.Sprintf("pulling %s: %d layers, %d of %d MiB", ref, len(layers), sum.current>>20, sum.total>>20))
+		}
+	}
+}

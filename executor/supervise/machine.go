@@ -1,0 +1,271 @@
+package supervise
+
+import (
+	"fmt"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/task"
+)
+
+// Settings are what a [Machine] needs to know beforehand. Durations of 0 mean at once.
+type Settings struct {
+	ContainerID   string        // Mesos container id, for the container status
+	ShutdownGrace time.Duration // the agent's MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
+	SignalGrace   time.Duration // between the stop signal and SIGKILL after SIGTERM or SIGINT to the executor
+	LogDrain      time.Duration // how long the terminal update waits for the end of the output
+
+	// Unfit names what keeps this host from running any task ("" = nothing): a broken configuration file, an unwritable
+	// sandbox. The executor subscribes nevertheless, so that the framework is told.
+	Unfit string
+	// Decide translates and reviews a TaskInfo; pure.
+	Decide func(raw []byte) task.Decision
+}
+
+// How long the machine waits where neither operator nor protocol says so.
+const (
+	settleWait   = 10 * time.Second // for the engine's answers that are due when the init is dead
+	recheckWait  = time.Second      // between inspects while the engine's word is needed; doubles up to recheckMax
+	recheckMax   = time.Minute
+	ladderWait   = time.Second // between rungs of the kill ladder after SIGKILL; doubles up to ladderMax
+	ladderMax    = 8 * time.Second
+	ackWait      = 60 * time.Second // for the terminal acknowledgement, as the stock executor
+	ackWaitAsked = 5 * time.Second  // the same when a signal or a lost agent asks for a prompt end
+	discardWait  = 10 * time.Second // for the clean-up once the terminal update is acknowledged
+)
+
+// phase is how far the task has come. It only grows.
+type phase int
+
+const (
+	idle      phase = iota // no task yet
+	probing                // accepted; the engine has not been found fit yet
+	imaging                // the image is looked up or pulled
+	creating               // lease, leaf, container
+	starting               // start was sent: from here on processes may exist
+	verifying              // start answered; inspect is under way
+	running                // TASK_RUNNING was sent, or would have been but for a kill
+	ending                 // over: only output and evidence are still due
+	done                   // the terminal update was sent
+)
+
+// Machine is the state of the executor's one task. It is not safe for concurrent use: one goroutine owns it.
+// The zero value is not ready; see [NewMachine].
+type Machine struct {
+	set    Settings
+	now    time.Time
+	out    []Command
+	timers map[Timer]uint64
+	seq    uint64
+
+	phase     phase
+	taskID    string
+	plan      *task.Plan
+	framework mesos.FrameworkInfo
+	networks  []engine.Network
+
+	engineProbed bool
+	engineErr    error
+
+	proc  procState
+	kill  killState
+	proof Evidence
+
+	failure *failure // why the task failed before or beside its own exit; the first one counts
+
+	copying bool          // the container's output is being copied
+	drained bool          // the terminal update waits for the output no longer
+	created bool          // CreateContainer was asked for: there may be something to discard
+	asking  bool          // an InspectExit is under way
+	recheck time.Duration // pause before the next one
+
+	awaiting   map[string]bool // tasks whose terminal update is not acknowledged yet
+	refused    map[string]bool // tasks that were killed before they were launched
+	acked      bool            // the own task's terminal update was acknowledged
+	discarding bool            // Discard was asked for
+	discarded  bool
+	lost       bool // no agent will take an update any more
+	hurry      bool // a signal asked the executor itself to end
+	exited     bool
+}
+
+// procState is what is known of the container's processes.
+type procState struct {
+	startSent     bool
+	startAnswered bool
+	startErr      error
+	held          bool // init is (or was) held by a pidfd
+	missed        bool // the watch ended without an init
+	leafEmpty     bool // the leaf was found empty after the lease had been revoked
+	fenced        bool // the lease is revoked: nothing new can start
+	settled       bool // the time for due answers is over
+	inspected     bool
+}
+
+type failure struct {
+	state   mesos.TaskState
+	reason  mesos.TaskStatus_Reason
+	message string
+}
+
+// NewMachine returns a machine that waits for a task.
+func NewMachine(set Settings) *Machine {
+	return &Machine{
+		set:      set,
+		timers:   map[Timer]uint64{},
+		awaiting: map[string]bool{},
+		refused:  map[string]bool{},
+	}
+}
+
+// Handle takes one message, which reached the owner at the given time, and returns what is to be done about it, in order.
+// After [Exit] it returns nothing any more.
+func (m *Machine) Handle(now time.Time, msg Message) []Command {
+	if m.exited {
+		return nil
+	}
+	m.now, m.out = now, nil
+	switch msg := msg.(type) {
+	case Subscribed:
+		m.framework = msg.Framework
+	case Launched:
+		m.launch(msg)
+	case GroupLaunched:
+		m.refuseGroup(msg)
+	case KillAsked:
+		m.killAsked(msg)
+	case ShutdownAsked:
+		m.end(mesos.TASK_KILLED, shutdownGrace(m.taskGrace(), m.set.ShutdownGrace))
+	case SignalReceived:
+		m.signalled()
+	case AgentLost:
+		m.lost = true
+		m.end(mesos.TASK_KILLED, shutdownGrace(m.taskGrace(), m.set.ShutdownGrace))
+	case Acknowledged:
+		m.acknowledged(msg)
+	case Fired:
+		m.fired(msg)
+	default:
+		m.progress(msg)
+	}
+	m.advance()
+	return m.out
+}
+
+// signalled takes SIGTERM or SIGINT: the executor is to end soon, and at the second time at once.
+func (m *Machine) signalled() {
+	grace := m.set.SignalGrace
+	if m.hurry {
+		grace = 0
+	}
+	m.hurry = true
+	if m.phase == done {
+		m.arm(TimerAck, m.ackWait())
+		return
+	}
+	m.end(mesos.TASK_KILLED, grace)
+}
+
+// progress takes the messages about the container itself.
+func (m *Machine) progress(msg Message) {
+	switch msg := msg.(type) {
+	case EngineProbed:
+		m.engineProbed, m.engineErr = true, msg.Err
+		m.beginImage()
+	case ImageReady:
+		m.imageReady(msg)
+	case Created:
+		m.createdContainer(msg)
+	case Started:
+		m.started(msg)
+	case Inspected:
+		m.inspected(msg)
+	case InitSeen:
+		m.proc.held = true
+		m.initSeen()
+	case InitMissed:
+		m.proc.missed = true
+	case InitExited:
+		m.proof.Init = &msg
+	case WaitEnded:
+		m.proof.Wait = &msg
+	case ExitInspected:
+		m.exitInspected(msg)
+	case LeafKilled:
+		m.proc.leafEmpty = m.proc.fenced && msg.Err == nil && msg.Remaining == 0
+	case OutputEnded:
+		m.copying = false
+	case Discarded:
+		m.discarded = true
+	}
+}
+
+// fired takes a timer, unless it was armed again or disarmed after it had fired.
+func (m *Machine) fired(msg Fired) {
+	if m.timers[msg.Timer] != msg.Seq {
+		return
+	}
+	delete(m.timers, msg.Timer)
+	switch msg.Timer {
+	case TimerCompletion:
+		m.end(mesos.TASK_FAILED, 0)
+	case TimerGrace, TimerLadder:
+		m.killHard()
+	case TimerSettle:
+		m.proc.settled = true
+	case TimerRecheck:
+		m.askExit()
+	case TimerDrain:
+		m.drained = true // copying goes on, but the update waits no longer
+	case TimerAck:
+		m.exit()
+	case TimerDiscard:
+		m.giveUpDiscard()
+	}
+}
+
+func (m *Machine) do(c Command) { m.out = append(m.out, c) }
+
+func (m *Machine) arm(t Timer, after time.Duration) {
+	m.seq++
+	m.timers[t] = m.seq
+	m.do(Arm{Timer: t, Seq: m.seq, After: max(after, 0)})
+}
+
+func (m *Machine) disarm(t Timer) { delete(m.timers, t) }
+
+func (m *Machine) armed(t Timer) bool { _, ok := m.timers[t]; return ok }
+
+func (m *Machine) taskGrace() *time.Duration {
+	if m.plan == nil {
+		return nil
+	}
+	return m.plan.KillGrace
+}
+
+// fail notes why the task cannot go on; what may be alive is killed at once.
+func (m *Machine) fail(reason mesos.TaskStatus_Reason, format string, args ...any) {
+	if m.failure == nil {
+		m.failure = &failure{mesos.TASK_FAILED, reason, fmt.Sprintf(format, args...)}
+	}
+	if m.proc.startSent {
+		m.killHard()
+	}
+}
+
+// exit ends the executor: 0 after an acknowledged terminal update of a container that ran, 1 otherwise.
+func (m *Machine) exit() {
+	code := 1
+	if m.acked && m.ran() {
+		code = 0
+	}
+	m.exited = true
+	m.do(Exit{Code: code})
+}
+
+// ran reports whether the container's own process ever existed.
+func (m *Machine) ran() bool {
+	return m.proc.startAnswered && m.proc.startErr == nil
+}

@@ -1,0 +1,130 @@
+package supervise
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/engine"
+)
+
+// Message is one fact that reached the task's owner. The set is closed: every kind stands in this file.
+type Message interface{ message() }
+
+// From the agent.
+type (
+	// Subscribed says that the agent took our SUBSCRIBE; it comes again after each lost connection.
+	Subscribed struct{ Framework mesos.FrameworkInfo }
+	// Launched brings a task. Raw are the TaskInfo's bytes as received.
+	Launched struct {
+		TaskID string
+		Raw    []byte
+	}
+	// GroupLaunched brings a task group, which this executor refuses.
+	GroupLaunched struct{ TaskIDs []string }
+	// KillAsked is the agent's KILL. Grace is nil when the event carries no kill policy.
+	KillAsked struct {
+		TaskID string
+		Grace  *time.Duration
+	}
+	// ShutdownAsked is the agent's SHUTDOWN.
+	ShutdownAsked struct{}
+	// Acknowledged says that the agent took an update of this state.
+	Acknowledged struct {
+		TaskID string
+		State  mesos.TaskState
+	}
+	// AgentLost is final: no agent will take us back. The task ends as by SHUTDOWN.
+	AgentLost struct{ Err error }
+)
+
+// SignalReceived is SIGTERM or SIGINT sent to the executor.
+type SignalReceived struct{ Name string }
+
+// From the engine.
+type (
+	// EngineProbed is the result of the probe that begins with the executor.
+	EngineProbed struct{ Err error }
+	// ImageReady ends [EnsureImage].
+	ImageReady struct{ Err error }
+	// Created ends [CreateContainer]: the container exists and its output and exit are being listened to.
+	Created struct{ Err error }
+	// Started ends [StartContainer].
+	Started struct{ Err error }
+	// Inspected ends [InspectContainer].
+	Inspected struct {
+		Container engine.Container
+		Err       error
+	}
+	// WaitEnded is the answer to the wait that was registered before start. Err means that it proves nothing.
+	WaitEnded struct {
+		Code int
+		Err  error
+	}
+	// ExitInspected ends [InspectExit].
+	ExitInspected struct {
+		Container engine.Container
+		Err       error
+	}
+	// OutputEnded says that both streams of the container reached their end.
+	OutputEnded struct{ Err error }
+	// Discarded ends [Discard]: container, leaf and lease are gone, or Err says what stayed.
+	Discarded struct{ Err error }
+)
+
+// From the kernel.
+type (
+	// InitSeen says that the container's init (still `runc init`, perhaps) was found and is held by a pidfd.
+	InitSeen struct{ PID int }
+	// InitMissed says that start is over and no init could be found.
+	InitMissed struct{ Err error }
+	// InitExited says that the held init is dead.
+	InitExited struct {
+		Status unix.WaitStatus
+		Known  bool   // Status is its true wait status
+		Source string // who knew it
+		OOM    OOM
+	}
+	// LeafKilled ends [KillLeaf].
+	LeafKilled struct {
+		Remaining int // processes still there afterwards
+		Err       error
+	}
+)
+
+// OOM is the memory cgroup's account, read when the init died.
+type OOM struct {
+	Kills       uint64 // processes that the OOM killer took in this cgroup
+	Limit, Peak uint64 // bytes; 0 = unknown
+}
+
+// Fired is a timer that was armed by [Arm] and neither re-armed nor disarmed since.
+type Fired struct {
+	Timer Timer
+	Seq   uint64
+}
+
+func (Subscribed) message()     {}
+func (Launched) message()       {}
+func (GroupLaunched) message()  {}
+func (KillAsked) message()      {}
+func (ShutdownAsked) message()  {}
+func (Acknowledged) message()   {}
+func (AgentLost) message()      {}
+func (SignalReceived) message() {}
+func (EngineProbed) message()   {}
+func (ImageReady) message()     {}
+func (Created) message()        {}
+func (Started) message()        {}
+func (Inspected) message()      {}
+func (WaitEnded) message()      {}
+func (ExitInspected) message()  {}
+func (OutputEnded) message()    {}
+func (Discarded) message()      {}
+func (InitSeen) message()       {}
+func (InitMissed) message()     {}
+func (InitExited) message()     {}
+func (LeafKilled) message()     {}
+func (Fired) message()          {}

@@ -1,0 +1,186 @@
+package supervise
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
+	"mesos-docker-executor/executor/session"
+	"mesos-docker-executor/executor/task"
+)
+
+// Agent is the conversation with the Mesos agent, as the session package keeps it.
+type Agent interface {
+	// Events delivers what the agent said, in order; closed when nothing more can come.
+	Events() <-chan session.Event
+	// Update stores an update and sends it in order. It never blocks.
+	Update(mesos.TaskStatus)
+}
+
+// Options are what [Run] works with. All fields are required.
+type Options struct {
+	Settings Settings
+	Agent    Agent
+	Engine   *engine.Engine // not probed yet
+	Signals  <-chan os.Signal
+
+	Mode        task.Mode
+	CgroupRoot  string // above our leaves, when they are not nested in the agent's
+	LeaseDir    string // where the lease symlink goes; root only
+	Sandbox     string // host path
+	ContainerID string // Mesos container id
+	Stdout      *Sink  // the container's, as it is
+	Stderr      *Sink
+	Log         *slog.Logger // for operators, with details
+	Say         func(string) // one line for whoever reads the task's stderr
+}
+
+// runner carries out what the machine commands. Its fields belong to the goroutine of [Run]; operations hand their
+// results over by [runner.post].
+type runner struct {
+	Options
+	machine *Machine
+	inbox   chan delivery
+	ops     sync.WaitGroup
+	ctx     context.Context // of all operations; ends with Run
+	timers  map[Timer]*time.Timer
+	exit    *int
+
+	cancelImage context.CancelFunc
+	image       engine.Image
+	info        engine.Info
+	lease       *process.Lease
+	creating    chan *container // what the create operation made, for the one that removes it
+	container   *container
+	init        *process.Init
+}
+
+// container is what the create operation made, nil where it did not come to it.
+type container struct {
+	id        string
+	name      string
+	unknown   bool // create may still happen
+	leaf      *process.Leaf
+	groups    []cgroupnet.Hierarchy
+	placement *cgroupnet.Placement
+	output    *engine.Output
+	exit      *engine.Exit
+}
+
+// delivery is a message with what its sender hands to the owner beforehand.
+type delivery struct {
+	msg   Message
+	adopt func()
+}
+
+// Run supervises one task to its end and returns the executor's exit status: 0 after the acknowledged terminal update of
+// a container that ran, 1 otherwise. It returns early, with 1, when ctx ends. All its goroutines have ended by then,
+// and the engine is not closed.
+func Run(ctx context.Context, o Options) int {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &runner{
+		Options: o,
+		machine: NewMachine(o.Settings),
+		inbox:   make(chan delivery),
+		ctx:     ctx,
+		timers:  map[Timer]*time.Timer{},
+	}
+	defer r.end(cancel)
+	r.spawn(func() delivery {
+		info, err := r.Engine.Probe(ctx)
+		return delivery{EngineProbed{err}, func() { r.info = info }}
+	})
+	events := o.Agent.Events()
+	for r.exit == nil {
+		select {
+		case <-ctx.Done():
+			return 1
+		case d := <-r.inbox:
+			if d.adopt != nil {
+				d.adopt()
+			}
+			r.handle(d.msg)
+		case sig := <-o.Signals:
+			r.Log.Info("signal", "signal", sig.String())
+			r.handle(SignalReceived{sig.String()})
+		case ev, ok := <-events:
+			if !ok {
+				events = nil
+				r.handle(AgentLost{})
+				continue
+			}
+			r.agentEvent(ev)
+		}
+	}
+	return *r.exit
+}
+
+// end stops timers and operations and waits for the latter: each of them ends with ctx.
+func (r *runner) end(cancel context.CancelFunc) {
+	cancel()
+	for _, t := range r.timers {
+		t.Stop()
+	}
+	if c := r.container; c != nil {
+		c.close()
+	}
+	r.ops.Wait()
+	if r.init != nil {
+		r.init.Close()
+	}
+	for stream, s := range map[string]*Sink{"stdout": r.Stdout, "stderr": r.Stderr} {
+		if _, dropped := s.Counts(); dropped > 0 {
+			r.Log.Warn("output could not be written and was dropped", "stream", stream, "bytes", dropped)
+		}
+	}
+}
+
+// spawn runs an operation that ends in one message.
+func (r *runner) spawn(op func() delivery) {
+	r.ops.Go(func() { r.post(op()) })
+}
+
+// post hands a message to the owner, and reports whether it was taken: not any more when Run is over. For operations only,
+// since the owner would wait for itself.
+func (r *runner) post(d delivery) bool {
+	select {
+	case r.inbox <- d:
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
+func (r *runner) handle(msg Message) {
+	r.logMessage(msg)
+	for _, c := range r.machine.Handle(time.Now(), msg) {
+		r.carryOut(c)
+	}
+}
+
+func (r *runner) agentEvent(ev session.Event) {
+	switch ev := ev.(type) {
+	case session.Subscribed:
+		r.handle(Subscribed{Framework: ev.Framework})
+	case session.Launch:
+		r.handle(Launched{TaskID: ev.Task.TaskID.Value, Raw: ev.Raw})
+	case session.LaunchGroup:
+		r.handle(GroupLaunched{TaskIDs: ev.TaskIDs})
+	case session.Kill:
+		r.handle(KillAsked{TaskID: ev.TaskID, Grace: ev.Grace})
+	case session.Shutdown:
+		r.handle(ShutdownAsked{})
+	case session.Acknowledged:
+		r.handle(Acknowledged{TaskID: ev.TaskID, State: ev.State})
+	case session.Lost:
+		r.Say("no agent takes this executor back: " + ev.Err.Error())
+		r.handle(AgentLost{Err: ev.Err})
+	}
+}

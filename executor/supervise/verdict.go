@@ -1,0 +1,118 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/executor/engine"
+)
+
+// Evidence is what each witness said about the end of the container. A nil field is a witness that said nothing.
+type Evidence struct {
+	Init    *InitExited    // the kernel, about the process that was held by a pidfd
+	Wait    *WaitEnded     // the engine's answer to the wait registered before start
+	Inspect *ExitInspected // the engine's account when asked afterwards
+}
+
+// Verdict is how the container ended.
+type Verdict struct {
+	Known  bool
+	Code   int         // 0..255, 128+signal as shells and Docker count; meaningless unless Known
+	Signal unix.Signal // 0 = it exited by itself, or only the code is known
+	Source string      // the witness that was believed
+	Doubts string      // what each witness said, when none could be believed
+}
+
+// Judge decides which witness to believe.
+//
+// The kernel comes first: a status from the pidfd is the process's own. Docker is believed only when two of its answers
+// fit: the wait registered before start came back on an unbroken connection, and one inspect afterwards shows a container
+// that was started, has exited, has no error and has the same code. Each answer alone is known to lie: dockerd restores an
+// exit that it missed as status 0, a wait on a container that never started returns 0 at once, and a container that could
+// not be started shows 127 or 128.
+func Judge(e Evidence) Verdict {
+	if e.Init != nil && e.Init.Known {
+		return fromWaitStatus(e.Init.Status, e.Init.Source)
+	}
+	if e.Wait != nil && e.Wait.Err == nil && inspectConfirms(e.Inspect, e.Wait.Code) {
+		return Verdict{Known: true, Code: e.Wait.Code, Source: "docker wait, confirmed by inspect"}
+	}
+	return Verdict{Doubts: e.String()}
+}
+
+func fromWaitStatus(status unix.WaitStatus, source string) Verdict {
+	if status.Signaled() {
+		return Verdict{Known: true, Code: 128 + int(status.Signal()), Signal: status.Signal(), Source: source}
+	}
+	return Verdict{Known: true, Code: status.ExitStatus(), Source: source}
+}
+
+func inspectConfirms(i *ExitInspected, code int) bool {
+	return i != nil && i.Err == nil &&
+		!i.Container.Running && i.Container.Status == "exited" && !i.Container.StartedAt.IsZero() &&
+		i.Container.Error == "" && i.Container.ExitCode == code
+}
+
+// saysOver reports whether the engine's account is of a container that was started and is not running any more, or that
+// somebody has removed.
+func (i *ExitInspected) saysOver() bool {
+	if i == nil || i.Err != nil {
+		return i != nil && errors.Is(i.Err, engine.ErrNotFound)
+	}
+	return !i.Container.Running && !i.Container.StartedAt.IsZero() &&
+		(i.Container.Status == "exited" || i.Container.Status == "dead")
+}
+
+// String lists what each witness said, for a message to the operator.
+func (e Evidence) String() string {
+	var said []string
+	switch {
+	case e.Init == nil:
+		said = append(said, "init process: never seen")
+	case e.Init.Known:
+		said = append(said, fmt.Sprintf("init process: wait status %#x by %s", uint32(e.Init.Status), e.Init.Source))
+	default:
+		said = append(said, "init process: ended, status not known to this kernel")
+	}
+	switch {
+	case e.Wait == nil:
+		said = append(said, "docker wait: no answer")
+	case e.Wait.Err != nil:
+		said = append(said, fmt.Sprintf("docker wait: %v", e.Wait.Err))
+	default:
+		said = append(said, fmt.Sprintf("docker wait: %d", e.Wait.Code))
+	}
+	switch {
+	case e.Inspect == nil:
+		said = append(said, "docker inspect: no answer")
+	case e.Inspect.Err != nil:
+		said = append(said, fmt.Sprintf("docker inspect: %v", e.Inspect.Err))
+	default:
+		c := e.Inspect.Container
+		said = append(said, fmt.Sprintf("docker inspect: %s, code %d, error %q", c.Status, c.ExitCode, c.Error))
+	}
+	return strings.Join(said, "; ")
+}
+
+// String is the sentence that Mesos users know from the stock executor, with the signal's name added.
+func (v Verdict) String() string {
+	switch {
+	case !v.Known:
+		return "Container ended, exit status unknown (" + v.Doubts + ")"
+	case v.Signal != 0:
+		return fmt.Sprintf("Container exited with status %d (%s)", v.Code, unix.SignalName(v.Signal))
+	case v.Code > 128 && unix.SignalName(unix.Signal(v.Code-128)) != "":
+		return fmt.Sprintf("Container exited with status %d (as after %s)", v.Code, unix.SignalName(unix.Signal(v.Code-128)))
+	default:
+		return fmt.Sprintf("Container exited with status %d", v.Code)
+	}
+}
+
+// killedByOOM reports whether the OOM killer ended the container: its cgroup counted a kill and the init died of SIGKILL
+// (or passed on a child's 137). 137 alone is any SIGKILL.
+func (v Verdict) killedByOOM(oom OOM) bool {
+	return v.Known && v.Code == 128+int(unix.SIGKILL) && oom.Kills > 0
+}
