@@ -1,0 +1,106 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// DefaultPath is where config.yaml is looked for when no flag names another.
+const DefaultPath = "/etc/mesos-docker-executor/config.yaml"
+
+// fileVersion is the version of config.yaml that this program reads.
+const fileVersion = 1
+
+// File is config.yaml, the settings of a host. [Keys] says for each key what
+// it means and which values are possible. A File from [Load], [Parse] or
+// [Default] has every field set, and no limit is 0.
+type File struct {
+	Version   int       `yaml:"version"`
+	Engine    Engine    `yaml:"engine"`
+	Agent     AgentKeys `yaml:"agent"`
+	Container Container `yaml:"container"`
+	Cgroup    Cgroup    `yaml:"cgroup"`
+
+	RunDirectory string        `yaml:"run_directory"`
+	LogDrain     time.Duration `yaml:"log_drain"`
+	LogLevel     slog.Level    `yaml:"log_level"`
+}
+
+// Engine is the section about the Docker Engine.
+type Engine struct {
+	// Host is "unix:///path". In drop-in mode --docker_socket wins
+	// ([DropIn.EngineHost]).
+	Host   string `yaml:"host"`
+	Limits Limits `yaml:"limits"`
+}
+
+// Limits is how long the calls to the engine may take, one limit per kind of
+// call. Fields and order are those of the engine client's own type, so that
+// one converts to the other.
+type Limits struct {
+	Ping         time.Duration `yaml:"ping"`
+	Info         time.Duration `yaml:"info"`
+	ImageInspect time.Duration `yaml:"image_inspect"`
+	PullBegin    time.Duration `yaml:"pull_begin"`
+	PullIdle     time.Duration `yaml:"pull_idle"`
+	PullTotal    time.Duration `yaml:"pull_total"`
+	Create       time.Duration `yaml:"create"`
+	Start        time.Duration `yaml:"start"`
+	Inspect      time.Duration `yaml:"inspect"`
+	Signal       time.Duration `yaml:"signal"`
+	Remove       time.Duration `yaml:"remove"`
+	Attach       time.Duration `yaml:"attach"`
+}
+
+// AgentKeys is the section about the Mesos agent.
+type AgentKeys struct {
+	// Endpoint is the agent's "ip:port", or "" for what the environment says.
+	Endpoint string `yaml:"endpoint"`
+	// RegisterForRecovery makes drop-in tasks survive a restart of the agent.
+	RegisterForRecovery bool `yaml:"register_for_recovery"`
+}
+
+// Container is the section about the task's container.
+type Container struct {
+	NamePrefix      string `yaml:"name_prefix"`
+	MappedDirectory string `yaml:"mapped_directory"`
+	EnforceCFS      bool   `yaml:"enforce_cfs"`
+}
+
+// Cgroup is the section about the task's own cgroup.
+type Cgroup struct {
+	Root string `yaml:"root"`
+}
+
+// Default returns the settings of a host without config.yaml.
+func Default() File {
+	return File{
+		Version: fileVersion,
+		Engine: Engine{
+			Host: "unix:///var/run/docker.sock",
+			Limits: Limits{
+				Ping:         5 * time.Second,
+				Info:         10 * time.Second,
+				ImageInspect: 30 * time.Second,
+				PullBegin:    2 * time.Minute,
+				PullIdle:     2 * time.Minute,
+				PullTotal:    15 * time.Minute,
+				Create:       2 * time.Minute,
+				Start:        2 * time.Minute,
+				Inspect:      30 * time.Second,
+				Signal:       3 * time.Second,
+				Remove:       time.Minute,
+				Attach:       10 * time.Second,
+			},
+		},
+		Agent: AgentKeys{RegisterForRecovery: true},
+		Container: Container{
+			NamePrefix:      "mesosx",
+			MappedDirectory: "/mnt/mesos/sandbox",
+		},
+		Cgroup:       Cgroup{Root: "/mesos-docker-executor"},
+		RunDirectory: "/run/mesos-docker-executor",
+		LogDrain:     2 * time.Second,
+		LogLevel:     slog.LevelInfo,
+	}
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Key describes one key of config.yaml for people.
+type Key struct {
+	Path    string // sections and key, joined by dots: "engine.limits.ping"
+	Type    string // "duration", "boolean", "string", ...
+	Allowed string // range or form of the value
+	Default string // as one would write it; "" is an empty string
+	Meaning string // half a sentence
+}
+
+// Keys returns every key of config.yaml, in the order of documentation.
+func Keys() []Key {
+	f := Default()
+	var keys []Key
+	for _, s := range f.settings() {
+		keys = append(keys, s.Key)
+	}
+	return keys
+}
+
+// Table writes [Keys] as a Markdown table. The errors are those of w.
+func Table(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n")
+	for _, k := range Keys() {
+		def := "`" + k.Default + "`"
+		if k.Default == "" {
+			def = "empty"
+		}
+		row := []string{"`" + k.Path + "`", k.Type, def, k.Allowed, k.Meaning}
+		for i, cell := range row {
+			row[i] = strings.ReplaceAll(cell, "|", `\|`)
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// setting is a key together with the way to store its value in a File.
+type setting struct {
+	Key
+	set func(scalar) error
+}
+
+// settings returns all settings of f, bound to f's fields. Key.Default is what
+// f holds now. This is the one list that the parser, the documentation and the
+// limits come from.
+func (f *File) settings() []setting {
+	l := &f.Engine.Limits
+	return []setting{
+		versionSetting(&f.Version),
+		stringSetting(&f.Engine.Host, "engine.host", "`unix://` and an absolute path, at most 107 bytes", checkEngineHost,
+			"socket of the Docker Engine; in drop-in mode the agent's `--docker_socket` wins"),
+
+		durationSetting(&l.Ping, "engine.limits.ping", tenth, time.Minute, "limit for the engine to answer a ping"),
+		durationSetting(&l.Info, "engine.limits.info", tenth, 2*time.Minute, "limit for the engine's description of itself"),
+		durationSetting(&l.ImageInspect, "engine.limits.image_inspect", tenth, 10*time.Minute, "limit for looking up a local image"),
+		durationSetting(&l.PullBegin, "engine.limits.pull_begin", tenth, time.Hour, "limit for a pull to show its first progress"),
+		durationSetting(&l.PullIdle, "engine.limits.pull_idle", tenth, time.Hour, "limit for a pull to show no progress"),
+		durationSetting(&l.PullTotal, "engine.limits.pull_total", time.Second, 24*time.Hour, "limit for a whole pull"),
+		durationSetting(&l.Create, "engine.limits.create", tenth, time.Hour, "limit for creating the container"),
+		durationSetting(&l.Start, "engine.limits.start", tenth, time.Hour, "limit for starting the container"),
+		durationSetting(&l.Inspect, "engine.limits.inspect", tenth, 10*time.Minute, "limit for inspecting the container"),
+		durationSetting(&l.Signal, "engine.limits.signal", tenth, time.Minute, "limit for a signal that goes through the engine"),
+		durationSetting(&l.Remove, "engine.limits.remove", tenth, time.Hour, "limit for removing the container"),
+		durationSetting(&l.Attach, "engine.limits.attach", tenth, 2*time.Minute, "limit for opening the container's output"),
+
+		stringSetting(&f.Agent.Endpoint, "agent.endpoint", "`ip:port`, or empty", checkPinnedEndpoint,
+			"the agent's address, so that a task cannot name another; empty takes it from the environment"),
+		booleanSetting(&f.Agent.RegisterForRecovery, "agent.register_for_recovery",
+			"register with the agent so that drop-in tasks survive its restart"),
+
+		stringSetting(&f.Container.NamePrefix, "container.name_prefix", "1 to 32 letters, digits, `_` and `-`; not `mesos` or `mesos-...`", checkNamePrefix,
+			"custom mode: containers are named `<prefix>-<container id>`"),
+		stringSetting(&f.Container.MappedDirectory, "container.mapped_directory", "absolute path, not `/`", checkFolder,
+			"path of the sandbox in the container; in drop-in mode the agent's `--mapped_directory` wins"),
+		booleanSetting(&f.Container.EnforceCFS, "container.enforce_cfs",
+			"custom mode: limit CPU time to the task's `cpus`; in drop-in mode the agent's `--cgroups_enable_cfs` decides"),
+
+		stringSetting(&f.Cgroup.Root, "cgroup.root", "absolute path below the cgroup mounts, not `/`, not `/mesos` or below", checkCgroupRoot,
+			"cgroup below which each task gets its own"),
+		stringSetting(&f.RunDirectory, "run_directory", "absolute path, not `/`", checkFolder,
+			"folder for what must not outlive the host's boot"),
+		durationSetting(&f.LogDrain, "log_drain", tenth, time.Minute,
+			"how long the terminal status waits for the rest of the container's output"),
+		levelSetting(&f.LogLevel, "log_level", "least severe lines in the executor's own log"),
+	}
+}
+
+// tenth is the shortest limit. Less than that, a busy host looks like a broken
+// engine.
+const tenth = 100 * time.Millisecond

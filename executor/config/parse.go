@@ -1,0 +1,189 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Parse reads the content of a config.yaml; name is what errors call it. Every
+// key that is not there has its default. "version: 1" has to be there.
+//
+// It is strict: an unknown key, a key twice, a value of another type, without a
+// unit or out of range, an alias, a tag, a second document, all are errors with
+// the number of their line. The error is an [*Error].
+func Parse(name string, data []byte) (File, error) {
+	f := Default()
+	p := parser{
+		settings: f.settings(),
+		lines:    map[string]int{},
+		problems: &Error{Source: name},
+	}
+	if root := p.document(data); root != nil {
+		p.section(root, "")
+		p.checkVersion()
+	}
+	if err := p.problems.orNil(); err != nil {
+		return File{}, err
+	}
+	return f, nil
+}
+
+// parser walks the nodes of a file. It does not let the YAML library fill the
+// structs: that would report neither all problems nor the allowed values.
+type parser struct {
+	settings []setting
+	lines    map[string]int // keys seen so far, and where
+	problems *Error
+}
+
+// document returns the one mapping that the file consists of, nil after noting
+// why there is none. For an empty file it is an empty mapping.
+func (p *parser) document(data []byte) *yaml.Node {
+	if line := badTextLine(data); line > 0 {
+		p.problems.addAt(line, "", "holds bytes that are not UTF-8 text; save the file as UTF-8")
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
+		return &yaml.Node{Kind: yaml.MappingNode, Line: 1}
+	} else if err != nil {
+		p.syntax(err)
+		return nil
+	}
+	if err := decoder.Decode(&more); err == nil {
+		p.problems.addAt(more.Line, "", "a second document begins here; the file holds one")
+		return nil
+	} else if !errors.Is(err, io.EOF) {
+		p.syntax(err)
+		return nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		p.problems.addAt(root.Line, "", "is not a list of keys; begin with `version: %d`", fileVersion)
+		return nil
+	}
+	return root
+}
+
+// syntax notes an error of the YAML library, which has the line in its text
+// unless it is the first.
+func (p *parser) syntax(err error) {
+	m := regexp.MustCompile(`(?s)^yaml: (?:line ([0-9]+): )?(.*)$`).FindStringSubmatch(err.Error())
+	if m == nil {
+		m = []string{"", "", err.Error()}
+	}
+	line, _ := strconv.Atoi(m[1])
+	p.problems.addAt(max(line, 1), "", "is not valid YAML here or just below: %s", strings.ReplaceAll(m[2], "\n", " "))
+}
+
+// section reads a mapping; prefix is its path with a dot at the end, "" for the
+// whole file.
+func (p *parser) section(node *yaml.Node, prefix string) {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		path := prefix + key.Value
+		if key.Kind != yaml.ScalarNode || strings.ContainsFunc(key.Value, notInKeys) {
+			p.problems.addAt(key.Line, "", "%s is no key%s", quote(key.Value), p.known(prefix))
+			continue
+		}
+		if line, seen := p.lines[path]; seen {
+			p.problems.addAt(key.Line, path, "is here a second time, the first is on line %d", line)
+			continue
+		}
+		p.lines[path] = key.Line
+		p.entry(value, path, key.Line, prefix)
+	}
+}
+
+// notInKeys is true for what is in no key's name. A dot would pass for the path
+// of a key in a section.
+func notInKeys(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }
+
+// entry reads the value of one key, which may be a section.
+func (p *parser) entry(value *yaml.Node, path string, line int, prefix string) {
+	isSection := slices.ContainsFunc(p.settings, func(s setting) bool { return strings.HasPrefix(s.Path, path+".") })
+	at := slices.IndexFunc(p.settings, func(s setting) bool { return s.Path == path })
+	switch {
+	case !isSection && at < 0:
+		p.problems.addAt(line, path, "is an unknown key%s", p.known(prefix))
+	case value.Kind == yaml.AliasNode || value.Anchor != "":
+		p.problems.addAt(value.Line, path, "uses an anchor or alias; write the value out")
+	case value.Style&yaml.TaggedStyle != 0:
+		p.problems.addAt(value.Line, path, "has the tag %s; write the value without", quote(value.Tag))
+	case isSection && value.Kind == yaml.MappingNode:
+		p.section(value, path+".")
+	case isSection && value.Tag == "!!null":
+		// All keys of the section are commented out.
+	case isSection:
+		p.problems.addAt(value.Line, path, "is a section%s", p.known(path+"."))
+	case value.Kind != yaml.ScalarNode:
+		p.problems.addAt(value.Line, path, "needs one value; allowed: %s", p.settings[at].Allowed)
+	case value.Tag == "!!null":
+		p.problems.addAt(value.Line, path, "has no value; remove the key or write one; allowed: %s", p.settings[at].Allowed)
+	default:
+		if err := p.settings[at].set(scalar{text: value.Value, tag: value.Tag}); err != nil {
+			p.problems.addAt(value.Line, path, "%v", err)
+		}
+	}
+}
+
+// known lists what a section may hold, for errors.
+func (p *parser) known(prefix string) string {
+	var names []string
+	for _, s := range p.settings {
+		if rest, ok := strings.CutPrefix(s.Path, prefix); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			names = append(names, name)
+		}
+	}
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		return ""
+	}
+	return "; known here: " + strings.Join(names, ", ")
+}
+
+// checkVersion puts a missing version first, and leaves a wrong one alone: what
+// else is in a file of another version cannot be judged.
+func (p *parser) checkVersion() {
+	if _, ok := p.lines["version"]; !ok {
+		missing := Problem{Line: 1, Name: "version", Text: fmt.Sprintf("is missing; write `version: %d`", fileVersion)}
+		p.problems.Problems = slices.Insert(p.problems.Problems, 0, missing)
+		return
+	}
+	for _, problem := range p.problems.Problems {
+		if problem.Name == "version" {
+			p.problems.Problems = []Problem{problem}
+			return
+		}
+	}
+}
+
+// badTextLine returns the line of the first byte that is not UTF-8 or that YAML
+// does not print (c-printable in section 5.1 of YAML 1.2), 0 if there is none.
+// The YAML library would give no line for it.
+func badTextLine(data []byte) int {
+	line := 1
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		control := r < ' ' && r != '\n' && r != '\r' && r != '\t' || 0x7f <= r && r <= 0x9f && r != 0x85
+		if r == utf8.RuneError && size == 1 || control || r == 0xfffe || r == 0xffff {
+			return line
+		}
+		if r == '\n' {
+			line++
+		}
+		rest = rest[size:]
+	}
+	return 0
+}

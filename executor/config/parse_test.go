@@ -1,0 +1,228 @@
+package config_test
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mesos-docker-executor/executor/config"
+)
+
+func TestParseReadsEveryKey(t *testing.T) {
+	got, err := config.Parse("c.yaml", []byte(`# a host
+version: 1
+engine:
+  host: unix:///run/d.sock
+  limits: {ping: 1s, info: 2s, image_inspect: 3s, pull_begin: 4s, pull_idle: 5s, pull_total: 6s,
+    create: 7s, start: 8s, inspect: 9s, signal: 10s, remove: 11s, attach: 1m30s}
+agent:
+  endpoint: "10.0.0.5:5051"
+  register_for_recovery: false
+container:
+  name_prefix: task
+  mapped_directory: /sandbox
+  enforce_cfs: true
+cgroup:
+  root: /a/b
+run_directory: '/run/other'
+log_drain: 250ms
+log_level: debug
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := time.Second
+	want := config.File{
+		Version: 1,
+		Engine: config.Engine{Host: "unix:///run/d.sock", Limits: config.Limits{
+			Ping: s, Info: 2 * s, ImageInspect: 3 * s, PullBegin: 4 * s, PullIdle: 5 * s, PullTotal: 6 * s,
+			Create: 7 * s, Start: 8 * s, Inspect: 9 * s, Signal: 10 * s, Remove: 11 * s, Attach: 90 * s,
+		}},
+		Agent:        config.AgentKeys{Endpoint: "10.0.0.5:5051"},
+		Container:    config.Container{NamePrefix: "task", MappedDirectory: "/sandbox", EnforceCFS: true},
+		Cgroup:       config.Cgroup{Root: "/a/b"},
+		RunDirectory: "/run/other",
+		LogDrain:     250 * time.Millisecond,
+		LogLevel:     slog.LevelDebug,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseFillsInDefaults(t *testing.T) {
+	for name, text := range map[string]string{
+		"version alone":         "version: 1\n",
+		"comments":              "# x\n\nversion: 1 # y\n",
+		"empty sections":        "version: 1\nengine:\n  limits:\n  # ping: 1s\nagent: {}\n",
+		"document marks":        "---\nversion: 1\n...\n",
+		"Windows line ends":     "version: 1\r\nagent:\r\n  endpoint: \"\"\r\n",
+		"byte order mark":       "\ufeffversion: 1\n",
+		"no newline at the end": "version: 1",
+	} {
+		got, err := config.Parse("c.yaml", []byte(text))
+		if diff := cmp.Diff(config.Default(), got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
+func TestParseErrorsHaveLineKeyAndRange(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		text string
+		want []string // "line: key: part of the text", in order
+	}{
+		{"empty", "", []string{"1: version: is missing; write `version: 1`"}},
+		{"comments only", "# nothing\n", []string{"1: version: is missing"}},
+		{"no version", "log_drain: 1s\n", []string{"1: version: is missing"}},
+		{"other version", "version: 2\nfuture: x\n", []string{`1: version: "2" is not a version`}},
+		{"version as text", `version: "1"`, []string{`1: version: "1"`}},
+		{"null document", "~", []string{"1: is not a list of keys"}},
+		{"sequence", "- a\n", []string{"1: is not a list of keys"}},
+		{"text", "hello", []string{"1: is not a list of keys"}},
+		{"two documents", "version: 1\n---\nversion: 1\n", []string{"2: a second document"}},
+		{"broken second document", "version: 1\n---\n[\n", []string{"3: is not valid YAML"}},
+		{"bad indentation", "version: 1\nengine:\n  host: x\n host: y\n", []string{"3: is not valid YAML"}},
+		{"tab", "version: 1\nengine:\n\thost: x\n", []string{"3: is not valid YAML"}},
+		{"open bracket", "{", []string{"1: is not valid YAML"}},
+		{"not UTF-8", "version: 1\n# \xff\n", []string{"2: holds bytes"}},
+		{"control character", "version: 1\nlog_level: \x01\n", []string{"2: holds bytes"}},
+		{"C1 control character", "version: 1\n\n# \u0081\n", []string{"3: holds bytes"}},
+		{"NUL", "version: 1\n\x00", []string{"2: holds bytes"}},
+		{"UTF-16", "\xff\xfev\x00", []string{"1: holds bytes"}},
+
+		{"unknown key", "version: 1\nlogdrain: 1s\n", []string{"2: logdrain: is an unknown key; known here: version, engine, agent, container, cgroup, run_directory, log_drain, log_level"}},
+		{"unknown key in section", "version: 1\nengine:\n  limits:\n    pong: 1s\n", []string{"4: engine.limits.pong: is an unknown key; known here: ping, info"}},
+		{"key at the wrong place", "version: 1\nengine:\n  ping: 1s\n", []string{"3: engine.ping: is an unknown key; known here: host, limits"}},
+		{"dotted key", "version: 1\nengine.host: x\n", []string{`2: "engine.host" is no key`}},
+		{"merge key", "version: 1\n<<: {log_drain: 1s}\n", []string{`2: "<<" is no key`}},
+		{"number as key", "version: 1\n1: x\n", []string{`2: "1" is no key`}},
+		{"mapping as key", "version: 1\n? {a: b}\n: x\n", []string{`2: "" is no key`}},
+		{"duplicate", "version: 1\nlog_drain: 1s\nlog_drain: 2s\n", []string{"3: log_drain: is here a second time, the first is on line 2"}},
+		{"duplicate section", "version: 1\nagent: {}\ncgroup: {}\nagent: {}\n", []string{"4: agent: is here a second time, the first is on line 2"}},
+		{"duplicate version", "version: 1\nversion: 1\n", []string{"2: version: is here a second time"}},
+
+		{"section as value", "version: 1\nengine: unix:///x\n", []string{"2: engine: is a section; known here: host, limits"}},
+		{"section as list", "version: 1\nengine:\n- host: x\n", []string{"3: engine: is a section"}},
+		{"value as section", "version: 1\nlog_drain:\n  seconds: 1\n", []string{"3: log_drain: needs one value; allowed: 100ms to 1m"}},
+		{"no value", "version: 1\nlog_drain:\n", []string{"2: log_drain: has no value; remove the key"}},
+		{"anchor", "version: 1\nlog_drain: &a 1s\n", []string{"2: log_drain: uses an anchor"}},
+		{"alias", "version: &a 1\nlog_drain: *a\n", []string{"1: version: uses an anchor"}},
+		{"tag", "version: 1\nlog_level: !!str info\n", []string{`2: log_level: has the tag "!!str"`}},
+		{"own tag", "version: 1\nengine: !x {}\n", []string{`2: engine: has the tag "!x"`}},
+
+		{"no unit", "version: 1\nlog_drain: 2\n", []string{"2: log_drain: 2 has no unit; write 2s"}},
+		{"no unit, fraction", "version: 1\nlog_drain: 0.5\n", []string{"2: log_drain: 0.5 has no unit; write 0.5s"}},
+		{"unit of Mesos", "version: 1\nlog_drain: 2secs\n", []string{`2: log_drain: "2secs" is not a duration such as 2s`}},
+		{"space before the unit", "version: 1\nlog_drain: 2 s\n", []string{`2: log_drain: "2 s" is not a duration`}},
+		{"size instead of duration", "version: 1\nlog_drain: 2MiB\n", []string{`2: log_drain: "2MiB" is not a duration`}},
+		{"infinite duration", "version: 1\nlog_drain: .inf\n", []string{"2: log_drain: .inf has no unit"}},
+		{"boolean as duration", "version: 1\nlog_drain: true\n", []string{`2: log_drain: "true" is not a duration`}},
+		{"zero", "version: 1\nlog_drain: 0s\n", []string{"2: log_drain: 0s is out of range; allowed: 100ms to 1m"}},
+		{"negative", "version: 1\nlog_drain: -2s\n", []string{"2: log_drain: -2s is out of range"}},
+		{"too long", "version: 1\nlog_drain: 61s\n", []string{"2: log_drain: 61s is out of range"}},
+		{"overflow", "version: 1\nlog_drain: 9999999999h\n", []string{`2: log_drain: "9999999999h" is not a duration`}},
+
+		{"text as boolean", "version: 1\nagent:\n  register_for_recovery: yes\n", []string{"3: agent.register_for_recovery: \"yes\" is not a boolean; allowed: `true`, `false`"}},
+		{"number as boolean", "version: 1\ncontainer: {enforce_cfs: 1}\n", []string{`2: container.enforce_cfs: "1" is not a boolean`}},
+		{"number as string", "version: 1\ncontainer: {name_prefix: 12}\n", []string{"2: container.name_prefix: 12 is not a string"}},
+
+		{"engine by TCP", "version: 1\nengine: {host: \"tcp://1.2.3.4:2375\"}\n", []string{"2: engine.host: \"tcp://1.2.3.4:2375\" does not begin with unix://; allowed: `unix://`"}},
+		{"relative socket", "version: 1\nengine: {host: \"unix://d.sock\"}\n", []string{`2: engine.host: "d.sock" is not an absolute path`}},
+		{"long socket", "version: 1\nengine: {host: \"unix:///" + strings.Repeat("x", 107) + "\"}\n", []string{"2: engine.host: "}},
+		{"endpoint without port", "version: 1\nagent: {endpoint: 10.0.0.5}\n", []string{`2: agent.endpoint: "10.0.0.5" is not ip:port`}},
+		{"endpoint with name", "version: 1\nagent: {endpoint: \"agent1:5051\"}\n", []string{`2: agent.endpoint: "agent1:5051" is not ip:port`}},
+		{"prefix of the containerizer", "version: 1\ncontainer: {name_prefix: mesos}\n", []string{`2: container.name_prefix: "mesos" would make names`}},
+		{"prefix below the containerizer's", "version: 1\ncontainer: {name_prefix: mesos-x}\n", []string{`2: container.name_prefix: "mesos-x" would`}},
+		{"prefix Docker refuses", "version: 1\ncontainer: {name_prefix: -x}\n", []string{`2: container.name_prefix: "-x" cannot`}},
+		{"prefix with a line end", "version: 1\ncontainer: {name_prefix: \"x\\n\"}\n", []string{`2: container.name_prefix: "x\n" cannot`}},
+		{"sandbox on /", "version: 1\ncontainer: {mapped_directory: /}\n", []string{`2: container.mapped_directory: "/" cannot`}},
+		{"relative cgroup", "version: 1\ncgroup: {root: x}\n", []string{`2: cgroup.root: "x" is not an absolute path`}},
+		{"cgroup of all", "version: 1\ncgroup: {root: /}\n", []string{`2: cgroup.root: "/" cannot`}},
+		{"cgroup of the agent", "version: 1\ncgroup: {root: /mesos/x}\n", []string{`2: cgroup.root: "/mesos/x" is the agent's`}},
+		{"cgroup upwards", "version: 1\ncgroup: {root: /a/../b}\n", []string{`2: cgroup.root: "/a/../b" is not in its shortest form`}},
+		{"cgroup as slice", "version: 1\ncgroup: {root: /x.slice}\n", []string{`2: cgroup.root: "/x.slice" would be taken`}},
+		{"cgroup with space", "version: 1\ncgroup: {root: /a b}\n", []string{`2: cgroup.root: "/a b" has more`}},
+		{"run directory", "version: 1\nrun_directory: run\n", []string{`2: run_directory: "run" is not an absolute path`}},
+		{"level", "version: 1\nlog_level: INFO\n", []string{"2: log_level: \"INFO\" is not a log level; allowed: `debug`, `info`, `warn`, `error`"}},
+
+		{"all at once, version first", "log_drain: 0s\nagent:\n  endpoint: x\n  port: 1\nlog_level: loud\n", []string{
+			"1: version: is missing", "1: log_drain: 0s", "3: agent.endpoint: ", "4: agent.port: is an unknown key", "5: log_level: ",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := config.Parse("c.yaml", []byte(c.text))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(c.want) {
+				t.Fatalf("%d problems, want %d:\n%v", len(lines), len(c.want), err)
+			}
+			for i, want := range c.want {
+				if !strings.HasPrefix(lines[i], "c.yaml:"+want) {
+					t.Errorf("got  %s\nwant c.yaml:%s", lines[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestManyProblemsAreCounted(t *testing.T) {
+	text := "version: 1\n" + strings.Repeat("x:\n", 30)
+	_, err := config.Parse("c.yaml", []byte(text))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 21 || lines[20] != "c.yaml: and 10 more problems" {
+		t.Errorf("error of %d lines:\n%v", len(lines), err)
+	}
+}
+
+func TestLongAndDeepInputIsRefusedQuickly(t *testing.T) {
+	for name, text := range map[string]string{
+		"deep lists":    strings.Repeat("[", 60000),
+		"deep mappings": "engine: " + strings.Repeat("{a: ", 15000),
+		"aliases":       "a: &a [x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]\n",
+		"many keys":     strings.Repeat("x: 1\n", 10000),
+	} {
+		start := time.Now()
+		if _, err := config.Parse("c.yaml", []byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("version: 1\nengine:\n  host: unix:///x\n  limits: {ping: 1s}\nlog_drain: 2s\n"))
+	f.Add([]byte("version: 2\n---\n"))
+	f.Add([]byte("version: &a 1\nlog_level: *a\n<<: *a\n? [x]\n: y\n"))
+	f.Add([]byte("version: 1\nagent: {endpoint: '[::1]:1', register_for_recovery: TRUE}\n"))
+	f.Add([]byte("\ufeffversion: 1\r\ncgroup:\r\n  root: !!str /x\r\n"))
+	f.Add([]byte("a: |\n  x\nb: >\n  y\n\"\\n\": 1\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := config.Parse("c.yaml", data)
+		if err != nil {
+			problems(t, err)
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				var n int
+				if _, scan := fmt.Sscanf(line, "c.yaml:%d: ", &n); (scan != nil || n < 1) && !strings.HasPrefix(line, "c.yaml: and ") {
+					t.Errorf("no line number: %q", line)
+				}
+			}
+			return
+		}
+		if file.Version != 1 || file.LogDrain < 100*time.Millisecond || file.Engine.Limits.Ping < 100*time.Millisecond || file.Cgroup.Root == "/" {
+			t.Errorf("absurd values accepted: %+v", file)
+		}
+	})
+}

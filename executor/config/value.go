@@ -1,0 +1,111 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+	"unicode"
+)
+
+// maxSocketPath is the longest path of a Unix socket in bytes: sun_path has
+// 108 with the ending NUL (unix(7)).
+const maxSocketPath = 107
+
+// maxName is the longest name of a file or folder in bytes (NAME_MAX,
+// limits.h). Mesos makes a folder of each id.
+const maxName = 255
+
+// checkID says what is wrong with a framework, executor or agent id. The rules
+// are those of Mesos (validateID in src/common/validation.cpp) and those that
+// follow from ids being names of folders.
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("is empty")
+	case len(id) > maxName:
+		return fmt.Errorf("%s is longer than %d bytes", quote(id), maxName)
+	case id == "." || id == "..":
+		return fmt.Errorf("%s is no id", quote(id))
+	case strings.ContainsAny(id, `/\`):
+		return fmt.Errorf("%s contains a slash, which no Mesos id does", quote(id))
+	case strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%s contains a control character, which no Mesos id does", quote(id))
+	}
+	return nil
+}
+
+// checkContainerID says what is wrong with a Mesos container id. The agent
+// makes it (a UUID); it becomes part of cgroup paths, file names and the
+// container's name, so only letters, digits, "-" and "_" are let through. A dot
+// would also separate it from the agent id in container names of old agents.
+func checkContainerID(id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(id, func(r rune) bool { return !isAlphanumeric(r) && r != '-' && r != '_' }) {
+		return fmt.Errorf("%s is no container id (letters, digits, - and _)", quote(id))
+	}
+	return nil
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
+// parseEndpoint reads "ip:port" or "[ip6]:port" and nothing else: no scheme, no
+// path, no host name, no zone.
+func parseEndpoint(s string) (netip.AddrPort, error) {
+	e, err := netip.ParseAddrPort(s)
+	switch {
+	case s == "":
+		return e, errors.New("is empty; ip:port is needed, such as 10.0.0.5:5051")
+	case err != nil || e.Addr().Zone() != "":
+		return e, fmt.Errorf("%s is not ip:port, such as 10.0.0.5:5051 (no scheme, host name or path; port 1 to 65535)", quote(s))
+	case e.Port() == 0:
+		return e, fmt.Errorf("%s has port 0; 1 to 65535 is possible", quote(s))
+	case e.Addr().IsUnspecified() || e.Addr().IsMulticast():
+		return e, fmt.Errorf("%s is not the address of one host", quote(s))
+	}
+	return e, nil
+}
+
+// checkPath says what is wrong with an absolute path. It must be in its
+// shortest form: "..", "." and "//" have no business in paths that agents and
+// operators write, and comparisons of paths need one spelling.
+func checkPath(p string) error {
+	switch {
+	case p == "":
+		return errors.New("is empty; an absolute path is needed")
+	case !strings.HasPrefix(p, "/"):
+		return fmt.Errorf("%s is not an absolute path", quote(p))
+	case strings.ContainsFunc(p, unicode.IsControl):
+		return fmt.Errorf("%s contains a control character", quote(p))
+	case path.Clean(p) != p:
+		return fmt.Errorf("%s is not in its shortest form, which is %s", quote(p), quote(path.Clean(p)))
+	}
+	return nil
+}
+
+// checkFolder is checkPath for a folder that has to be one of its own.
+func checkFolder(p string) error {
+	if err := checkPath(p); err != nil {
+		return err
+	}
+	if p == "/" {
+		return errors.New(`"/" cannot be used; name a folder below it`)
+	}
+	return nil
+}
+
+// checkSocketPath is checkPath for a Unix socket.
+func checkSocketPath(p string) error {
+	if err := checkFolder(p); err != nil {
+		return err
+	}
+	if len(p) > maxSocketPath {
+		return fmt.Errorf("%s has %d bytes; the path of a socket has at most %d", quote(p), len(p), maxSocketPath)
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security"
+)
+
+// Placeholders of what only an agent knows.
+const (
+	explainContainerID = "00000000-0000-4000-8000-000000000000"
+	explainSandbox     = "/var/lib/mesos/slaves/AGENT/frameworks/FRAMEWORK/executors/EXECUTOR/runs/" + explainContainerID
+)
+
+func explainCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "explain",
+		Usage:     "print what would be created for a task, or every reason why not",
+		ArgsUsage: "TASK",
+		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto. The same code decides as in `run`; nothing\n" +
+			"is touched and neither agent nor engine is asked. Values of environment variables are not shown.\n\n" +
+			"Exit status: 0 accepted, 1 refused, 2 the file cannot be read.\n\n" +
+			"Examples:\n" +
+			"   mesos-docker-executor explain testdata/tasks/hello.json\n" +
+			"   mesos-docker-executor explain --decisions testdata/tasks/hello.json\n" +
+			"   mesos-docker-executor explain --mode custom --json testdata/tasks/hello.json",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
+			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
+			&cli.BoolFlag{Name: "decisions", Usage: "show every decision of the review, not just rejections and changes"},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
+		},
+		OnUsageError: usageError,
+		Action:       explain,
+	}
+}
+
+func explain(c *cli.Context) error {
+	mode, err := parseMode(c.String("mode"))
+	if err != nil {
+		return err
+	}
+	raw, err := readTaskFile(c, mode)
+	if err != nil {
+		return err
+	}
+	file, err := loadConfig(c.String("config"))
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	d := task.Decide(raw, explainStart(mode, file).inputs(), security.BuiltIn())
+	report := newExplanation(d, c.Bool("decisions"))
+	if c.Bool("json") {
+		encoder := json.NewEncoder(c.App.Writer)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(report); err != nil {
+			return cli.Exit(err.Error(), exitFail)
+		}
+	} else {
+		report.print(c.App.Writer)
+	}
+	if d.Refusal != nil {
+		return cli.Exit("", exitFail)
+	}
+	return nil
+}
+
+func parseMode(s string) (task.Mode, error) {
+	if mode := task.Mode(s); mode == task.DropIn || mode == task.Custom {
+		return mode, nil
+	}
+	return "", cli.Exit(fmt.Sprintf("--mode: %q is neither %q nor %q", s, task.DropIn, task.Custom), exitUsage)
+}
+
+// readTaskFile reads the command's one argument and returns the TaskInfo's bytes as an agent would send them in this mode.
+func readTaskFile(c *cli.Context, mode task.Mode) ([]byte, error) {
+	if c.NArg() != 1 {
+		return nil, cli.Exit(fmt.Sprintf("%s needs one task file, and flags before it; see --help", c.Command.Name), exitUsage)
+	}
+	path := c.Args().First()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, cli.Exit(err.Error(), exitUsage)
+	}
+	info, err := task.FromJSON(data)
+	if err == nil {
+		info, err = shapeTask(info, mode)
+	}
+	if err != nil {
+		return nil, cli.Exit(fmt.Sprintf("%s: %v", path, err), exitUsage)
+	}
+	return info.Marshal()
+}
+
+func explainStart(mode task.Mode, file config.File) start {
+	s := start{
+		mode: mode, file: file, sandbox: explainSandbox, containerID: explainContainerID,
+		name:       "mesos-" + explainContainerID,
+		mapped:     file.Container.MappedDirectory,
+		enforceCFS: file.Container.EnforceCFS,
+	}
+	if mode == task.Custom {
+		s.name = file.Container.NamePrefix + "-" + explainContainerID
+	}
+	return s
+}
+
+// explanation is what explain prints. Spec is nil when the task is refused.
+type explanation struct {
+	Accepted bool               `json:"accepted"`
+	State    string             `json:"state,omitempty"`
+	Reason   string             `json:"reason,omitempty"`
+	Message  string             `json:"message,omitempty"`
+	Notes    []string           `json:"notes,omitempty"`
+	Findings []security.Finding `json:"findings,omitempty"`
+	Create   *createRequest     `json:"create,omitempty"`
+}
+
+// createRequest is the body of the create call, with the values of environment variables left out.
+type createRequest struct {
+	Name    string                   `json:"name"`
+	Config  container.Config         `json:"config"`
+	Host    container.HostConfig     `json:"host_config"`
+	Network network.NetworkingConfig `json:"networking_config"`
+}
+
+func newExplanation(d task.Decision, decisions bool) explanation {
+	e := explanation{Accepted: d.Refusal == nil}
+	for _, f := range d.Findings {
+		if decisions || f.Action != security.Allow {
+			e.Findings = append(e.Findings, f)
+		}
+	}
+	if d.Refusal != nil {
+		e.State, e.Reason, e.Message = d.Refusal.State.String(), d.Refusal.Reason.String(), d.Refusal.Message
+		return e
+	}
+	spec := d.Plan.Spec
+	config := spec.Config
+	config.Env = nil
+	for _, variable := range spec.Config.Env {
+		name, _, _ := strings.Cut(variable, "=")
+		config.Env = append(config.Env, name+"=...")
+	}
+	e.Notes = d.Plan.Notes
+	e.Create = &createRequest{spec.Name, config, spec.Host, spec.Network}
+	return e
+}
+
+func (e explanation) print(w io.Writer) {
+	if !e.Accepted {
+		fmt.Fprintf(w, "refused: %s, %s\n  %s\n", e.State, e.Reason, strings.ReplaceAll(e.Message, "\n", "\n  "))
+	} else {
+		fmt.Fprintln(w, "accepted")
+		e.Create.print(w)
+	}
+	for _, note := range e.Notes {
+		fmt.Fprintln(w, "note:", note)
+	}
+	for _, f := range e.Findings {
+		fmt.Fprintf(w, "%s: %s", f.Action, f.Message)
+		fmt.Fprintf(w, " [rule %s%s]\n", f.Rule, prefixed("; ", f.Origin))
+	}
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// print shows what people look for; --json has everything.
+func (r *createRequest) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %s\t"+format+"\n", append([]any{name}, args...)...)
+	}
+	line("container", "%s", r.Name)
+	line("image", "%s", r.Config.Image)
+	if len(r.Config.Entrypoint) > 0 {
+		line("entrypoint", "%q", []string(r.Config.Entrypoint))
+	}
+	if len(r.Config.Cmd) > 0 {
+		line("command", "%q", []string(r.Config.Cmd))
+	}
+	if len(r.Config.Env) > 0 {
+		line("environment", "%s", strings.ReplaceAll(strings.Join(r.Config.Env, " "), "=...", ""))
+	}
+	for _, m := range r.Host.Mounts {
+		line("mount", "%s on %s%s", m.Source, m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
+	}
+	line("network", "%s", r.Host.NetworkMode)
+	for _, port := range sortedPorts(r.Host) {
+		line("port", "%s", port)
+	}
+	line("cpu", "shares %d%s", r.Host.CPUShares, quota(r.Host))
+	line("memory", "%d MiB", r.Host.Memory>>20)
+	line("capabilities", "%s", strings.Join(r.Host.CapAdd, " "))
+	line("security", "%s", strings.Join(r.Host.SecurityOpt, " "))
+	if r.Host.PidsLimit != nil {
+		line("pids limit", "%d", *r.Host.PidsLimit)
+	}
+}
+
+func sortedPorts(h container.HostConfig) []string {
+	var ports []string
+	for port, bindings := range h.PortBindings {
+		for _, b := range bindings {
+			ports = append(ports, fmt.Sprintf("host %s to container %s", b.HostPort, port))
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
+func quota(h container.HostConfig) string {
+	if h.CPUPeriod == 0 || h.CPUQuota == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at most %.2f cpus", float64(h.CPUQuota)/float64(h.CPUPeriod))
+}

@@ -1,0 +1,106 @@
+// Command mesos-docker-executor runs one Mesos task as a Docker container.
+//
+// A Mesos agent starts it once per task, in one of two ways: as the executor of its Docker containerizer (drop-in mode,
+// recognised by the containerizer's flags), or because a framework names it in TaskInfo.executor (custom mode). People
+// start it as `try`, which runs a task without Mesos, and `explain`, which says what would become of one.
+//
+// This package only wires: each file holds one command, and what they do is in the packages below and beside it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+)
+
+// version is set by the linker (-X main.version=...).
+var version = "unknown"
+
+// Exit statuses of every command.
+const (
+	exitOK    = 0
+	exitFail  = 1 // run: no container ran; try, explain: the task did not do well
+	exitUsage = 2 // wrong flags, environment or files: nothing was begun
+)
+
+// linePrefix marks our own lines on stderr, where the task's output goes as well.
+const linePrefix = "mesos-docker-executor: "
+
+func main() {
+	os.Exit(dispatch(os.Args))
+}
+
+// dispatch runs what the command line asks for and returns the exit status.
+func dispatch(args []string) int {
+	if config.IsDropIn(args[1:]) {
+		return dropIn(args[1:])
+	}
+	ours, words := splitWords(args)
+	status := exitOK
+	if err := newApp(words, &status).Run(ours); err != nil {
+		var exit cli.ExitCoder
+		if errors.As(err, &exit) {
+			if exit.Error() != "" {
+				say(exit.Error())
+			}
+			return exit.ExitCode()
+		}
+		say(err.Error())
+		return exitUsage
+	}
+	return status
+}
+
+// splitWords cuts the words after "--" off: they are the task's, and no flag parser may look at them.
+func splitWords(args []string) (ours, words []string) {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i], args[i+1:]
+	}
+	return args, nil
+}
+
+func newApp(words []string, status *int) *cli.App {
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, c.App.Name, "version", c.App.Version) }
+	run := runCommand(words, status)
+	return &cli.App{
+		Name:            "mesos-docker-executor",
+		Usage:           "run one Mesos task as a Docker container",
+		Version:         version,
+		HideHelpCommand: true,
+		Description: "Mesos agents start it without a command (or as `run`). In drop-in mode the agent's Docker containerizer adds its\n" +
+			"own flags; in custom mode the words after -- are the task's command when TaskInfo.data has none.",
+		// The default command has run's flags as well.
+		Flags:           run.Flags,
+		Action:          run.Action,
+		Commands:        []*cli.Command{run, tryCommand(), explainCommand()},
+		OnUsageError:    usageError,
+		ExitErrHandler:  func(*cli.Context, error) {},
+		CommandNotFound: nil,
+	}
+}
+
+// usageError turns the flag parser's errors into one line.
+func usageError(_ *cli.Context, err error, _ bool) error {
+	return cli.Exit(fmt.Sprintf("%v; see --help", err), exitUsage)
+}
+
+// noArguments refuses bare words.
+func noArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return cli.Exit(fmt.Sprintf("%q is neither a command nor a flag; the task's own words come after --", c.Args().First()), exitUsage)
+	}
+	return nil
+}
+
+// say writes a line of ours to stderr; a message of several lines keeps the prefix on each.
+func say(message string) {
+	for line := range strings.Lines(strings.TrimRight(message, "\n")) {
+		fmt.Fprint(os.Stderr, linePrefix, strings.TrimRight(line, "\n"), "\n")
+	}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/task"
+)
+
+// start is what the two launch modes make of flags and environment: everything that a run depends on.
+type start struct {
+	mode        task.Mode
+	agent       config.Agent
+	file        config.File
+	fileErr     error // config.yaml cannot be used: the executor subscribes, and no task starts
+	engineHost  string
+	sandbox     string // host path without symbolic links
+	name        string // of the container
+	mapped      string
+	enforceCFS  bool
+	taskEnv     map[string]string
+	words       []string
+	flags       config.DropIn // drop-in mode only
+	containerID string        // Mesos container id
+}
+
+// runCommand is what agents start. words are those after "--".
+func runCommand(words []string, status *int) *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "serve the Mesos agent that started this process (default)",
+		Description: "Started by agents, not by people: it needs the MESOS_* variables of an agent. To run a task by hand, use `try`.\n" +
+			"Exit status: 0 after the acknowledged terminal update of a container that ran, 1 when none ran, 2 for a bad start.",
+		Flags: []cli.Flag{&cli.StringFlag{
+			Name:  "config",
+			Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing",
+		}},
+		OnUsageError: usageError,
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			path := c.String("config")
+			if path != "" && !filepath.IsAbs(path) {
+				return cli.Exit(fmt.Sprintf("--config: %q is not an absolute path; an executor's working directory is its sandbox", path), exitUsage)
+			}
+			*status = executeClean(func(environ []string) (start, error) { return customStart(environ, path, words) })
+			return nil
+		},
+	}
+}
+
+// dropIn runs under the Docker containerizer's flags.
+func dropIn(args []string) int {
+	flags, err := config.ParseDropIn(args)
+	if err != nil {
+		say(err.Error())
+		return exitUsage
+	}
+	if flags.Help {
+		say("started by the Docker containerizer of a Mesos agent; see `mesos-docker-executor --help`")
+		return exitOK
+	}
+	return executeClean(func(environ []string) (start, error) { return dropInStart(environ, flags) })
+}
+
+func customStart(environ []string, path string, words []string) (start, error) {
+	agent, err := config.AgentFromEnviron(environ)
+	if err != nil {
+		return start{}, err
+	}
+	run, err := config.ResolveRun(agent.Directory)
+	if err != nil {
+		return start{}, fmt.Errorf("MESOS_DIRECTORY: %w", err)
+	}
+	file, fileErr := loadConfig(path)
+	return start{
+		mode:        task.Custom,
+		agent:       agent,
+		file:        file,
+		fileErr:     fileErr,
+		engineHost:  file.Engine.Host,
+		sandbox:     run.Path,
+		containerID: run.ContainerID,
+		name:        file.Container.NamePrefix + "-" + run.ContainerID,
+		mapped:      file.Container.MappedDirectory,
+		enforceCFS:  file.Container.EnforceCFS,
+		words:       words,
+	}, nil
+}
+
+func dropInStart(environ []string, flags config.DropIn) (start, error) {
+	agent, err := config.AgentFromEnviron(environ)
+	if err != nil {
+		return start{}, err
+	}
+	if err := agent.CheckDropIn(flags); err != nil {
+		return start{}, err
+	}
+	run, err := config.ResolveRun(flags.SandboxDirectory)
+	if err != nil {
+		return start{}, err
+	}
+	file, fileErr := loadConfig(flags.Config)
+	host := flags.EngineHost()
+	if host == "" {
+		host = file.Engine.Host
+	}
+	return start{
+		mode:        task.DropIn,
+		agent:       agent,
+		file:        file,
+		fileErr:     fileErr,
+		engineHost:  host,
+		sandbox:     run.Path,
+		containerID: run.ContainerID,
+		name:        flags.Container,
+		mapped:      flags.MappedDirectory,
+		enforceCFS:  flags.EnableCFS || file.Container.EnforceCFS,
+		taskEnv:     flags.TaskEnvironment,
+		flags:       flags,
+	}, nil
+}
+
+// loadConfig reads config.yaml; with an error come the defaults, with which the executor can tell the framework of it.
+func loadConfig(path string) (config.File, error) {
+	named := path != ""
+	if !named {
+		path = config.DefaultPath
+	}
+	file, err := config.Load(path, named)
+	if err != nil {
+		return config.Default(), err
+	}
+	return file, nil
+}
+
+// leaseDir is where the lease symlinks of this host's executors are.
+func (s start) leaseDir() string { return filepath.Join(s.file.RunDirectory, "leases") }
+
+// leasePath is the lease of the only attempt that an executor makes.
+func (s start) leasePath() string { return filepath.Join(s.leaseDir(), s.containerID+".1") }
+
+// inputs are what the translation of the TaskInfo needs to know of this run.
+func (s start) inputs() task.Inputs {
+	return task.Inputs{
+		Mode:            s.mode,
+		ContainerID:     s.containerID,
+		ContainerName:   s.name,
+		Sandbox:         s.sandbox,
+		SandboxSource:   s.leasePath(),
+		MappedDirectory: s.mapped,
+		EnforceCFS:      s.enforceCFS,
+		TaskEnvironment: s.taskEnv,
+		Words:           s.words,
+	}
+}

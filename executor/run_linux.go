@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/session"
+	"mesos-docker-executor/executor/supervise"
+	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security"
+)
+
+// executeClean makes sure that the process runs with an environment of allow-listed names only, by executing itself once
+// more if need be, and then runs. In drop-in mode the task's own variables reach this root process, and the likes of
+// GODEBUG act on a Go program from its first instruction on.
+func executeClean(prepare func(environ []string) (start, error)) int {
+	environ, changed := config.CleanEnviron(os.Environ())
+	if changed {
+		if err := unix.Exec("/proc/self/exe", os.Args, environ); err != nil {
+			say(fmt.Sprintf("cannot execute itself with a clean environment: %v", err))
+			return exitUsage
+		}
+	}
+	s, err := prepare(environ)
+	if err != nil {
+		say(err.Error())
+		return exitUsage
+	}
+	return s.run()
+}
+
+// run wires session, engine and supervisor, and blocks until the executor is to exit.
+func (s start) run() int {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
+	// Whoever reads our output may close it, and whoever started us may hang up: neither may end the task.
+	signal.Ignore(unix.SIGPIPE, unix.SIGHUP)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	log, closeLog, logErr := s.openLog()
+	defer closeLog()
+	log.Info("start", "version", version, "mode", string(s.mode), "agent", s.agent.Endpoint, "task_container", s.name, "engine", s.engineHost)
+
+	docker, engineErr := engine.Open(s.engineHost, engine.Limits(s.file.Engine.Limits))
+	if docker != nil {
+		defer docker.Close()
+	}
+	unfit := errors.Join(wrap("config.yaml", s.fileErr), wrap("sandbox", logErr), wrap("engine", engineErr))
+	if unfit != nil {
+		say(unfit.Error())
+	}
+	agent := session.New(s.sessionOptions(log))
+	defer s.register(agent, log)()
+
+	var conversation sync.WaitGroup
+	conversation.Go(func() {
+		if err := agent.Run(ctx); err != nil && ctx.Err() == nil {
+			log.Error("session", "error", err)
+		}
+	})
+	status := supervise.Run(ctx, supervise.Options{
+		Settings:    s.settings(unfit),
+		Agent:       agent,
+		Engine:      docker,
+		Signals:     signals,
+		Mode:        s.mode,
+		CgroupRoot:  s.file.Cgroup.Root,
+		LeaseDir:    s.leaseDir(),
+		Sandbox:     s.sandbox,
+		ContainerID: s.containerID,
+		Stdout:      supervise.NewSink(os.Stdout),
+		Stderr:      supervise.NewSink(os.Stderr),
+		Log:         log,
+		Say:         say,
+	})
+	cancel()
+	conversation.Wait()
+	log.Info("exit", "status", status)
+	return status
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func (s start) sessionOptions(log *slog.Logger) session.Options {
+	endpoint := s.agent.Endpoint
+	if s.file.Agent.Endpoint != "" {
+		endpoint = s.file.Agent.Endpoint
+	}
+	return session.Options{
+		URL:             "http://" + endpoint + "/api/v1/executor",
+		FrameworkID:     s.agent.FrameworkID,
+		ExecutorID:      s.agent.ExecutorID,
+		AgentID:         s.agent.AgentID,
+		Checkpoint:      s.agent.Checkpoint,
+		RecoveryTimeout: s.agent.RecoveryTimeout,
+		BackoffMax:      s.agent.SubscriptionBackoffMax,
+		Log:             log,
+	}
+}
+
+// register makes the task survive restarts of the agent in drop-in mode: the Docker containerizer recovers only runs with
+// a libprocess pid. A run that cannot be registered works until the agent restarts. It returns what ends the registration.
+func (s start) register(agent *session.Session, log *slog.Logger) func() {
+	if s.mode != task.DropIn || !s.agent.Checkpoint || !s.file.Agent.RegisterForRecovery {
+		return func() {}
+	}
+	registration, err := session.Register(session.RegisterOptions{
+		SandboxPath: s.sandbox,
+		OnReconnect: agent.Nudge,
+		Log:         log,
+	})
+	if err != nil {
+		log.Warn("not registered for recovery: the task will not survive a restart of the agent", "error", err)
+		return func() {}
+	}
+	return func() { registration.Close() }
+}
+
+func (s start) settings(unfit error) supervise.Settings {
+	inputs, policy := s.inputs(), security.BuiltIn()
+	settings := supervise.Settings{
+		ContainerID:   s.containerID,
+		ShutdownGrace: s.agent.ShutdownGrace,
+		SignalGrace:   s.signalGrace(),
+		LogDrain:      s.file.LogDrain,
+		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, policy) },
+	}
+	if unfit != nil {
+		settings.Unfit = unfit.Error()
+	}
+	return settings
+}
+
+// signalGrace is the time that a container gets after SIGTERM to its executor. The Docker containerizer sends it when it
+// destroys the run, waits for the executor without a limit and would itself stop the container after --stop_timeout. In
+// custom mode it is somebody who wants the executor to end, as by SHUTDOWN.
+func (s start) signalGrace() time.Duration {
+	if s.mode == task.DropIn {
+		return min(s.flags.StopTimeout, s.agent.ShutdownGrace)
+	}
+	return max(s.agent.ShutdownGrace-2*time.Second, s.agent.ShutdownGrace/2)
+}

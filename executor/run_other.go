@@ -1,0 +1,9 @@
+//go:build !linux
+
+package main
+
+// executeClean is for Linux: executors run where Mesos agents and Docker containers do.
+func executeClean(func(environ []string) (start, error)) int {
+	say("run works on Linux only; explain works here")
+	return exitUsage
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/gogo/protobuf/jsonpb"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/localagent"
+	"mesos-docker-executor/executor/task"
+)
+
+func tryCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "try",
+		Usage:     "run one task without Mesos and show what happens",
+		ArgsUsage: "TASK",
+		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto and a command. This program starts itself as\n" +
+			"the executor, with the environment and the flags that an agent sets, and plays the agent: it launches the task,\n" +
+			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n\n" +
+			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. The first interrupt shuts the executor down, the\n" +
+			"second destroys it. Nothing is left behind.\n\n" +
+			"With --json each line is an object: \"t\" (seconds) and one of \"event\", \"status\", \"log\" and, last, \"result\".\n\n" +
+			"Exit status: 0 for TASK_FINISHED, or TASK_KILLED after --kill-after; 1 for any other end; 2 when nothing was begun.\n\n" +
+			"Examples:\n" +
+			"   mesos-docker-executor try testdata/tasks/hello.json\n" +
+			"   mesos-docker-executor try --mode custom testdata/tasks/hello.json\n" +
+			"   mesos-docker-executor try --kill-after 3s testdata/tasks/kill-me.json\n" +
+			"   mesos-docker-executor try --json testdata/tasks/hello.json",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
+			&cli.DurationFlag{Name: "kill-after", Usage: "kill the task this long (`DURATION`, such as 3s) after LAUNCH"},
+			&cli.DurationFlag{Name: "timeout", Usage: "shut the executor down after this `DURATION`; default: none"},
+			&cli.StringFlag{Name: "framework", Usage: "`FILE` with the FrameworkInfo as JSON; default: a framework with TASK_KILLING_STATE"},
+			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
+			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON object per line"},
+			&cli.BoolFlag{Name: "keep", Usage: "leave the agent's work directory, with the sandbox, and say where it is"},
+		},
+		OnUsageError: usageError,
+		Action: func(c *cli.Context) error {
+			t, err := newTrial(c)
+			if errors.Is(err, flag.ErrHelp) {
+				return cli.ShowSubcommandHelp(c)
+			}
+			if err != nil {
+				return cli.Exit("try: "+err.Error(), exitUsage)
+			}
+			return cli.Exit("", t.run(c.Context))
+		},
+	}
+}
+
+// trial is one run of `try`.
+type trial struct {
+	mode       task.Mode
+	task       mesos.TaskInfo
+	framework  mesos.FrameworkInfo
+	file       config.File // the executor's configuration, written out for it
+	executable string
+	killAfter  *time.Duration
+	timeout    time.Duration
+	keep       bool
+	show       display
+}
+
+// newTrial checks everything that can be wrong with the command line, so that nothing is begun with it.
+func newTrial(c *cli.Context) (*trial, error) {
+	path, err := onlyArgument(c)
+	if err != nil {
+		return nil, err
+	}
+	t := &trial{timeout: c.Duration("timeout"), keep: c.Bool("keep")}
+	if c.IsSet("kill-after") {
+		after := c.Duration("kill-after")
+		t.killAfter = &after
+	}
+	if t.timeout < 0 || (t.killAfter != nil && *t.killAfter < 0) {
+		return nil, errors.New("--timeout and --kill-after cannot be negative")
+	}
+	if t.mode, err = parseMode(c.String("mode")); err != nil {
+		return nil, err
+	}
+	if t.task, err = taskFromFile(path, t.mode); err != nil {
+		return nil, err
+	}
+	if t.framework, err = frameworkFromFile(c.String("framework")); err != nil {
+		return nil, err
+	}
+	if t.file, err = tryConfig(c.String("config"), c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
+		return nil, err
+	}
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return nil, errors.New("an executor makes cgroups and talks to the Docker Engine: run this as root, on Linux")
+	}
+	if t.executable, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("cannot find its own file to start it as the executor: %w", err)
+	}
+	t.show = newDisplay(c.App.Writer, c.Bool("json"))
+	return t, nil
+}
+
+// onlyArgument returns the one bare word; flags may also stand behind it, where the flag parser leaves them alone.
+func onlyArgument(c *cli.Context) (string, error) {
+	if c.NArg() == 0 {
+		return "", errors.New("it needs a task file; see --help")
+	}
+	late := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
+	late.SetOutput(io.Discard)
+	for _, f := range c.Command.Flags {
+		if err := f.Apply(late); err != nil {
+			return "", err
+		}
+	}
+	if err := late.Parse(c.Args().Tail()); err != nil {
+		return "", fmt.Errorf("%w; see --help", err)
+	}
+	if late.NArg() > 0 {
+		return "", fmt.Errorf("it needs one task file, and %q is one more; see --help", late.Arg(0))
+	}
+	var err error
+	late.Visit(func(f *flag.Flag) {
+		if setErr := c.Set(f.Name, f.Value.String()); err == nil {
+			err = setErr
+		}
+	})
+	return c.Args().First(), err
+}
+
+func taskFromFile(path string, mode task.Mode) (mesos.TaskInfo, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return mesos.TaskInfo{}, err
+	}
+	info, err := task.FromJSON(data)
+	if err == nil {
+		_, err = shapeTask(info, mode) // its errors are errors of the file
+	}
+	if err != nil {
+		return mesos.TaskInfo{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return info, nil
+}
+
+// shapeTask returns the task as an agent sends it to the executor in this mode.
+func shapeTask(info mesos.TaskInfo, mode task.Mode) (mesos.TaskInfo, error) {
+	return localagent.Complete(localagent.Options{Mode: localagent.Mode(mode), Task: info, Executable: "/usr/libexec/mesos/mesos-docker-executor"})
+}
+
+func frameworkFromFile(path string) (mesos.FrameworkInfo, error) {
+	framework := localagent.DefaultFramework()
+	if path == "" {
+		return framework, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return framework, err
+	}
+	defer file.Close()
+	framework = mesos.FrameworkInfo{}
+	if err := jsonpb.Unmarshal(file, &framework); err != nil {
+		return framework, fmt.Errorf("%s: not a FrameworkInfo: %w", path, err)
+	}
+	if framework.User == "" {
+		framework.User = "root"
+	}
+	return framework, nil
+}
+
+// tryConfig is the host's configuration with the engine that was asked for, and without an endpoint: ours has a port of
+// its own.
+func tryConfig(path, flagHost, environmentHost string) (config.File, error) {
+	file, err := loadConfig(path)
+	if err != nil {
+		return file, err
+	}
+	file.Agent.Endpoint = ""
+	source, host := "--engine", flagHost
+	if host == "" {
+		source, host = "DOCKER_HOST", environmentHost
+	}
+	if host == "" {
+		return file, nil
+	}
+	if socket, ok := strings.CutPrefix(host, "unix://"); !ok || !strings.HasPrefix(socket, "/") {
+		return file, fmt.Errorf("%s: %q is not unix:///PATH, the only kind of engine that an executor uses", source, host)
+	}
+	file.Engine.Host = host
+	return file, nil
+}
