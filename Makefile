@@ -1,0 +1,79 @@
+# mesos-docker-executor: `make help` lists the targets.
+#
+# demo, test and acceptance first run scripts/setup, which installs and mounts
+# what is missing (as root, on Debian) and is silent when nothing is.
+
+# Root's PATH often lacks these: sudo and su drop Go's, Debian's users have no sbin.
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+
+GO          ?= go
+BIN         := bin/mesos-docker-executor
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# One test binary may take this long; the engine tests are the slow ones.
+TEST_TIMEOUT ?= 20m
+# Time for each fuzz target.
+FUZZTIME ?= 30s
+# Rounds of the whole suite in `make soak`.
+SOAK ?= 5
+ACCEPTANCE_FLAGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ## run real tasks in both modes, a trimmed and a refused one (root; installs what is missing)
+	scripts/setup demo
+	@$(MAKE) --no-print-directory build
+	scripts/with-engine scripts/demo
+
+.PHONY: test
+test: ## all tests with the race detector, against private engines (root; installs what is missing)
+	scripts/setup test
+	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=1 -timeout=$(TEST_TIMEOUT) ./...
+
+.PHONY: build
+build: ## build the static binary, bin/mesos-docker-executor
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./executor
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, scripts; no test may skip
+	@test -z "$$(gofmt -l .)" || { echo 'gofmt -w these:'; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags acceptance ./...
+	$(GO) run $(STATICCHECK) -tags acceptance ./...
+	@! grep -rnE '\.Skip(f|Now)?\(' --include='*_test.go' . || { echo 'a test that cannot run fails and says what is missing; it does not skip'; exit 1; }
+	@for f in .ci/run scripts/*; do bash -n "$$f" || exit 1; done
+
+.PHONY: darwin
+darwin: ## build what a policy author's laptop runs: explain and its packages
+	GOOS=darwin CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./executor
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./executor
+
+.PHONY: readme
+readme: ## run the README's tested commands (root)
+	scripts/setup demo
+	scripts/with-engine scripts/check-readme README.md
+
+.PHONY: acceptance
+acceptance: ## against a real Mesos: MESOS_MASTER=host:port, or mesos-mini in Docker (root); ACCEPTANCE_FLAGS=-help
+	@test -n "$(MESOS_MASTER)" || scripts/setup acceptance
+	@$(MAKE) --no-print-directory build
+	$(GO) run -tags acceptance ./executor/acceptance $(ACCEPTANCE_FLAGS)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: soak
+soak: ## the whole test suite SOAK (5) times over (root)
+	scripts/setup test
+	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=$(SOAK) -timeout=4h ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
