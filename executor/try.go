@@ -133,6 +133,9 @@ func onlyArgument(c *cli.Context) (string, error) {
 			err = setErr
 		}
 	})
+	if c.Bool("help") {
+		return "", flag.ErrHelp
+	}
 	return c.Args().First(), err
 }
 

@@ -9,7 +9,7 @@
 // The package owns what it starts: [Engine.Stop] ends the daemon, its containerd, the shims and the
 // containers below its exec root, and deletes their mounts, cgroups and files. It signals nothing else.
 // When the starting process dies without Stop, the kernel sends the daemon a SIGTERM; the daemon then
-// ends its containers, and only its folder in the temporary directory stays behind.
+// ends its containers, and the next Start on this machine deletes the rest.
 //
 // [Start] and [Engine.Stop] block for about a second; both are bounded. The methods of an Engine are
 // not safe for concurrent use; any number of clients may use its socket at the same time.
@@ -54,6 +54,7 @@ type Engine struct {
 	args         []string        // the daemon's extra arguments, kept for Restart
 	cgroupParent string          // below which containers live that name no parent
 	daemon       *daemon         // nil once it was reaped
+	lock         *os.File        // held: this process owns Dir
 	shimSockets  map[string]bool // outside of Dir, see rememberShimSockets
 }
 
@@ -68,26 +69,37 @@ func Start(ctx context.Context, log io.Writer, args ...string) (*Engine, error) 
 	if err := checkHost(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "enginetest-")
+	if err := sweepAbandoned(); err != nil { // a pity, but no hindrance
+		fmt.Fprintln(log, "delete what earlier engines left:", err)
+	}
+	dir, err := os.MkdirTemp("", folderPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("make the engine's folder: %w", err)
 	}
-	e := &Engine{
-		base:         context.WithoutCancel(ctx),
-		Socket:       filepath.Join(dir, "docker.sock"),
-		Dir:          dir,
-		args:         args,
-		cgroupParent: "/" + filepath.Base(dir),
-		shimSockets:  map[string]bool{},
-	}
-	e.Host = "unix://" + e.Socket
+	e := newEngine(dir)
+	e.base, e.args = context.WithoutCancel(ctx), args
 	if err := e.bringUp(ctx, log); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
 	return e, nil
 }
 
+// newEngine describes the engine that has its files in dir.
+func newEngine(dir string) *Engine {
+	socket := filepath.Join(dir, "docker.sock")
+	return &Engine{
+		Host:         "unix://" + socket,
+		Socket:       socket,
+		Dir:          dir,
+		cgroupParent: "/" + filepath.Base(dir),
+		shimSockets:  map[string]bool{},
+	}
+}
+
 func (e *Engine) bringUp(ctx context.Context, log io.Writer) error {
+	if err := e.own(); err != nil {
+		return err
+	}
 	if len(e.Socket) > maxSocketPath {
 		return fmt.Errorf("socket path %s is longer than %d bytes: set TMPDIR to a shorter folder", e.Socket, maxSocketPath)
 	}
@@ -163,8 +175,12 @@ func (e *Engine) signal(s unix.Signal) error {
 // minute (a second when all is well), and may be called again.
 func (e *Engine) Stop() error {
 	e.rememberShimSockets()
-	stopped := e.stopDaemon()
-	return errors.Join(stopped, e.sweep())
+	errs := []error{e.stopDaemon(), e.sweep()}
+	if e.lock != nil {
+		errs = append(errs, e.lock.Close())
+		e.lock = nil
+	}
+	return errors.Join(errs...)
 }
 
 // Tests is the part of [testing.M] that Run uses.

@@ -10,13 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
-	"github.com/google/go-cmp/cmp"
 	"github.com/moby/sys/mountinfo"
 )
 
@@ -74,7 +74,6 @@ func TestStopLeavesNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			before := traces(t, "enginetest-")
 			e := start(t)
 			startSleeper(t, e, "sleeper", "")
 			elsewhere := e.cgroupParent + "-elsewhere" // made by runc; whoever names a parent removes it
@@ -93,8 +92,8 @@ func TestStopLeavesNothing(t *testing.T) {
 					t.Errorf("left behind: %s", socket)
 				}
 			}
-			if diff := cmp.Diff(before, traces(t, "enginetest-")); diff != "" {
-				t.Errorf("left behind (+):\n%s", diff)
+			if left := traces(t, e.Dir); len(left) > 0 {
+				t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 			}
 		})
 	}
@@ -126,38 +125,60 @@ func TestFrozenEngineDoesNotAnswerUntilItThaws(t *testing.T) {
 }
 
 func TestFailedStartShowsTheDaemonsLogAndLeavesNothing(t *testing.T) {
-	before := traces(t, "enginetest-")
 	_, err := Start(t.Context(), nil, "--storage-driver=no-such-driver")
 	if err == nil || !strings.Contains(err.Error(), "no-such-driver") {
-		t.Errorf("error %v does not show the reason", err)
+		t.Fatalf("error %v does not show the reason", err)
 	}
-	if diff := cmp.Diff(before, traces(t, "enginetest-")); diff != "" {
-		t.Errorf("left behind (+):\n%s", diff)
+	dir := regexp.MustCompile(`/\S*/enginetest-[0-9]+`).FindString(err.Error())
+	if dir == "" {
+		t.Fatalf("the log names no folder of the engine: %v", err)
+	}
+	if left := traces(t, dir); len(left) > 0 {
+		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 	}
 }
 
-// traces lists processes, mounts, cgroups, shim sockets and files whose name holds the pattern.
-func traces(t *testing.T, pattern string) []string {
+func TestStartDeletesWhatADeadOwnerLeft(t *testing.T) {
+	dead := start(t, "--live-restore")
+	startSleeper(t, dead, "survivor", "")
+	alive := start(t)
+	must(t, dead.Kill())
+	must(t, dead.lock.Close()) // as the kernel does when the owner dies
+	dead.lock = nil
+	start(t)
+	if left := traces(t, dead.Dir); len(left) > 0 {
+		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+	}
+	if _, err := dockerClient(t, alive).Ping(t.Context()); err != nil {
+		t.Errorf("an engine in use suffered: %v", err)
+	}
+}
+
+// traces lists what is there of the engine with that folder: processes, mounts, cgroups and files.
+func traces(t *testing.T, dir string) []string {
 	t.Helper()
 	var found []string
 	for _, pid := range processes() {
-		if line := commandLine(pid); strings.Contains(line, pattern) && pid != os.Getpid() {
+		if line := commandLine(pid); strings.Contains(line, dir) {
 			found = append(found, fmt.Sprintf("process %d %s", pid, line))
 		}
 	}
 	mounts, err := mountinfo.GetMounts(nil)
 	must(t, err)
 	for _, m := range mounts {
-		if strings.Contains(m.Mountpoint, pattern) {
+		if strings.HasPrefix(m.Mountpoint, dir) {
 			found = append(found, "mount "+m.Mountpoint)
 		}
 		if strings.HasPrefix(m.FSType, "cgroup") {
-			groups, _ := filepath.Glob(m.Mountpoint + "/*" + filepath.Base(pattern) + "*")
+			groups, err := filepath.Glob(filepath.Join(m.Mountpoint, "*"+filepath.Base(dir)+"*"))
+			must(t, err)
 			found = append(found, groups...)
 		}
 	}
-	files, _ := filepath.Glob(filepath.Join(os.TempDir(), filepath.Base(pattern)+"*"))
-	return append(found, files...)
+	if _, err := os.Lstat(dir); err == nil {
+		found = append(found, "file "+dir)
+	}
+	return found
 }
 
 // removeEmptyCgroups fails if anything is left in the cgroup of that name, in any hierarchy.

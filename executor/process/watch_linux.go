@@ -13,14 +13,21 @@ import (
 	"mesos-docker-executor/cgroupnet"
 )
 
-// watchPause is the time between two looks into the container's cgroup.
-const watchPause = 2 * time.Millisecond
+// The time between two looks into the container's cgroup: a start takes some 100 ms,
+// and init is there 200 ms or more before the container's program runs (runc 1.1). A
+// start that takes longer than watchEager hangs, on a host that is busy enough: looking
+// every 2 ms takes a tenth of a core.
+const (
+	watchPause   = 2 * time.Millisecond
+	watchEager   = 5 * time.Second
+	watchPatient = 20 * time.Millisecond
+)
 
 // WatchInit waits until the init process of the container is there, and returns it
 // with its pidfd open. Call it beside the start request: it returns as soon as runc has
-// made the process, some ten milliseconds before the container's own program begins to
-// run; afterwards a short program may have come and gone. It also finds the init
-// process of a container that runs already.
+// made the process, before the container's own program begins to run; afterwards a
+// short program may have come and gone. It also finds the init process of a container
+// that runs already.
 //
 // The init process is the one of the cgroup <leaf>/<docker id> that is number 1 of its
 // own PID namespace. Before it execs the container's program it is called "runc init";
@@ -37,6 +44,8 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 	}
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
+	patience := time.NewTimer(watchEager)
+	defer patience.Stop()
 	for {
 		for _, dir := range dirs {
 			init, err := findInit(dir)
@@ -49,6 +58,8 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 		}
 		select {
 		case <-tick.C:
+		case <-patience.C:
+			tick.Reset(watchPatient)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("no init process of the container appeared in %s: %w", dirs[0], context.Cause(ctx))
 		}

@@ -3,6 +3,8 @@ package supervise
 import (
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/engine"
@@ -77,13 +79,19 @@ func (m *Machine) answered() bool {
 		return m.kill.decided // else TASK_RUNNING comes first, and a failed start has a message of its own
 	case p.startErr == nil && !p.inspected && !m.kill.decided:
 		return false
-	case m.proof.Init != nil && m.proof.Init.Known:
+	case m.proof.Init != nil && m.proof.Init.Known && !m.oomUnclear():
 		return true
 	default:
-		// Only the engine knows the status: its wait, then one inspect that fits.
+		// Only the engine knows the rest: its wait, then one inspect that fits.
 		m.watchByEngine()
 		return m.proof.Wait != nil && m.proof.Inspect.saysOver()
 	}
+}
+
+// oomUnclear reports whether a SIGKILL may have been the OOM killer's and the kernel's account of it came too late.
+func (m *Machine) oomUnclear() bool {
+	i := m.proof.Init
+	return i.OOM.Lost && !m.kill.decided && i.Status.Signaled() && i.Status.Signal() == unix.SIGKILL
 }
 
 // watchByEngine asks the engine for its account of the exit once its wait has ended, and then again until it tells of an
@@ -147,17 +155,16 @@ func (m *Machine) failed(v Verdict) mesos.TaskStatus {
 		oom = m.proof.Init.OOM
 	}
 	const output = "; its output is in stdout and stderr of the sandbox"
-	if v.killedByOOM(oom) || (m.proof.Inspect != nil && m.proof.Inspect.Container.OOMKilled && v.Known && v.Code == 137) {
+	switch {
+	case v.killedByOOM(oom, m.proof.Inspect):
 		s := withReason(status(m.taskID, mesos.TASK_FAILED, "Out of memory: "+v.String()+"; "+oom.String()+output),
 			mesos.REASON_CONTAINER_LIMITATION_MEMORY)
 		s.Limitation = m.memoryLimitation()
 		return s
+	case oom.Kills > 0:
+		return status(m.taskID, mesos.TASK_FAILED, v.String()+"; "+oom.String()+output)
 	}
-	message := v.String()
-	if oom.Kills > 0 {
-		message += "; " + oom.String()
-	}
-	return status(m.taskID, mesos.TASK_FAILED, message+output)
+	return status(m.taskID, mesos.TASK_FAILED, v.String()+output)
 }
 
 // memoryLimitation names the resource whose limit was reached, as the agent's own isolators do.

@@ -22,6 +22,10 @@ func (m *Machine) launch(msg Launched) {
 		m.conclude(withReason(status(m.taskID, mesos.TASK_FAILED, m.set.Unfit), mesos.REASON_CONTAINER_LAUNCH_FAILED))
 		return
 	}
+	if msg.Err != nil {
+		m.conclude(withReason(status(m.taskID, mesos.TASK_ERROR, msg.Err.Error()), mesos.REASON_TASK_INVALID))
+		return
+	}
 	d := m.set.Decide(msg.Raw)
 	if d.Refusal != nil {
 		m.conclude(withReason(status(m.taskID, d.Refusal.State, d.Refusal.Message), d.Refusal.Reason))

@@ -13,10 +13,8 @@ import (
 // logMessage writes down what the machine was told: the timeline that an operator reads after a bad night.
 func (r *runner) logMessage(msg Message) {
 	attrs := []any{slog.String("kind", fmt.Sprintf("%T", msg)[len("supervise."):])}
-	for key, err := range map[string]error{"error": messageError(msg)} {
-		if err != nil {
-			attrs = append(attrs, slog.String(key, err.Error()))
-		}
+	if err := messageError(msg); err != nil {
+		attrs = append(attrs, "error", err.Error())
 	}
 	switch m := msg.(type) {
 	case Launched:
@@ -41,6 +39,8 @@ func (r *runner) logMessage(msg Message) {
 
 func messageError(msg Message) error {
 	switch m := msg.(type) {
+	case Launched:
+		return m.Err
 	case AgentLost:
 		return m.Err
 	case EngineProbed:

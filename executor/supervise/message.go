@@ -17,10 +17,12 @@ type Message interface{ message() }
 type (
 	// Subscribed says that the agent took our SUBSCRIBE; it comes again after each lost connection.
 	Subscribed struct{ Framework mesos.FrameworkInfo }
-	// Launched brings a task. Raw are the TaskInfo's bytes as received.
+	// Launched brings a task. Raw are the TaskInfo's bytes as received. Err says that they cannot be taken (too large, or
+	// not decodable), in words for the framework.
 	Launched struct {
 		TaskID string
 		Raw    []byte
+		Err    error
 	}
 	// GroupLaunched brings a task group, which this executor refuses.
 	GroupLaunched struct{ TaskIDs []string }
@@ -98,6 +100,7 @@ type (
 type OOM struct {
 	Kills       uint64 // processes that the OOM killer took in this cgroup
 	Limit, Peak uint64 // bytes; 0 = unknown
+	Lost        bool   // the account was gone before it could be read: only the engine may know
 }
 
 // Fired is a timer that was armed by [Arm] and neither re-armed nor disarmed since.

@@ -162,7 +162,7 @@ func (r *runner) placeLeaf(c *container) error {
 	if err != nil {
 		return err
 	}
-	c.groups, c.placement, c.leaf = groups, &placement, process.OpenLeaf(groups, placement.Parent)
+	c.groups, c.placement, c.leaf = groups, &placement, process.OpenLeaf(groups, placement.Path)
 	return cgroupnet.Prepare(groups, placement)
 }
 
@@ -228,22 +228,34 @@ func (r *runner) watchInit(ctx context.Context, c *container) {
 	memory, err := c.leaf.OpenMemory(c.id)
 	if err != nil {
 		r.Log.Warn("no evidence of out-of-memory kills can be read", "error", err)
+	} else {
+		defer memory.Close()
 	}
 	if !r.post(delivery{InitSeen{init.PID}, func() { r.init = init }}) {
 		init.Close()
 		return
 	}
-	exit, err := init.Wait(r.ctx)
-	exited := InitExited{Status: exit.Status, Known: exit.Known, Source: exit.Source}
-	if memory != nil {
-		if report, err := memory.Read(); err == nil {
-			exited.OOM = OOM{Kills: report.OOMKills, Limit: report.Limit, Peak: report.Peak}
-		}
-		memory.Close()
+	// The memory cgroup goes within some milliseconds of the death: it is read before the status, which may be later.
+	if init.Dead(r.ctx) != nil {
+		return
 	}
-	if err == nil {
+	exited := InitExited{OOM: r.readOOM(memory)}
+	if exit, err := init.Wait(r.ctx); err == nil {
+		exited.Status, exited.Known, exited.Source = exit.Status, exit.Known, exit.Source
 		r.post(delivery{msg: exited})
 	}
+}
+
+func (r *runner) readOOM(memory *process.Memory) OOM {
+	if memory == nil {
+		return OOM{}
+	}
+	report, err := memory.Read()
+	if err != nil {
+		r.Log.Warn("the evidence of out-of-memory kills is gone", "error", err)
+		return OOM{Lost: true}
+	}
+	return OOM{Kills: report.OOMKills, Limit: report.Limit, Peak: report.Peak}
 }
 
 func (r *runner) inspect(answer func(engine.Container, error) Message) {

@@ -170,7 +170,7 @@ func (r *runner) agentEvent(ev session.Event) {
 	case session.Subscribed:
 		r.handle(Subscribed{Framework: ev.Framework})
 	case session.Launch:
-		r.handle(Launched{TaskID: ev.Task.TaskID.Value, Raw: ev.Raw})
+		r.handle(Launched{TaskID: ev.Task.TaskID.Value, Raw: ev.Raw, Err: ev.Err})
 	case session.LaunchGroup:
 		r.handle(GroupLaunched{TaskIDs: ev.TaskIDs})
 	case session.Kill:

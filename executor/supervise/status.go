@@ -70,6 +70,9 @@ func hasKillingState(f mesos.FrameworkInfo) bool {
 }
 
 func (o OOM) String() string {
+	if o.Lost {
+		return "docker inspect says OOMKilled"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "the memory cgroup counted %d OOM kill(s)", o.Kills)
 	if o.Limit > 0 {

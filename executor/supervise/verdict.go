@@ -111,8 +111,9 @@ func (v Verdict) String() string {
 	}
 }
 
-// killedByOOM reports whether the OOM killer ended the container: its cgroup counted a kill and the init died of SIGKILL
-// (or passed on a child's 137). 137 alone is any SIGKILL.
-func (v Verdict) killedByOOM(oom OOM) bool {
-	return v.Known && v.Code == 128+int(unix.SIGKILL) && oom.Kills > 0
+// killedByOOM reports whether the OOM killer ended the container: its cgroup counted a kill (or the engine says so, where
+// that account was gone too early) and the init died of SIGKILL, or passed on a child's 137. 137 alone is any SIGKILL.
+func (v Verdict) killedByOOM(oom OOM, engine *ExitInspected) bool {
+	counted := oom.Kills > 0 || oom.Lost && engine.saysOver() && engine.Container.OOMKilled
+	return v.Known && v.Code == 128+int(unix.SIGKILL) && counted
 }

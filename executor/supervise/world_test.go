@@ -359,7 +359,7 @@ func (w *world) dies(status unix.WaitStatus) {
 	if w.held {
 		known := w.kernelKnows
 		w.after(w.soon(), func() {
-			w.tell(InitExited{Status: status, Known: known, Source: "kernel"})
+			w.tell(InitExited{Status: status, Known: known, Source: "kernel", OOM: OOM{Lost: w.chance(10)}})
 		})
 	}
 	w.endWait()

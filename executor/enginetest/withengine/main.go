@@ -6,7 +6,8 @@
 //
 // The engine is stopped when the command has ended. SIGINT and SIGTERM are passed on to the command;
 // the engine is stopped after it in that case too. The exit status is the command's, 128 + N if signal N
-// killed it, 125 if the engine failed.
+// killed it, 125 if the engine failed. (`go run` itself turns every failure into 1: build the
+// command where the status matters.)
 package main
 
 import (

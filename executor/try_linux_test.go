@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"mesos-docker-executor/executor/enginetest"
+)
+
+// TestTry runs the built program against a private engine.
+func TestTry(t *testing.T) {
+	engine, err := enginetest.Start(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	f := tryFixture{binary: buildExecutor(t), engine: engine}
+	t.Run("hello finishes in both modes", f.hello)
+	t.Run("kill-after makes killed a success", f.killAfter)
+	t.Run("a task that fails", f.failure)
+	t.Run("a task that is refused", f.refusal)
+	t.Run("interrupts shut down, then destroy", f.interrupts)
+	t.Run("timeout", f.timeout)
+	t.Run("no engine", f.noEngine)
+	t.Run("a killed executor", f.killedExecutor)
+	t.Run("plain text in a pipe", f.plainText)
+	t.Run("bad command lines", f.usage)
+	t.Run("examples of the help text", f.examples)
+}
+
+func buildExecutor(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "mesos-docker-executor")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+type tryFixture struct {
+	binary string
+	engine *enginetest.Engine
+}
+
+// tried is what a run of try printed with --json.
+type tried struct {
+	exit   int
+	lines  []jsonLine
+	stderr string
+}
+
+func (r tried) states() string {
+	var states []string
+	for _, l := range r.lines {
+		if l.Status != nil {
+			states = append(states, strings.TrimPrefix(l.Status.State, "TASK_"))
+		}
+	}
+	return strings.Join(states, " ")
+}
+
+func (r tried) logged(from, text string) bool {
+	for _, l := range r.lines {
+		if l.Log != nil && l.Log.From == from && strings.Contains(l.Log.Line, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r tried) event(name string) bool {
+	for _, l := range r.lines {
+		if l.Event != nil && l.Event.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// command makes a run of try whose leftovers are looked for at the end of the test.
+func (f tryFixture) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	temp := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), f.binary, append([]string{"try"}, args...)...)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+f.engine.Host, "TMPDIR="+temp)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = time.Minute
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+		ps := exec.Command("docker", "-H", f.engine.Host, "ps", "--all", "--quiet")
+		if out, err := ps.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("containers left behind: %s, %v", out, err)
+		}
+	})
+	return cmd
+}
+
+// json runs try --json to its end. see is called with each line as it is printed.
+func (f tryFixture) json(t *testing.T, see func(*exec.Cmd, jsonLine), args ...string) tried {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := f.command(t, append(args, "--json")...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
+	var r tried
+	scanner := bufio.NewScanner(out)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		var l jsonLine
+		if err := json.Unmarshal(scanner.Bytes(), &l); err != nil {
+			t.Errorf("line %q: %v", scanner.Text(), err)
+		}
+		r.lines = append(r.lines, l)
+		if see != nil {
+			see(cmd, l)
+		}
+	}
+	r.exit = exitStatus(t, cmd.Wait())
+	r.stderr = stderr.String()
+	if len(r.lines) > 0 && r.lines[len(r.lines)-1].Result == nil {
+		t.Errorf("the last line is no result: %+v", r.lines[len(r.lines)-1])
+	}
+	if r.event("protocol violation") {
+		t.Errorf("the executor broke the protocol: %+v", r.lines)
+	}
+	return r
+}
+
+func exitStatus(t *testing.T, err error) int {
+	t.Helper()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 0
+}
+
+func (f tryFixture) hello(t *testing.T) {
+	for _, mode := range []string{"drop-in", "custom"} {
+		r := f.json(t, nil, "../testdata/tasks/hello.json", "--mode", mode)
+		if r.exit != 0 || r.states() != "STARTING RUNNING FINISHED" {
+			t.Errorf("%s: exit %d, states %s", mode, r.exit, r.states())
+		}
+		if !r.logged("stdout", "hello from a container, role demo") || !r.logged("stderr", "done") {
+			t.Errorf("%s: the task's output is missing: %+v", mode, r.lines)
+		}
+	}
+}
+
+func (f tryFixture) killAfter(t *testing.T) {
+	r := f.json(t, nil, "--kill-after", "2s", "../testdata/tasks/kill-me.json")
+	if r.exit != 0 || !strings.HasSuffix(r.states(), "KILLING KILLED") || !r.event("KILL") {
+		t.Errorf("exit %d, states %s", r.exit, r.states())
+	}
+}
+
+// taskFile writes a task that runs a shell command.
+func taskFile(t *testing.T, command string) string {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{
+		"name": "t", "task_id": map[string]any{"value": "t.1"},
+		"resources": []any{
+			map[string]any{"name": "cpus", "type": "SCALAR", "scalar": map[string]any{"value": 0.1}},
+			map[string]any{"name": "mem", "type": "SCALAR", "scalar": map[string]any{"value": 64}},
+		},
+		"command":     map[string]any{"shell": true, "value": command},
+		"container":   map[string]any{"type": "DOCKER", "docker": map[string]any{"image": enginetest.Image, "network": "NONE"}},
+		"kill_policy": map[string]any{"grace_period": map[string]any{"nanoseconds": 60_000_000_000}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "task.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const stubborn = "trap '' TERM; echo begun; while true; do sleep 1; done"
+
+func (f tryFixture) failure(t *testing.T) {
+	r := f.json(t, nil, taskFile(t, "exit 7"))
+	if r.exit != 1 || !strings.HasSuffix(r.states(), "FAILED") {
+		t.Errorf("exit %d, states %s", r.exit, r.states())
+	}
+}
+
+func (f tryFixture) refusal(t *testing.T) {
+	r := f.json(t, nil, "../testdata/tasks/demo-refused.json")
+	if r.exit != 1 || r.states() != "ERROR" {
+		t.Errorf("exit %d, states %s", r.exit, r.states())
+	}
+}
+
+func (f tryFixture) interrupts(t *testing.T) {
+	for _, mode := range []string{"drop-in", "custom"} {
+		path := taskFile(t, stubborn)
+		begin := time.Now()
+		r := f.json(t, func(cmd *exec.Cmd, l jsonLine) {
+			begun := l.Log != nil && l.Log.Line == "begun"
+			shutDown := l.Event != nil && l.Event.Name == "SHUTDOWN"
+			if begun || shutDown {
+				if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+					t.Error(err)
+				}
+			}
+		}, "--mode", mode, path)
+		if r.exit != 1 || !r.event("SHUTDOWN") || !r.event("destroy") {
+			t.Errorf("%s: exit %d, %+v", mode, r.exit, r.lines)
+		}
+		// In drop-in mode the agent waits a minute for this task after SHUTDOWN.
+		if took := time.Since(begin); took > 45*time.Second {
+			t.Errorf("%s: two interrupts took %v", mode, took)
+		}
+	}
+}
+
+func (f tryFixture) timeout(t *testing.T) {
+	r := f.json(t, nil, "--timeout", "3s", "--mode", "custom", taskFile(t, "while true; do sleep 1; done"))
+	if r.exit != 1 || !strings.Contains(r.lines[len(r.lines)-1].Result.Message, "--timeout") {
+		t.Errorf("exit %d, %+v", r.exit, r.lines)
+	}
+}
+
+func (f tryFixture) noEngine(t *testing.T) {
+	r := f.json(t, nil, "--engine", "unix:///nowhere/docker.sock", taskFile(t, "true"))
+	if r.exit != 1 || !strings.HasSuffix(r.states(), "FAILED") {
+		t.Errorf("exit %d, states %s", r.exit, r.states())
+	}
+}
+
+func (f tryFixture) killedExecutor(t *testing.T) {
+	r := f.json(t, func(_ *exec.Cmd, l jsonLine) {
+		if l.Event != nil && l.Event.Name == "started" {
+			var pid int
+			if err := json.Unmarshal([]byte(strings.TrimPrefix(l.Event.Text, "pid ")), &pid); err != nil || pid <= 0 {
+				t.Errorf("pid in %q: %v", l.Event.Text, err)
+				return
+			}
+			_ = syscall.Kill(pid, syscall.SIGKILL) // of our own grandchild
+		}
+	}, taskFile(t, stubborn))
+	if r.exit != 1 || !strings.HasSuffix(r.states(), "FAILED") {
+		t.Errorf("exit %d, states %s", r.exit, r.states())
+	}
+}
+
+func (f tryFixture) plainText(t *testing.T) {
+	out, err := f.command(t, taskFile(t, "echo hi")).CombinedOutput()
+	if exitStatus(t, err) != 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"agent ->   LAUNCH  t.1\n", "stdout |   hi\n", "result     TASK_FINISHED, exit status 0\n"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("output lacks %q:\n%s", want, out)
+		}
+	}
+	if bytes.ContainsRune(out, '\x1b') {
+		t.Error("escape sequences in a pipe")
+	}
+}
+
+func (f tryFixture) usage(t *testing.T) {
+	task := taskFile(t, "true")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "needs a task file"},
+		{[]string{"missing.json"}, "missing.json"},
+		{[]string{"../testdata/tasks/bad/not-json.json"}, "not JSON"},
+		{[]string{"--mode", "other", task}, `"other"`},
+		{[]string{"--kill-after", "3", task}, `"3"`},
+		{[]string{"--kill-after", "-3s", task}, "negative"},
+		{[]string{"--engine", "tcp://1.2.3.4", task}, "unix:///PATH"},
+		{[]string{"--framework", "missing.json", task}, "missing.json"},
+		{[]string{"--config", "/missing.yaml", task}, "/missing.yaml"},
+	} {
+		cmd := f.command(t, tt.args...)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if exit := exitStatus(t, cmd.Run()); exit != 2 {
+			t.Errorf("%q: exit %d, want 2", tt.args, exit)
+		}
+		if lines := strings.Count(stderr.String(), "\n"); lines != 1 || !strings.Contains(stderr.String(), tt.want) || stdout.Len() > 0 {
+			t.Errorf("%q: stderr %q, stdout %q; want one line with %q", tt.args, stderr.String(), stdout.String(), tt.want)
+		}
+	}
+}
+
+// examples runs each command line that --help shows, all at once.
+func (f tryFixture) examples(t *testing.T) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	found := 0
+	for line := range strings.Lines(tryCommand().Description) {
+		words, ok := strings.CutPrefix(strings.TrimSpace(line), "mesos-docker-executor try ")
+		if !ok {
+			continue
+		}
+		found++
+		cmd := f.command(t, strings.Fields(words)...)
+		cmd.Dir = ".."
+		running.Go(func() {
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", words, err, out)
+			}
+		})
+	}
+	if found < 4 {
+		t.Errorf("found %d examples", found)
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/localagent"
+)
+
+func TestOutputIsCutIntoLinesAndExecutorLinesAreTold(t *testing.T) {
+	lines := make(chan logLine, 100)
+	s := splitter{source: "stderr", to: lines}
+	long := strings.Repeat("x", maxLine+1)
+	for _, part := range []string{"one\ntw", "o\r\n\n", linePrefix + "pulling\n", long, "\nend"} {
+		if n, err := s.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatalf("wrote %d, %v", n, err)
+		}
+	}
+	s.flush()
+	close(lines)
+	var got []string
+	for l := range lines {
+		got = append(got, l.source+" "+l.text)
+	}
+	want := []string{"stderr one", "stderr two", "stderr ", "executor pulling", "stderr " + long[:maxLine], "stderr x", "stderr end"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %.100q\nwant %.100q", got, want)
+	}
+}
+
+// samples are one of each kind of happening.
+func samples(d display) {
+	state, reason := mesos.TASK_RUNNING, mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED
+	healthy, ip, text := true, "172.17.0.2", "two\nlines"
+	status := &mesos.TaskStatus{
+		State: &state, Reason: &reason, Message: &text, Healthy: &healthy, Source: mesos.SOURCE_EXECUTOR.Enum(),
+		ContainerStatus: &mesos.ContainerStatus{NetworkInfos: []mesos.NetworkInfo{{IPAddresses: []mesos.NetworkInfo_IPAddress{{IPAddress: &ip}}}}},
+	}
+	at := time.Now()
+	d.begin("a task")
+	d.entry(localagent.Entry{At: at, Kind: localagent.Call, Name: "SUBSCRIBE", Code: 200})
+	d.entry(localagent.Entry{At: at, Kind: localagent.Call, Name: "UPDATE", Code: 202})
+	d.entry(localagent.Entry{At: at, Kind: localagent.Call, Name: "UPDATE", Code: 503, Text: "not yet"})
+	d.entry(localagent.Entry{At: at, Kind: localagent.Event, Name: "LAUNCH", Text: "task"})
+	d.entry(localagent.Entry{At: at, Kind: localagent.Status, Name: "TASK_RUNNING", Text: text, Status: status})
+	d.entry(localagent.Entry{At: at, Kind: localagent.Violation, Name: "protocol", Text: "bad"})
+	d.line(logLine{at, "stdout", "bell \a"})
+	d.result(outcome{state: mesos.TASK_FINISHED, ended: true, message: "done"})
+}
+
+func TestTextDisplayAlignsAndDefusesControlCharacters(t *testing.T) {
+	var out bytes.Buffer
+	samples(newDisplay(&out, false))
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.TrimRight(line[9:], "\n")) // behind the seconds
+	}
+	want := []string{
+		"  try        a task",
+		"  -> agent   SUBSCRIBE",
+		"  -> agent   UPDATE refused: 503  not yet",
+		"  agent ->   LAUNCH  task",
+		"  -> agent   TASK_RUNNING  REASON_TASK_HEALTH_CHECK_STATUS_UPDATED  healthy=true  172.17.0.2  two",
+		"             lines",
+		"  agent      protocol violation:  bad",
+		"  stdout |   bell \ufffd",
+		"  result     TASK_FINISHED, exit status 0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestJSONDisplayPrintsAnObjectPerLine(t *testing.T) {
+	var out bytes.Buffer
+	samples(newDisplay(&out, true))
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		var seconds float64
+		if err := json.Unmarshal(object["t"], &seconds); err != nil || seconds < 0 {
+			t.Errorf("t is %s in %s", object["t"], line)
+		}
+		delete(object, "t")
+		for kind, value := range object {
+			got = append(got, kind+" "+string(value))
+		}
+	}
+	want := []string{
+		`event {"from":"try","name":"note","text":"a task"}`,
+		`event {"from":"executor","name":"SUBSCRIBE","code":200}`,
+		`event {"from":"executor","name":"UPDATE","text":"not yet","code":503}`,
+		`event {"from":"agent","name":"LAUNCH","text":"task"}`,
+		`status {"state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","reason":"REASON_TASK_HEALTH_CHECK_STATUS_UPDATED","message":"two\nlines","healthy":true,"ips":["172.17.0.2"]}`,
+		`event {"from":"agent","name":"protocol violation","text":"bad"}`,
+		`log {"from":"stdout","line":"bell \u0007"}`,
+		`result {"state":"TASK_FINISHED","message":"done","exit_status":0}`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestFlagsMayStandBehindTheTask(t *testing.T) {
+	for _, tt := range []struct {
+		args       []string
+		path, mode string
+		after      time.Duration
+		err        string
+	}{
+		{args: []string{"x.json"}, path: "x.json", mode: "drop-in"},
+		{args: []string{"--mode", "custom", "x.json", "--kill-after", "3s"}, path: "x.json", mode: "custom", after: 3 * time.Second},
+		{args: []string{"x.json", "--mode=custom", "--json"}, path: "x.json", mode: "custom"},
+		{args: []string{}, err: "needs a task file"},
+		{args: []string{"x.json", "y.json"}, err: `"y.json" is one more`},
+		{args: []string{"x.json", "--kill-after", "soon"}, err: "kill-after"},
+		{args: []string{"x.json", "--bogus"}, err: "bogus"},
+		{args: []string{"x.json", "--help"}, err: flag.ErrHelp.Error()},
+	} {
+		command := tryCommand()
+		reached := false
+		command.Action = func(c *cli.Context) error {
+			reached = true
+			path, err := onlyArgument(c)
+			switch {
+			case tt.err != "":
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("%q: error %v, want %q", tt.args, err, tt.err)
+				}
+			case err != nil || path != tt.path || c.String("mode") != tt.mode || c.Duration("kill-after") != tt.after || c.IsSet("kill-after") != (tt.after > 0):
+				t.Errorf("%q: %q mode %q after %v, %v", tt.args, path, c.String("mode"), c.Duration("kill-after"), err)
+			}
+			return nil
+		}
+		app := &cli.App{Commands: []*cli.Command{command}}
+		if err := app.Run(append([]string{"x", "try"}, tt.args...)); err != nil || !reached {
+			t.Errorf("%q: %v", tt.args, err)
+		}
+	}
+}
+
+func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(path, []byte("version: 1\nengine: {host: unix:///config.sock}\nagent: {endpoint: '10.0.0.1:5051'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ flag, env, want, err string }{
+		{want: "unix:///config.sock"},
+		{env: "unix:///env.sock", want: "unix:///env.sock"},
+		{flag: "unix:///flag.sock", env: "tcp://ignored", want: "unix:///flag.sock"},
+		{flag: "tcp://10.0.0.1:2375", err: "--engine"},
+		{env: "tcp://10.0.0.1:2375", err: "DOCKER_HOST"},
+		{env: "unix://relative", err: "DOCKER_HOST"},
+	} {
+		file, err := tryConfig(path, tt.flag, tt.env)
+		if tt.err != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("%+v: error %v", tt, err)
+			}
+			continue
+		}
+		if err != nil || file.Engine.Host != tt.want || file.Agent.Endpoint != "" {
+			t.Errorf("%+v: host %q, endpoint %q, %v", tt, file.Engine.Host, file.Agent.Endpoint, err)
+		}
+	}
+}
+
+func TestWrittenConfigurationIsReadAsItWas(t *testing.T) {
+	want := config.Default()
+	want.Engine.Host = "unix:///some/where.sock"
+	want.LogDrain = 1500 * time.Millisecond
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := writeConfig(path, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Load(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestFrameworkFileIsStrict(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("good", `{"name": "marathon", "principal": "p", "checkpoint": true, "roles": ["web"], "capabilities": [{"type": "TASK_KILLING_STATE"}]}`)
+	framework, err := frameworkFromFile(good)
+	if err != nil || framework.GetPrincipal() != "p" || framework.Roles[0] != "web" || !framework.GetCheckpoint() || framework.User != "root" ||
+		framework.Capabilities[0].Type != mesos.FrameworkInfo_Capability_TASK_KILLING_STATE {
+		t.Errorf("got %v, %v", framework, err)
+	}
+	for name, text := range map[string]string{
+		"field": `{"nam": "x"}`, "enum": `{"name": "x", "capabilities": [{"type": "FLYING"}]}`, "json": `{`,
+	} {
+		if _, err := frameworkFromFile(write(name, text)); err == nil || !strings.Contains(err.Error(), "not a FrameworkInfo") {
+			t.Errorf("bad %s: error %v", name, err)
+		}
+	}
+	if _, err := frameworkFromFile(filepath.Join(dir, "missing")); err == nil {
+		t.Error("a missing file is no error")
+	}
+}
