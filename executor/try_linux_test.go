@@ -39,6 +39,7 @@ func TestTry(t *testing.T) {
 	t.Run("no engine", f.noEngine)
 	t.Run("a killed executor", f.killedExecutor)
 	t.Run("plain text in a pipe", f.plainText)
+	t.Run("a reader that goes away", f.brokenPipe)
 	t.Run("bad command lines", f.usage)
 	t.Run("examples of the help text", f.examples)
 }
@@ -290,6 +291,24 @@ func (f tryFixture) plainText(t *testing.T) {
 	}
 	if bytes.ContainsRune(out, '\x1b') {
 		t.Error("escape sequences in a pipe")
+	}
+}
+
+func (f tryFixture) brokenPipe(t *testing.T) {
+	cmd := f.command(t, taskFile(t, "trap 'exit 0' TERM; while true; do echo line; sleep 1; done"))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Error(err)
+	}
+	out.Close()
+	if exit := exitStatus(t, cmd.Wait()); exit != 1 {
+		t.Errorf("exit %d, want 1", exit)
 	}
 }
 

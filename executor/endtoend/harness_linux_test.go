@@ -28,7 +28,7 @@ var (
 	docker *enginetest.Engine // shared by all tests of this package
 )
 
-// patience bounds every wait: a hang is a failure.
+// patience bounds every run: a hang is a failure.
 const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {

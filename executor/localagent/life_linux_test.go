@@ -72,10 +72,11 @@ func (f lifeFixture) agent(t *testing.T, edit func(*localagent.Options)) (*local
 	return localagent.Start(t.Context(), o)
 }
 
-// restarts is 50 restarts at random moments of ten tasks: none is lost, no
-// update is lost, doubled or out of order.
+// restarts is ten tasks that each live through 50 restarts of the agent at
+// random moments: none is lost, no update is lost, doubled or out of order.
 func (f lifeFixture) restarts(t *testing.T) {
-	const tasks, restarts = 10, 5
+	t.Parallel() // both modes at once: it is mostly waiting
+	const tasks, restarts = 10, 50
 	var running sync.WaitGroup
 	for n := range tasks {
 		running.Go(func() {
@@ -88,7 +89,7 @@ func (f lifeFixture) restarts(t *testing.T) {
 }
 
 func (f lifeFixture) restartOne(t *testing.T, random *rand.Rand, restarts int) (err error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	agent, err := f.agent(t, func(*localagent.Options) {})
 	if err != nil {
@@ -111,7 +112,7 @@ func (f lifeFixture) restartOne(t *testing.T, random *rand.Rand, restarts int) (
 	}
 	up := func(limit time.Duration) time.Duration { return time.Duration(random.Int64N(int64(limit))) }
 	for n := range restarts {
-		<-time.After(up(time.Second)) // the moment is the point
+		<-time.After(up(500 * time.Millisecond)) // the moment is the point
 		err := agent.Restart(ctx, localagent.Restart{Down: up(300 * time.Millisecond), NotFound: random.IntN(3), Recovery: up(300 * time.Millisecond)})
 		if err != nil {
 			return fmt.Errorf("restart %d: %w", n, err)

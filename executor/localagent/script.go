@@ -54,7 +54,8 @@ func AfterLaunch() Moment { return Moment{moment{kind: afterLaunch}} }
 // before it is acknowledged.
 func OnUpdate(n int) Moment { return Moment{moment{kind: atUpdate, n: n}} }
 
-// OnState is the first UPDATE with this state, before it is acknowledged.
+// OnState is the first update with this state: as an UPDATE call before it is
+// acknowledged, or replayed by a SUBSCRIBE after that.
 func OnState(state mesos.TaskState) Moment { return Moment{moment{kind: atState, state: state}} }
 
 // Kill delivers KILL with a grace period.

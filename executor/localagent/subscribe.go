@@ -67,16 +67,18 @@ func (a *Agent) welcome(s *stream, subscribe *executor.Call_Subscribe, tasks []m
 		AgentInfo:     a.agentInfo,
 		ContainerID:   &mesos.ContainerID{Value: a.ids.ContainerID},
 	}})
+	var actions []Action
 	for i := range subscribe.UnacknowledgedUpdates {
-		a.learn(&subscribe.UnacknowledgedUpdates[i].Status, true)
+		status := &subscribe.UnacknowledgedUpdates[i].Status
+		actions = append(actions, a.due(moment{kind: atState, state: status.GetState()})...)
+		a.learn(status, true)
 	}
-	var before []Action
 	if a.queued {
-		before = a.due(moment{kind: beforeLaunch})
+		actions = append(actions, a.due(moment{kind: beforeLaunch})...)
 	}
 	a.mu.Unlock()
 
-	a.run(before)
+	a.run(actions)
 	a.deliver(s)
 }
 

@@ -47,18 +47,18 @@ func decodeTooLarge(f frame) (received, error) {
 		if id != "" {
 			return received{kind: kind, launch: Launch{
 				Task: mesos.TaskInfo{TaskID: mesos.TaskID{Value: id}},
-				Err: fmt.Errorf("its LAUNCH has %d bytes and the limit is %d: make the TaskInfo smaller (data, environment, labels)",
-					f.size, f.limit),
+				Err: fmt.Errorf("its LAUNCH has %d bytes and the limit is %d MiB: make the TaskInfo smaller (data, environment, labels)",
+					f.size, f.limit>>20),
 			}}, nil
 		}
 		fallthrough
 	case executor.Event_SUBSCRIBED, executor.Event_LAUNCH_GROUP:
-		return received{}, fmt.Errorf("%w: %s of %d bytes, and the limit is %d: make the TaskInfo or ExecutorInfo smaller",
-			ErrUnusableEvent, kind, f.size, f.limit)
+		return received{}, fmt.Errorf("%w: %s of %d bytes, and the limit is %d MiB: make the TaskInfo or ExecutorInfo smaller",
+			ErrUnusableEvent, kind, f.size, f.limit>>20)
 	case executor.Event_UNKNOWN:
 		return received{}, fmt.Errorf("a frame of %d bytes that is no event", f.size)
 	case executor.Event_KILL, executor.Event_ACKNOWLEDGED, executor.Event_SHUTDOWN, executor.Event_ERROR:
-		return received{}, fmt.Errorf("%s event of %d bytes, and the limit is %d", kind, f.size, f.limit)
+		return received{}, fmt.Errorf("%s event of %d bytes, and the limit is %d MiB", kind, f.size, f.limit>>20)
 	default: // MESSAGE and what later versions may bring: not for us, at any size
 		return received{kind: kind}, nil
 	}

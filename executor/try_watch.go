@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/localagent"
+)
+
+const (
+	// exitLimit is how long an executor may live on after the terminal update, whose acknowledgement it has: it ends at
+	// once, or 60 s later when it missed the acknowledgement.
+	exitLimit = 75 * time.Second
+	// destroyLimit is the time for the executor's own end after SIGTERM; then it is killed.
+	destroyLimit = 15 * time.Second
+)
+
+// outcome is how the run ended.
+type outcome struct {
+	state   mesos.TaskState
+	ended   bool   // there is a state
+	message string // of the terminal status
+	problem string // what no status told
+	status  int    // exit status
+}
+
+// watch shows the run until the executor's process has ended and its output is read.
+func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interruptions) outcome {
+	lines := make(chan logLine)
+	exited := agent.Exited()
+	var readers sync.WaitGroup
+	for _, name := range []string{"stdout", "stderr"} {
+		readers.Go(func() { follow(filepath.Join(agent.Sandbox(), name), name, exited, lines) })
+	}
+	go func() { readers.Wait(); close(lines) }()
+
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	entries := make(chan []localagent.Entry)
+	go followTimeline(following, agent, entries)
+
+	w := watcher{trial: t, agent: agent, ctx: ctx}
+	defer w.close()
+	if t.timeout > 0 {
+		w.timeout = time.After(t.timeout)
+	}
+	for lines != nil || w.seen < len(agent.Timeline()) {
+		select {
+		case batch := <-entries:
+			w.entries(batch)
+		case line, open := <-lines:
+			if !open {
+				lines = nil
+				break
+			}
+			w.line(line)
+		case <-from.people:
+			w.interrupt()
+		case <-from.output:
+			if w.interrupts == 0 {
+				w.interrupt()
+			}
+		case <-w.kill:
+			w.kill, w.killed = nil, true
+			t.show.note("--kill-after is over: kill the task")
+			agent.Kill(nil)
+		case <-w.timeout:
+			w.timeout, w.timedOut = nil, true
+			t.show.note("--timeout is over: shut the executor down")
+			agent.Shutdown()
+		case <-w.exit:
+			w.exit = nil
+			t.show.note(fmt.Sprintf("the executor still lives %v after the terminal update: destroy it", exitLimit))
+			w.destroy()
+		}
+	}
+	return w.outcome()
+}
+
+// followTimeline passes the agent's entries on, in order.
+func followTimeline(ctx context.Context, agent *localagent.Agent, to chan<- []localagent.Entry) {
+	for seen := 0; ; {
+		batch, err := agent.Next(ctx, seen)
+		if err != nil {
+			return
+		}
+		seen += len(batch)
+		select {
+		case to <- batch:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watcher is what the loop of watch remembers.
+type watcher struct {
+	*trial
+	agent *localagent.Agent
+	ctx   context.Context
+
+	seen       int // entries shown
+	subscribed bool
+	interrupts int
+	killed     bool // --kill-after fired
+	timedOut   bool
+	kill       <-chan time.Time
+	timeout    <-chan time.Time
+	exit       <-chan time.Time
+	lastLines  []string // of stderr
+
+	destroying     sync.WaitGroup
+	cancelDestroys []context.CancelFunc
+}
+
+func (w *watcher) entries(batch []localagent.Entry) {
+	for _, e := range batch {
+		w.seen++
+		w.show.entry(e)
+		switch {
+		case e.Kind == localagent.Event && e.Name == "SUBSCRIBED":
+			w.subscribed = true
+		case e.Kind == localagent.Event && e.Name == "LAUNCH" && w.killAfter != nil && w.kill == nil && !w.killed:
+			w.kill = time.After(time.Until(e.At.Add(*w.killAfter)))
+		case e.Kind == localagent.Status && w.exit == nil && isTerminal(e.Status.GetState()):
+			w.exit = time.After(exitLimit)
+		}
+	}
+}
+
+func (w *watcher) line(l logLine) {
+	w.show.line(l)
+	if l.source != "stdout" {
+		w.lastLines = append(w.lastLines, l.text)
+		w.lastLines = w.lastLines[max(0, len(w.lastLines)-5):]
+	}
+}
+
+// interrupt escalates: shutdown, destroy, kill.
+func (w *watcher) interrupt() {
+	w.interrupts++
+	switch w.interrupts {
+	case 1:
+		w.show.note("interrupted: shut the executor down; interrupt again to destroy it")
+		w.agent.Shutdown()
+	case 2:
+		w.show.note("interrupted again: destroy the executor")
+		w.destroy()
+	default:
+		w.close()
+	}
+}
+
+// destroy runs beside the loop, which goes on showing what happens.
+func (w *watcher) destroy() {
+	ctx, cancel := context.WithTimeout(w.ctx, destroyLimit)
+	w.cancelDestroys = append(w.cancelDestroys, cancel)
+	w.destroying.Go(func() {
+		_ = w.agent.Destroy(ctx) // Close does what is left, and reports
+	})
+}
+
+// close ends the patience of destroys that still run.
+func (w *watcher) close() {
+	for _, cancel := range w.cancelDestroys {
+		cancel()
+	}
+	w.destroying.Wait()
+}
+
+// outcome judges the run after its end.
+func (w *watcher) outcome() outcome {
+	o := outcome{status: exitFail}
+	for _, s := range w.agent.Statuses() {
+		if isTerminal(s.GetState()) {
+			o.ended, o.state, o.message = true, s.GetState(), s.GetMessage()
+			break
+		}
+	}
+	switch {
+	case !w.subscribed:
+		o.problem = "the executor ended without subscribing to the agent"
+		if len(w.lastLines) > 0 {
+			o.problem += "; its last lines were:\n" + strings.Join(w.lastLines, "\n")
+		}
+	case w.timedOut:
+		o.problem = "--timeout was over before the task had ended"
+	case o.state == mesos.TASK_FINISHED, o.state == mesos.TASK_KILLED && w.killed:
+		o.status = exitOK
+	}
+	return o
+}
+
+func isTerminal(s mesos.TaskState) bool {
+	switch s {
+	case mesos.TASK_STAGING, mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:
+		return false
+	}
+	return true
+}
