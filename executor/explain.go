@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -39,7 +38,7 @@ func explainCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
 			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
-			&cli.BoolFlag{Name: "decisions", Usage: "show every decision of the review, not just rejections and changes"},
+			&cli.BoolFlag{Name: "decisions", Usage: "show every decision of the review, not just rejections and trims"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
 		},
 		OnUsageError: usageError,
@@ -48,11 +47,15 @@ func explainCommand() *cli.Command {
 }
 
 func explain(c *cli.Context) error {
+	path, err := onlyArgument(c)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
 	mode, err := parseMode(c.String("mode"))
 	if err != nil {
 		return err
 	}
-	raw, err := readTaskFile(c, mode)
+	raw, err := readTaskFile(path, mode)
 	if err != nil {
 		return err
 	}
@@ -84,22 +87,14 @@ func parseMode(s string) (task.Mode, error) {
 	return "", cli.Exit(fmt.Sprintf("--mode: %q is neither %q nor %q", s, task.DropIn, task.Custom), exitUsage)
 }
 
-// readTaskFile reads the command's one argument and returns the TaskInfo's bytes as an agent would send them in this mode.
-func readTaskFile(c *cli.Context, mode task.Mode) ([]byte, error) {
-	if c.NArg() != 1 {
-		return nil, cli.Exit(fmt.Sprintf("%s needs one task file, and flags before it; see --help", c.Command.Name), exitUsage)
-	}
-	path := c.Args().First()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, cli.Exit(err.Error(), exitUsage)
-	}
-	info, err := task.FromJSON(data)
+// readTaskFile returns the TaskInfo's bytes as an agent would send them in this mode.
+func readTaskFile(path string, mode task.Mode) ([]byte, error) {
+	info, err := taskFromFile(path, mode)
 	if err == nil {
 		info, err = shapeTask(info, mode)
 	}
 	if err != nil {
-		return nil, cli.Exit(fmt.Sprintf("%s: %v", path, err), exitUsage)
+		return nil, cli.Exit(err.Error(), exitUsage)
 	}
 	return info.Marshal()
 }
@@ -139,7 +134,8 @@ type createRequest struct {
 func newExplanation(d task.Decision, decisions bool) explanation {
 	e := explanation{Accepted: d.Refusal == nil}
 	for _, f := range d.Findings {
-		if decisions || f.Action != security.Allow {
+		// What is forced on every task is in the notes.
+		if decisions || f.Action == security.Reject || f.Action == security.Trim {
 			e.Findings = append(e.Findings, f)
 		}
 	}
@@ -161,7 +157,7 @@ func newExplanation(d task.Decision, decisions bool) explanation {
 
 func (e explanation) print(w io.Writer) {
 	if !e.Accepted {
-		fmt.Fprintf(w, "refused: %s, %s\n  %s\n", e.State, e.Reason, strings.ReplaceAll(e.Message, "\n", "\n  "))
+		fmt.Fprintf(w, "refused: %s, %s\n", e.State, e.Reason)
 	} else {
 		fmt.Fprintln(w, "accepted")
 		e.Create.print(w)

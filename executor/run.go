@@ -119,7 +119,7 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 		containerID: run.ContainerID,
 		name:        flags.Container,
 		mapped:      flags.MappedDirectory,
-		enforceCFS:  flags.EnableCFS || file.Container.EnforceCFS,
+		enforceCFS:  flags.EnableCFS,
 		taskEnv:     flags.TaskEnvironment,
 		flags:       flags,
 	}, nil

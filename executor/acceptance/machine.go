@@ -74,7 +74,7 @@ func (l *localMachine) open() (*client.Client, error) {
 func openDocker(host string) (*client.Client, error) {
 	c, err := client.NewClientWithOpts(client.WithHost(host), client.WithAPIVersionNegotiation())
 	if err != nil {
-		return nil, fmt.Errorf("Docker host %q: %w", host, err)
+		return nil, fmt.Errorf("docker host %q: %w", host, err)
 	}
 	return c, nil
 }

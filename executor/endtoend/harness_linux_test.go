@@ -56,9 +56,10 @@ var modes = []localagent.Mode{localagent.DropIn, localagent.Custom}
 // run is one executor under an embedded agent.
 type run struct {
 	*localagent.Agent
-	t    *testing.T
-	mode localagent.Mode
-	ctx  context.Context
+	t      *testing.T
+	mode   localagent.Mode
+	ctx    context.Context
+	runDir string // config.yaml's run_directory
 }
 
 // prepare opens an agent for a task; change may adjust its options.
@@ -74,8 +75,10 @@ func prepare(t *testing.T, mode localagent.Mode, info mesos.TaskInfo, change ...
 		// A race-instrumented executor on a loaded machine needs longer than an agent's 2 s.
 		ReregistrationTimeout: 5 * time.Second,
 	}
+	runDir := filepath.Join(t.TempDir(), "run")
+	o.Arguments = []string{"--config=" + configFile(t, runDir)}
 	if mode == localagent.Custom {
-		o.Arguments = []string{"run", "--config=" + configFile(t, docker.Host)}
+		o.Arguments = append([]string{"run"}, o.Arguments...)
 	}
 	for _, c := range change {
 		c(&o)
@@ -85,7 +88,7 @@ func prepare(t *testing.T, mode localagent.Mode, info mesos.TaskInfo, change ...
 		cancel()
 		t.Fatal(err)
 	}
-	r := &run{Agent: agent, t: t, mode: mode, ctx: ctx}
+	r := &run{Agent: agent, t: t, mode: mode, ctx: ctx, runDir: runDir}
 	t.Cleanup(func() {
 		defer cancel()
 		r.report()
@@ -196,7 +199,7 @@ func (r *run) nothingLeft() {
 		r.t.Errorf("container left behind: %s", c.Status)
 	}
 	id := r.IDs().ContainerID
-	if left, _ := filepath.Glob("/run/mesos-docker-executor/leases/" + id + ".*"); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(r.runDir, "leases", "*")); len(left) > 0 {
 		r.t.Errorf("lease left behind: %s", left[0])
 	}
 	hierarchies, err := cgroupnet.Hierarchies()
@@ -243,11 +246,12 @@ func stopContainer(ctx context.Context, name string) error {
 	return nil
 }
 
-// configFile is a config.yaml that names an engine.
-func configFile(t *testing.T, host string) string {
+// configFile is a config.yaml that names the shared engine and a run directory.
+func configFile(t *testing.T, runDir string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte("version: 1\nengine:\n  host: "+host+"\n"), 0o600); err != nil {
+	text := fmt.Sprintf("version: 1\nengine:\n  host: %s\nrun_directory: %s\n", docker.Host, runDir)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

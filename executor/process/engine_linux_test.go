@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/client"
@@ -285,7 +286,7 @@ func TestLateCreateIsRefusedWithoutTheLease(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "bind source path does not exist") {
 		t.Errorf("create: %v", err)
 	}
-	if _, err := c.ContainerInspect(t.Context(), name); !client.IsErrNotFound(err) {
+	if _, err := c.ContainerInspect(t.Context(), name); !cerrdefs.IsNotFound(err) {
 		t.Errorf("inspect: %v", err)
 	}
 }

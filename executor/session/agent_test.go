@@ -32,7 +32,6 @@ type fakeAgent struct {
 	mu          sync.Mutex
 	subscribes  int
 	updates     int
-	answers     map[*http.Request]int
 	onSubscribe func(n int) (status int, text string)            // nil: 200; n counts from 1
 	onCall      func(n int, c executor.Call) (int, string)       // nil: 202
 	hijack      func(n int, c executor.Call, conn net.Conn) bool // true: handled

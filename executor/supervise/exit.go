@@ -226,6 +226,7 @@ func (m *Machine) leave() {
 		m.discarded = true
 	case !m.discarding && !m.copying:
 		m.discarding = true
+		m.disarm(TimerDiscard) // it was for the output
 		m.do(Discard{})
 	}
 	if len(m.awaiting) > 0 && !m.lost {

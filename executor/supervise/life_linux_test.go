@@ -28,7 +28,18 @@ import (
 var docker *enginetest.Engine
 
 func TestMain(m *testing.M) {
-	os.Exit(enginetest.Run(context.Background(), m, func(e *enginetest.Engine) { docker = e }))
+	status := enginetest.Run(context.Background(), m, func(e *enginetest.Engine) { docker = e })
+	removeCgroupRoot()
+	os.Exit(status)
+}
+
+// removeCgroupRoot removes the empty folders that executors leave for each other.
+func removeCgroupRoot() {
+	hierarchies, _ := cgroupnet.Hierarchies()
+	for _, h := range hierarchies {
+		os.Remove(filepath.Join(h.Dir, cgroupRoot, "00000000"))
+		os.Remove(filepath.Join(h.Dir, cgroupRoot))
+	}
 }
 
 // cgroupRoot is above the leaves of these tests.
@@ -53,10 +64,7 @@ type life struct {
 	engine      *engine.Engine
 	cancel      context.CancelFunc
 
-	mu      sync.Mutex
-	seen    []mesos.TaskStatus
-	noAck   bool
-	written io.Writer // stdout instead of the file
+	noAck bool
 }
 
 type lifeOption func(*life, *Options)
@@ -166,9 +174,6 @@ func (l *life) Events() <-chan session.Event { return l.events }
 
 // Update implements Agent: it acknowledges at once.
 func (l *life) Update(s mesos.TaskStatus) {
-	l.mu.Lock()
-	l.seen = append(l.seen, s)
-	l.mu.Unlock()
 	l.statuses <- s
 	if !l.noAck {
 		l.events <- session.Acknowledged{TaskID: s.TaskID.Value, State: s.GetState()}
