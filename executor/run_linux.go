@@ -60,6 +60,9 @@ func (s start) run() int {
 	if unfit != nil {
 		say(unfit.Error())
 	}
+	if s.flags.DefaultContainerDNS != "" {
+		log.Warn("--default_container_dns is not applied: containers get the engine's own DNS settings")
+	}
 	agent := session.New(s.sessionOptions(log))
 	defer s.register(agent, log)()
 
@@ -137,6 +140,7 @@ func (s start) settings(unfit error) supervise.Settings {
 	settings := supervise.Settings{
 		ContainerID:   s.containerID,
 		ShutdownGrace: s.agent.ShutdownGrace,
+		KillGrace:     max(s.agent.ShutdownGrace, s.flags.StopTimeout), // as the stock executor (src/docker/executor.cpp)
 		SignalGrace:   s.signalGrace(),
 		LogDrain:      s.file.LogDrain,
 		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, policy) },

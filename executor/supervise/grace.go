@@ -3,9 +3,9 @@ package supervise
 import "time"
 
 // killGrace is the time between the stop signal and SIGKILL after a KILL: the event's kill policy beats the task's, and
-// without either the agent's shutdown grace counts (src/docker/executor.cpp). A negative one is none.
-func killGrace(override, ofTask *time.Duration, shutdown time.Duration) time.Duration {
-	grace := shutdown
+// without either the host's counts. A negative one is none.
+func killGrace(override, ofTask *time.Duration, host time.Duration) time.Duration {
+	grace := host
 	if ofTask != nil {
 		grace = *ofTask
 	}

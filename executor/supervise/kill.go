@@ -22,7 +22,7 @@ type killState struct {
 // killAsked takes the agent's KILL. One that comes before its LAUNCH is answered at once, and the LAUNCH then ignored.
 func (m *Machine) killAsked(msg KillAsked) {
 	if msg.TaskID == m.taskID && m.taskID != "" {
-		m.end(mesos.TASK_KILLED, killGrace(msg.Grace, m.taskGrace(), m.set.ShutdownGrace))
+		m.end(mesos.TASK_KILLED, killGrace(msg.Grace, m.taskGrace(), m.set.KillGrace))
 		return
 	}
 	if m.phase != idle || m.refused[msg.TaskID] {

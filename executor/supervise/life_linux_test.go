@@ -134,6 +134,7 @@ func begin(t *testing.T, options ...lifeOption) *life {
 	o.Settings = Settings{
 		ContainerID:   id,
 		ShutdownGrace: 5 * time.Second,
+		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
 		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, security.BuiltIn()) },
 	}

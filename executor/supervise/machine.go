@@ -13,7 +13,8 @@ import (
 // Settings are what a [Machine] needs to know beforehand. Durations of 0 mean at once.
 type Settings struct {
 	ContainerID   string        // Mesos container id, for the container status
-	ShutdownGrace time.Duration // the agent's MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
+	ShutdownGrace time.Duration // the agent's MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD: what SHUTDOWN must stay inside
+	KillGrace     time.Duration // between the stop signal and SIGKILL after a KILL, if neither it nor the task says
 	SignalGrace   time.Duration // between the stop signal and SIGKILL after SIGTERM or SIGINT to the executor
 	LogDrain      time.Duration // how long the terminal update waits for the end of the output
 

@@ -30,6 +30,7 @@ func newScript(t *testing.T, plan task.Plan) *script {
 	s := &script{t: t, now: epoch, m: NewMachine(Settings{
 		ContainerID:   "container-1",
 		ShutdownGrace: 5 * time.Second,
+		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
 		Decide:        func([]byte) task.Decision { return task.Decision{TaskID: taskID, Plan: &plan} },
 	})}

@@ -94,7 +94,8 @@ func newWorld(seed uint64) *world {
 	if w.chance(15) {
 		plan.MaxCompletion = time.Duration(1+w.rng.IntN(30000)) * time.Millisecond
 	}
-	set := Settings{ContainerID: "container-1", ShutdownGrace: 5 * time.Second, LogDrain: 2 * time.Second}
+	set := Settings{ContainerID: "container-1", ShutdownGrace: 5 * time.Second,
+		KillGrace: 5 * time.Second, LogDrain: 2 * time.Second}
 	if w.chance(3) {
 		set.Unfit = "the sandbox is not writable"
 	}
