@@ -35,6 +35,9 @@ const prepareTries = 10
 // leaves made by Prepare). On cgroup v2 runc enables the controllers
 // on the way down by itself.
 //
+// The root of all leaves ([Placement.Keep]) is made as well when it is missing, and stays for ever: Remove
+// leaves it, as other executors may be about to use it.
+//
 // A leaf of a slice is not made: systemd does that when Docker asks it to.
 func Prepare(hs []Hierarchy, p Placement) error {
 	if err := checkPath(p.Path); err != nil {

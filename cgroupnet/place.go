@@ -43,10 +43,6 @@ type Placement struct {
 	// Keep is the nearest folder above Path that [Remove] never removes.
 	Keep string
 
-	// Nested says that the leaf is below the executor's own cgroup, so that the agent's
-	// launcher kills it when it destroys the executor's container.
-	Nested bool
-
 	// Systemd says that systemd makes the leaf's folders, not [Prepare].
 	Systemd bool
 }
@@ -69,9 +65,9 @@ var ErrNoCgroupDriver = errors.New("the docker engine has no cgroup driver; run 
 //     <root>-<class>-<container id>.slice; see [Placement.Systemd].
 //
 // In a slice's name each '-' is a level: a-b-c.slice has the folder
-// /a.slice/a-b.slice/a-b-c.slice (systemd.slice(5)). So '-' in the root's last
-// element and in the container id is written '_'. The systemd form
-// follows the documentation of systemd and runc; no test runs it yet.
+// /a.slice/a-b.slice/a-b-c.slice (systemd.slice(5)). So the root's last
+// element and the container id are escaped, '-' as \x2d; no two ids have the same
+// slice. The systemd form follows the documentation of systemd and runc; no test runs it yet.
 func Place(in PlaceInput) (Placement, error) {
 	if err := CheckContainerID(in.ContainerID); err != nil {
 		return Placement{}, err
@@ -82,7 +78,7 @@ func Place(in PlaceInput) (Placement, error) {
 	switch in.CgroupDriver {
 	case "cgroupfs":
 	case "systemd":
-		return placeSlice(in), nil
+		return placeSlice(in)
 	case "none", "":
 		return Placement{}, ErrNoCgroupDriver
 	default:
@@ -98,7 +94,6 @@ func Place(in PlaceInput) (Placement, error) {
 			Parent: in.SelfFreezer + "/task",
 			Path:   in.SelfFreezer + "/task",
 			Keep:   path.Dir(in.SelfFreezer),
-			Nested: true,
 		}, nil
 	}
 	if own && path.Dir(in.SelfFreezer) == in.Root {
@@ -108,25 +103,51 @@ func Place(in PlaceInput) (Placement, error) {
 	return Placement{Parent: leaf, Path: leaf, Keep: in.Root}, nil
 }
 
-func placeSlice(in PlaceInput) Placement {
-	base := strings.ReplaceAll(path.Base(in.Root), "-", "_")
+func placeSlice(in PlaceInput) (Placement, error) {
+	base := escape(path.Base(in.Root))
 	class := fmt.Sprintf("%s-%08x", base, in.Class)
-	task := class + "-" + strings.ReplaceAll(in.ContainerID, "-", "_")
+	task := class + "-" + escape(in.ContainerID)
+	if n := len(task + ".slice"); n > maxUnitName {
+		return Placement{}, fmt.Errorf("the slice's name has %d bytes, at most %d are allowed: choose a cgroup root with a shorter last element", n, maxUnitName)
+	}
 	return Placement{
 		Parent:  task + ".slice",
 		Path:    path.Join("/", base+".slice", class+".slice", task+".slice"),
 		Keep:    path.Join("/", base+".slice"),
 		Systemd: true,
-	}
+	}, nil
 }
 
-// maxContainerID leaves room for the prefix and the suffix of a slice's name in the
-// 255 bytes that a folder's name may have.
+// maxUnitName is the most bytes that the name of a systemd unit may have (systemd.unit(5)).
+const maxUnitName = 255
+
+// escape writes each byte that is not allowed between the '-' of a slice's name as \xHH, the
+// way of systemd-escape(1). It can be undone, so it keeps names apart.
+func escape(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if isAlnum(c) || c == '_' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
+}
+
+func isAlnum(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// maxContainerID is more than three times the length of a UUID.
 const maxContainerID = 128
 
-// CheckContainerID reports whether id can be used as the name of a folder or file: 1
-// to 128 ASCII letters, digits, '-', '_' and '.', beginning with a letter or digit. Mesos
+// CheckContainerID reports whether id can be used as the name of a cgroup, or as the part before a dot of a
+// file's name: 1 to 128 ASCII letters, digits, '-' and '_', beginning with a letter or digit. Mesos
 // makes container ids from random UUIDs, but a custom launch reads its own from the environment.
+//
+// The names of the interface files that a parent cgroup may have are refused (cgroups(7)): most of
+// them, such as cgroup.procs and freezer.state, have a dot; those of v1 without one are listed.
 func CheckContainerID(id string) error {
 	if id == "" {
 		return errors.New("container id is empty")
@@ -135,13 +156,12 @@ func CheckContainerID(id string) error {
 		return fmt.Errorf("container id has %d bytes, at most %d are allowed", len(id), maxContainerID)
 	}
 	for i, c := range []byte(id) {
-		alnum := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !alnum && (i == 0 || !strings.ContainsRune("-_.", rune(c))) {
-			return fmt.Errorf("container id %q: byte %d is not allowed there; letters and digits are, after the first also '-', '_' and '.'", id, i)
+		if !isAlnum(c) && (i == 0 || c != '-' && c != '_') {
+			return fmt.Errorf("container id %q: byte %d is not allowed there; letters and digits are, after the first also '-' and '_'", id, i)
 		}
 	}
-	// Interface files of the parent cgroup have such names (cgroups(7)).
-	if strings.HasPrefix(id, "cgroup.") {
+	switch id {
+	case "tasks", "notify_on_release", "release_agent":
 		return fmt.Errorf("container id %q is the name of a cgroup interface file", id)
 	}
 	return nil

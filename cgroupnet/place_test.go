@@ -37,15 +37,15 @@ func TestPlace(t *testing.T) {
 		},
 		"custom, below the launcher's cgroup": {
 			nested,
-			Placement{Parent: "/mesos/" + testID + "/task", Path: "/mesos/" + testID + "/task", Keep: "/mesos", Nested: true},
+			Placement{Parent: "/mesos/" + testID + "/task", Path: "/mesos/" + testID + "/task", Keep: "/mesos"},
 		},
 		"custom, the launcher's cgroup at the top": {
 			with(nested, func(in *PlaceInput) { in.SelfFreezer = "/" + testID }),
-			Placement{Parent: "/" + testID + "/task", Path: "/" + testID + "/task", Keep: "/", Nested: true},
+			Placement{Parent: "/" + testID + "/task", Path: "/" + testID + "/task", Keep: "/"},
 		},
 		"custom, class does not move a nested leaf": {
 			with(nested, func(in *PlaceInput) { in.Class = 7 }),
-			Placement{Parent: "/mesos/" + testID + "/task", Path: "/mesos/" + testID + "/task", Keep: "/mesos", Nested: true},
+			Placement{Parent: "/mesos/" + testID + "/task", Path: "/mesos/" + testID + "/task", Keep: "/mesos"},
 		},
 		"custom, posix launcher leaves the executor in the agent's cgroup": {
 			with(nested, func(in *PlaceInput) { in.SelfFreezer = "/system.slice/mesos-slave.service" }), own,
@@ -59,10 +59,10 @@ func TestPlace(t *testing.T) {
 		"systemd driver": {
 			with(nested, func(in *PlaceInput) { in.CgroupDriver, in.Class = "systemd", 0x10 }),
 			Placement{
-				Parent: "mesos_docker_executor-00000010-5f1b2e0a_7a52_4d6b_9a53_8b6f4a8f2c11.slice",
-				Path: "/mesos_docker_executor.slice/mesos_docker_executor-00000010.slice/" +
-					"mesos_docker_executor-00000010-5f1b2e0a_7a52_4d6b_9a53_8b6f4a8f2c11.slice",
-				Keep:    "/mesos_docker_executor.slice",
+				Parent: `mesos\x2ddocker\x2dexecutor-00000010-5f1b2e0a\x2d7a52\x2d4d6b\x2d9a53\x2d8b6f4a8f2c11.slice`,
+				Path: `/mesos\x2ddocker\x2dexecutor.slice/mesos\x2ddocker\x2dexecutor-00000010.slice/` +
+					`mesos\x2ddocker\x2dexecutor-00000010-5f1b2e0a\x2d7a52\x2d4d6b\x2d9a53\x2d8b6f4a8f2c11.slice`,
+				Keep:    `/mesos\x2ddocker\x2dexecutor.slice`,
 				Systemd: true,
 			},
 		},
@@ -89,7 +89,12 @@ func TestPlaceRefuses(t *testing.T) {
 		"id going up":             {func(in *PlaceInput) { in.ContainerID = ".." }, "byte 0"},
 		"id with slash":           {func(in *PlaceInput) { in.ContainerID = "a/b" }, "byte 1"},
 		"id with newline":         {func(in *PlaceInput) { in.ContainerID = "a\n" }, "byte 1"},
-		"id like a file":          {func(in *PlaceInput) { in.ContainerID = "cgroup.procs" }, "interface file"},
+		"id like a v2 file":       {func(in *PlaceInput) { in.ContainerID = "cgroup.procs" }, "byte 6"},
+		"id like a v1 file":       {func(in *PlaceInput) { in.ContainerID = "freezer.state" }, "byte 7"},
+		"id like another v1 file": {func(in *PlaceInput) { in.ContainerID = "tasks" }, "interface file"},
+		"id of a long slice": {func(in *PlaceInput) {
+			in.ContainerID, in.CgroupDriver = "a"+strings.Repeat("-", 100), "systemd"
+		}, "at most 255"},
 		"id too long":             {func(in *PlaceInput) { in.ContainerID = strings.Repeat("a", 129) }, "at most 128"},
 		"relative root":           {func(in *PlaceInput) { in.Root = "root" }, "not absolute"},
 		"no root":                 {func(in *PlaceInput) { in.Root = "" }, "not absolute"},
@@ -120,5 +125,22 @@ func TestPlaceRefuses(t *testing.T) {
 	in.CgroupDriver = "none"
 	if _, err := Place(in); !errors.Is(err, ErrNoCgroupDriver) {
 		t.Errorf("driver none: %v", err)
+	}
+}
+
+func TestSlicesOfDifferentContainersDiffer(t *testing.T) {
+	seen := map[string]string{}
+	for _, id := range []string{"x-y", "x_y", "x-y-z", "x-y_z", "x-2dy", "xx2dy"} {
+		p, err := Place(PlaceInput{Root: "/root", ContainerID: id, CgroupDriver: "systemd"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := seen[p.Parent]; other != "" {
+			t.Errorf("%s and %s both have %s", id, other, p.Parent)
+		}
+		if strings.Count(p.Parent, "-") != 2 {
+			t.Errorf("%s: %s has other levels than root, class and container", id, p.Parent)
+		}
+		seen[p.Parent] = id
 	}
 }

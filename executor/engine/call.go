@@ -29,15 +29,16 @@ func (o Outcome) String() string {
 }
 
 // CallError is the error of every failed call. Its causes are found by [errors.Is] and [errors.As]:
-// [ErrNotFound], [ErrConflict], [ErrNotRunning], a [*DaemonError], [context.DeadlineExceeded] when a limit was
+// [ErrNotFound], [ErrConflict], a [*DaemonError], [context.DeadlineExceeded] when a limit was
 // over, [context.Canceled] when the caller gave up.
 type CallError struct {
 	Call    string        // "create", "start", ...
 	Outcome Outcome       // Refused or Unknown
-	Mutates bool          // the call changes something, so that Unknown matters
 	Took    time.Duration // until the failure
 	Limit   time.Duration // that applied
 	Err     error
+
+	mutates bool // the call changes something, so that Unknown matters
 }
 
 func (e *CallError) Error() string {
@@ -50,7 +51,7 @@ func (e *CallError) Error() string {
 	default:
 		text += e.Err.Error()
 	}
-	if e.Outcome == Unknown && e.Mutates {
+	if e.Outcome == Unknown && e.mutates {
 		text += " (it may still take effect)"
 	}
 	return text
@@ -79,6 +80,7 @@ type call struct {
 	accept  []int                   // the HTTP statuses that the daemon answers with on success
 	stream  bool                    // the body of an accepted answer is the caller's to read and close
 	doubt   func(*DaemonError) bool // for an answer that says no and doesn't prove it; may be nil
+	missing string                  // what the daemon says with 404; with another text, such as that of a proxy, it proves nothing
 }
 
 // do runs one call: all traffic with the daemon passes here, in send, exactly one HTTP exchange per call.
@@ -98,7 +100,7 @@ func (e *Engine) do(parent context.Context, c call, send func(context.Context) e
 		// The exchange's own account; the Docker client replaces some causes by advice.
 		err = x.err
 	}
-	failed := &CallError{Call: c.name, Outcome: x.outcome(err), Mutates: c.mutates, Took: time.Since(began), Limit: c.limit, Err: err}
+	failed := &CallError{Call: c.name, Outcome: x.outcome(err), Took: time.Since(began), Limit: c.limit, Err: err, mutates: c.mutates}
 	var stalled *stallError
 	if errors.As(err, &stalled) {
 		failed.Limit = stalled.limit

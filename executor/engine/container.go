@@ -13,6 +13,10 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
+// noContainer begins the daemon's message for a container that does not exist (moby, daemon/errors.go). Two calls draw
+// conclusions from that: [Engine.Inspect] and [Engine.Remove].
+const noContainer = "No such container: "
+
 // removalPoll is the pause between two looks at a removal that somebody else has begun.
 const removalPoll = 200 * time.Millisecond
 
@@ -113,7 +117,7 @@ func lostRuntime(no *DaemonError) bool {
 }
 
 // Signal sends a signal, by name ("SIGTERM") or number ("15"), to the container's init process.
-// A container that does not run is [ErrNotRunning].
+// A container that does not run is [ErrConflict].
 func (e *Engine) Signal(ctx context.Context, id, signal string) error {
 	kind := call{name: "signal", limit: e.limits.Signal, mutates: true, accept: []int{http.StatusNoContent}}
 	return e.do(ctx, kind, func(ctx context.Context) error {
@@ -152,7 +156,7 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 }
 
 func (e *Engine) removeOnce(ctx context.Context, id string, limit time.Duration) error {
-	kind := call{name: "remove", limit: limit, mutates: true, accept: []int{http.StatusNoContent}}
+	kind := call{name: "remove", limit: limit, mutates: true, accept: []int{http.StatusNoContent}, missing: noContainer}
 	return e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {

@@ -14,18 +14,32 @@ import (
 )
 
 func TestConflictsAreTold(t *testing.T) {
-	for message, running := range map[string]bool{
-		"Container x is not running": true,
-		"name in use":                false,
-	} {
+	for _, message := range []string{"Container x is not running", "name in use"} {
 		text, err := json.Marshal(map[string]string{"message": message})
 		if err != nil {
 			t.Fatal(err)
 		}
 		f := startFake(t, say(jsonAnswer(409, string(text))))
 		err = openFake(t, f, fakeLimits(10*time.Second)).Signal(t.Context(), someID, "TERM")
-		if !errors.Is(err, ErrConflict) || errors.Is(err, ErrNotRunning) != running {
+		if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: %v", message, err)
+		}
+	}
+}
+
+// A proxy that has lost its daemon answers 404 as well; the container may run.
+func TestOnlyTheDaemonsWordsProveThatAContainerIsGone(t *testing.T) {
+	for message, gone := range map[string]bool{
+		"No such container: x": true,
+		"page not found":       false,
+		"no such service":      false,
+	} {
+		e := openFake(t, startFake(t, say(jsonAnswer(404, `{"message":"`+message+`"}`))), fakeLimits(10*time.Second))
+		if err := e.Remove(t.Context(), someID); (err == nil) != gone || !gone && OutcomeOf(err) != Unknown {
+			t.Errorf("%s: remove: %v", message, err)
+		}
+		if _, err := e.Inspect(t.Context(), someID); errors.Is(err, ErrNotFound) != gone || !gone && OutcomeOf(err) != Unknown {
+			t.Errorf("%s: inspect: %v", message, err)
 		}
 	}
 }

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 )
 
 // Causes by which callers decide; to be asked for with [errors.Is].
 var (
-	ErrNotFound   = errors.New("not found")      // no such container or image; the registry has no such image, or hides it
-	ErrConflict   = errors.New("conflict")       // name in use, or the container's state forbids it
-	ErrNotRunning = errors.New("is not running") // signal to a container that does not run; an ErrConflict too
+	ErrNotFound = errors.New("not found") // no such container or image; the registry has no such image, or hides it
+	ErrConflict = errors.New("conflict")  // name in use, or the container's state forbids it
 )
 
 // DaemonError is a refusal in the daemon's own words. Status is its HTTP status, 400 to 599, or 0 for a
@@ -30,15 +28,13 @@ func (e *DaemonError) Error() string {
 	return fmt.Sprintf("the daemon refused (%d): %s", e.Status, e.Message)
 }
 
-// Is maps the daemon's answer to [ErrNotFound], [ErrConflict] and [ErrNotRunning].
+// Is maps the daemon's answer to [ErrNotFound] and [ErrConflict].
 func (e *DaemonError) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
 		return e.Status == http.StatusNotFound
 	case ErrConflict:
 		return e.Status == http.StatusConflict
-	case ErrNotRunning:
-		return e.Status == http.StatusConflict && strings.Contains(e.Message, "is not running")
 	}
 	return false
 }

@@ -71,7 +71,7 @@ func (g guard) exchange(x *exchange, r *http.Request) (*http.Response, error) {
 	case len(body) > maxAnswer:
 		return nil, fmt.Errorf("answer %q is longer than %d MiB", resp.Status, maxAnswer>>20)
 	case !accepted:
-		return nil, notAccepted(resp, body)
+		return nil, notAccepted(x.call, resp, body)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
@@ -79,10 +79,11 @@ func (g guard) exchange(x *exchange, r *http.Request) (*http.Response, error) {
 
 // notAccepted tells the daemon's refusals (a 4xx or 5xx with a JSON message) from answers that prove nothing,
 // like those of a proxy.
-func notAccepted(resp *http.Response, body []byte) error {
+func notAccepted(c call, resp *http.Response, body []byte) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	var said struct{ Message string }
-	if resp.StatusCode >= 400 && kind == "application/json" && json.Unmarshal(body, &said) == nil && said.Message != "" {
+	refused := resp.StatusCode >= 400 && kind == "application/json" && json.Unmarshal(body, &said) == nil && said.Message != ""
+	if refused && (resp.StatusCode != http.StatusNotFound || strings.Contains(said.Message, c.missing)) {
 		return &DaemonError{Status: resp.StatusCode, Message: shorten(strings.TrimSpace(said.Message))}
 	}
 	return fmt.Errorf("answer %q is not one of the Docker daemon: is something else listening on its socket?", resp.Status)

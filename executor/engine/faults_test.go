@@ -78,7 +78,7 @@ var faults = []struct {
 	{"cuts before reading", always(cutBeforeReading), Unknown, nil, false},
 	{"cuts after reading", always(cutAfterReading), Unknown, nil, false},
 	{"400 from the daemon", always(say(jsonAnswer(400, `{"message":"no such option"}`))), Refused, nil, false},
-	{"404 from the daemon", always(say(jsonAnswer(404, `{"message":"No such thing"}`))), Refused, ErrNotFound, false},
+	{"404 from the daemon", always(say(jsonAnswer(404, `{"message":"No such container: x"}`))), Refused, ErrNotFound, false},
 	{"409 from the daemon", always(say(jsonAnswer(409, `{"message":"name in use"}`))), Refused, ErrConflict, false},
 	{"500 from the daemon", always(say(jsonAnswer(500, `{"message":"no space left on device"}`))), Refused, nil, false},
 	{"500 without a message", always(say(jsonAnswer(500, `{}`))), Unknown, nil, false},

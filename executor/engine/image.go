@@ -12,11 +12,9 @@ import (
 // Image is what a container inherits from its image.
 type Image struct {
 	ID         string // "sha256:<64 hex digits>"
-	User       string // "" = root
 	StopSignal string // "" = SIGTERM
-	Entrypoint []string
-	Command    []string
-	Volumes    []string // paths of anonymous volumes, unordered
+	WorkingDir string // "" = /
+	Labels     map[string]string
 }
 
 // Image returns the local image that ref names. A missing one is [ErrNotFound].
@@ -40,10 +38,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		}
 		found = Image{ID: said.ID}
 		if c := said.Config; c != nil {
-			found.User, found.StopSignal, found.Entrypoint, found.Command = c.User, c.StopSignal, c.Entrypoint, c.Cmd
-			for path := range c.Volumes {
-				found.Volumes = append(found.Volumes, path)
-			}
+			found.StopSignal, found.WorkingDir, found.Labels = c.StopSignal, c.WorkingDir, c.Labels
 		}
 		return nil
 	})

@@ -34,7 +34,7 @@ type Network struct{ Name, IPv4, IPv6 string }
 // Inspect returns the daemon's view of a container. An unknown one is [ErrNotFound].
 func (e *Engine) Inspect(ctx context.Context, idOrName string) (Container, error) {
 	var c Container
-	kind := call{name: "inspect", limit: e.limits.Inspect, accept: []int{http.StatusOK}}
+	kind := call{name: "inspect", limit: e.limits.Inspect, accept: []int{http.StatusOK}, missing: noContainer}
 	err := e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {

@@ -20,11 +20,9 @@ type Info struct {
 	ServerVersion string // "20.10.24"
 	APIVersion    string // agreed upon, "1.41"
 	Driver        string // storage driver, "overlay2"
-	RootDir       string // data root, "/var/lib/docker"
 	CgroupDriver  string // "cgroupfs" or "systemd"
 	CgroupVersion string // "1" or "2"
 	KernelVersion string
-	LiveRestore   bool // containers survive a restart of the daemon
 }
 
 // Probe asks the daemon for its API version and then for its [Info], under the limits Ping and Info. It has to succeed
@@ -58,11 +56,9 @@ func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 			ServerVersion: said.ServerVersion,
 			APIVersion:    p.version,
 			Driver:        said.Driver,
-			RootDir:       said.DockerRootDir,
 			CgroupDriver:  said.CgroupDriver,
 			CgroupVersion: said.CgroupVersion,
 			KernelVersion: said.KernelVersion,
-			LiveRestore:   said.LiveRestoreEnabled,
 		}
 		return nil
 	})

@@ -84,7 +84,7 @@ func TestProbeAgreesUponTheLowerVersion(t *testing.T) {
 					text := strings.Replace(answer(200, "text/plain", "OK"), "1.41", tc.theirs, 1)
 					io.WriteString(conn, text) //nolint:errcheck // the client may be gone
 				} else if r != nil {
-					io.WriteString(conn, jsonAnswer(200, `{"ServerVersion":"v","KernelVersion":"k","LiveRestoreEnabled":true}`)) //nolint:errcheck // the client may be gone
+					io.WriteString(conn, jsonAnswer(200, `{"ServerVersion":"v","KernelVersion":"k"}`)) //nolint:errcheck // the client may be gone
 				}
 			})
 			e, err := Open(f.host, fakeLimits(10*time.Second))
@@ -101,7 +101,7 @@ func TestProbeAgreesUponTheLowerVersion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := Info{ServerVersion: "v", KernelVersion: "k", LiveRestore: true, APIVersion: tc.want}
+			want := Info{ServerVersion: "v", KernelVersion: "k", APIVersion: tc.want}
 			if info != want {
 				t.Errorf("got %+v, want %+v", info, want)
 			}
@@ -146,13 +146,13 @@ func TestMessagesTellWhatHappened(t *testing.T) {
 		err  CallError
 		want string
 	}{
-		{CallError{Call: "create", Outcome: Unknown, Mutates: true, Took: 2 * time.Minute, Err: context.DeadlineExceeded},
+		{CallError{Call: "create", Outcome: Unknown, mutates: true, Took: 2 * time.Minute, Err: context.DeadlineExceeded},
 			"docker create: not finished within 2m0s (it may still take effect)"},
 		{CallError{Call: "inspect", Outcome: Unknown, Took: 30 * time.Second, Err: context.DeadlineExceeded},
 			"docker inspect: not finished within 30s"},
-		{CallError{Call: "start", Outcome: Unknown, Mutates: true, Took: time.Second, Err: context.Canceled},
+		{CallError{Call: "start", Outcome: Unknown, mutates: true, Took: time.Second, Err: context.Canceled},
 			"docker start: given up after 1s (it may still take effect)"},
-		{CallError{Call: "start", Outcome: Refused, Mutates: true, Err: &DaemonError{400, "no such command"}},
+		{CallError{Call: "start", Outcome: Refused, mutates: true, Err: &DaemonError{400, "no such command"}},
 			"docker start: the daemon refused (400): no such command"},
 	} {
 		if got := tc.err.Error(); got != tc.want {

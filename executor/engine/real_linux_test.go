@@ -86,7 +86,7 @@ func TestLifeOfAContainer(t *testing.T) {
 	if err != nil || created.Status != "created" || !created.StartedAt.IsZero() || created.Running {
 		t.Errorf("created: %+v, %v", created, err)
 	}
-	if err := e.Signal(ctx, id, "TERM"); !errors.Is(err, ErrNotRunning) {
+	if err := e.Signal(ctx, id, "TERM"); !errors.Is(err, ErrConflict) {
 		t.Errorf("signal before the start: %v", err)
 	}
 	output, exit := watch(t, e, id, false)
@@ -124,7 +124,7 @@ func TestLifeOfAContainer(t *testing.T) {
 	if err != nil || exited.Status != "exited" || exited.ExitCode != 7 || exited.FinishedAt.Before(exited.StartedAt) {
 		t.Errorf("exited: %+v, %v", exited, err)
 	}
-	if err := e.Signal(ctx, id, "TERM"); !errors.Is(err, ErrNotRunning) || OutcomeOf(err) != Refused {
+	if err := e.Signal(ctx, id, "TERM"); !errors.Is(err, ErrConflict) || OutcomeOf(err) != Refused {
 		t.Errorf("signal after the exit: %v", err)
 	}
 	for range 2 { // the second one finds nothing
@@ -304,7 +304,7 @@ func TestPullFromARegistry(t *testing.T) {
 		t.Errorf("no downloading step with the layer's size in %+v", steps)
 	}
 	image, err := e.Image(t.Context(), ref)
-	want := Image{ID: image.ID, User: "web", StopSignal: "SIGINT", Entrypoint: []string{"/e"}, Command: []string{"c"}, Volumes: []string{"/v"}}
+	want := Image{ID: image.ID, StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}}
 	if diff := cmp.Diff(want, image); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}

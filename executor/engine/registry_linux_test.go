@@ -37,7 +37,7 @@ func startRegistry(t *testing.T, name string, stallAt int) (ref string) {
 	config := r.add(t, ocispec.Image{
 		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"},
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer)}},
-		Config:   ocispec.ImageConfig{User: "web", StopSignal: "SIGINT", Entrypoint: []string{"/e"}, Cmd: []string{"c"}, Volumes: map[string]struct{}{"/v": {}}},
+		Config:   ocispec.ImageConfig{StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}},
 	})
 	r.blobs[digest.FromBytes(layer)] = layer
 	r.top = r.add(t, ocispec.Manifest{

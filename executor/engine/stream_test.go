@@ -61,17 +61,42 @@ func TestDemultiplex(t *testing.T) {
 	}
 }
 
+// framesOf takes a whole stream apart: what belongs to stdout and stderr, and whether all of it is good and
+// the daemon reports nothing.
+func framesOf(in []byte) (out, errs []byte, good bool) {
+	good = true
+	for len(in) > 0 {
+		if len(in) < 8 || in[0] > 3 || !bytes.Equal(in[1:4], make([]byte, 3)) {
+			return out, errs, false
+		}
+		kind, length, rest := in[0], uint64(binary.BigEndian.Uint32(in[4:8])), in[8:]
+		good = good && length <= uint64(len(rest)) && (kind != 3 || length == 0)
+		frame := rest[:min(length, uint64(len(rest)))]
+		in = rest[len(frame):]
+		switch kind {
+		case 0, 1:
+			out = append(out, frame...)
+		case 2:
+			errs = append(errs, frame...)
+		}
+	}
+	return out, errs, good
+}
+
 func FuzzDemultiplex(f *testing.F) {
 	f.Add([]byte(frame(1, "a") + frame(2, "b")))
+	f.Add([]byte(frame(0, strings.Repeat("x", 40)) + frame(2, "")))
 	f.Add([]byte(frame(3, "x")[:9]))
+	f.Add([]byte(frame(1, "x") + "hello, world"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out, errs bytes.Buffer
 		err := demultiplex(bufio.NewReaderSize(bytes.NewReader(in), 16), &sink{to: &out}, &sink{to: &errs})
-		if out.Len()+errs.Len() > len(in) {
-			t.Errorf("%d bytes made of %d", out.Len()+errs.Len(), len(in))
+		wantOut, wantErrs, good := framesOf(in)
+		if !bytes.Equal(out.Bytes(), wantOut) || !bytes.Equal(errs.Bytes(), wantErrs) {
+			t.Errorf("stdout %q and stderr %q, want %q and %q", out.Bytes(), errs.Bytes(), wantOut, wantErrs)
 		}
-		if err == nil && (out.Len()+errs.Len()+frameHeader-1)/frameHeader > len(in) {
-			t.Error("more frames than input")
+		if (err == nil) != good {
+			t.Errorf("error %v of a stream that is good: %v", err, good)
 		}
 	})
 }

@@ -25,6 +25,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -189,7 +190,13 @@ type Tests interface{ Run() int }
 // Run is the body of a TestMain whose package shares one engine: it starts the engine, hands it to
 // use, runs the tests and stops the engine. It returns the exit status; an engine that cannot be
 // started or leaves something behind is a failure, never a skip.
+//
+// The worker processes of `go test -fuzz` get no engine: they run TestMain as well, but of the package's tests
+// only the fuzz target, and are killed when they don't end at once.
 func Run(ctx context.Context, m Tests, use func(*Engine)) int {
+	if slices.Contains(os.Args, "-test.fuzzworker") {
+		return m.Run()
+	}
 	e, err := Start(ctx, nil)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start a private engine:", err)

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/client"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -39,24 +40,29 @@ func imageConfigs() map[string]ocispec.ImageConfig {
 	}
 }
 
-// loadImages gives the daemon the images, in the format of `docker save`: one layer, one
-// configuration per image and a manifest.
+// loadImages gives the private engine its images.
 func (e *Engine) loadImages(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, imagesLimit)
 	defer cancel()
-	layer, err := rootFilesystem()
-	if err != nil {
-		return err
-	}
-	archive, err := imageArchive(layer, imageConfigs())
-	if err != nil {
-		return err
-	}
 	c, err := e.api()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	return load(ctx, c, imageConfigs())
+}
+
+// load gives an engine images in the format of `docker save`: one layer, one configuration per image and a
+// manifest.
+func load(ctx context.Context, c *client.Client, configs map[string]ocispec.ImageConfig) error {
+	layer, err := rootFilesystem()
+	if err != nil {
+		return err
+	}
+	archive, err := imageArchive(layer, configs)
+	if err != nil {
+		return err
+	}
 	answer, err := c.ImageLoad(ctx, bytes.NewReader(archive))
 	if err != nil {
 		return err
@@ -66,7 +72,7 @@ func (e *Engine) loadImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for tag := range imageConfigs() {
+	for tag := range configs {
 		// The daemon reports a failure in the stream of a successful answer: believe only the effect.
 		if _, err := c.ImageInspect(ctx, tag); err != nil {
 			return fmt.Errorf("%w; the daemon said %s", err, said)

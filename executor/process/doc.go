@@ -10,7 +10,8 @@
 //   - [Memory]: whether the kernel's OOM killer killed in the container;
 //   - [Lease]: the symlink through which Docker reaches the sandbox. Without it a
 //     create or start that the daemon carries out late fails;
-//   - [MakeSandboxDirs]: folders of the sandbox, made without following what a task put there.
+//   - [MakeSandboxDirs]: folders of the sandbox, made without following what a task put there;
+//   - [Stage]: mounts of such folders, at paths that the task cannot change, for Docker to mount.
 //
 // Linux only, as root. Needs Linux 5.3 (pidfd_open); the exact exit status of a
 // container whose runtime works as usual needs Linux 6.15 (PIDFD_INFO_EXIT). Without
@@ -25,6 +26,6 @@
 // [Init.Close] while a Wait goes on. The package starts no goroutine and keeps no state
 // but the file descriptors of an Init and a Memory, which their Close ends.
 //
-// What survives a crash of the executor: the leaf and the lease, which are folders and
-// a symlink. The container keeps running unless the agent's launcher owns its leaf.
+// What survives a crash of the executor: the leaf, the lease and the stage, which are folders,
+// a symlink and mounts. The container keeps running unless the agent's launcher owns its leaf.
 package process

@@ -26,8 +26,7 @@ const (
 type Exit struct {
 	Status unix.WaitStatus // as wait(2) gives it; valid when Known
 	Known  bool
-	Source string    // who told: SourcePidfd, SourceZombie, or empty
-	At     time.Time // when the death was seen
+	Source string // who told: SourcePidfd, SourceZombie, or empty
 }
 
 // reapLimit is how long [Init.Wait] waits for the parent of a dead process to reap
@@ -37,19 +36,17 @@ const reapLimit = 5 * time.Second
 
 // status finds the status of a process that is dead.
 func (i *Init) status(poller *os.File, conn syscall.RawConn) Exit {
-	at := time.Now()
 	zombie, seen := i.zombieStatus() // now: it will be gone soon
 
 	var exit Exit
 	supported := true
-	_ = poller.SetReadDeadline(at.Add(reapLimit))
+	_ = poller.SetReadDeadline(time.Now().Add(reapLimit))
 	// Reaping wakes a poll of the pidfd once more, now with POLLHUP. An error is
 	// the deadline.
 	_ = conn.Read(func(fd uintptr) bool {
 		exit.Status, exit.Known, supported = pidfdStatus(int(fd))
 		return exit.Known || !supported
 	})
-	exit.At = at
 	switch {
 	case exit.Known:
 		exit.Source = SourcePidfd

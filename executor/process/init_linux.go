@@ -59,7 +59,7 @@ func (i *Init) Wait(ctx context.Context) (Exit, error) {
 // await waits for the death, then returns what then says. From the death on the end of
 // ctx does not count.
 func (i *Init) await(ctx context.Context, then func(*os.File, syscall.RawConn) Exit) (Exit, error) {
-	poller, err := i.poller()
+	poller, err := i.poller(ctx)
 	if err != nil {
 		return Exit{}, fmt.Errorf("wait for init process %d: %w", i.PID, err)
 	}
@@ -90,18 +90,31 @@ func (i *Init) await(ctx context.Context, then func(*os.File, syscall.RawConn) E
 // longAgo as a deadline ends a wait at once.
 var longAgo = time.Unix(1, 0)
 
+// descriptorPause is the time between two tries to get a file descriptor.
+const descriptorPause = 50 * time.Millisecond
+
 // poller returns a descriptor of its own for one wait, so that waits do not share a
-// deadline and Close need not wait for them.
-func (i *Init) poller() (*os.File, error) {
-	var dup int
-	err := i.control(func(fd int) (err error) {
-		dup, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		return err
-	})
-	if err != nil {
-		return nil, err
+// deadline and Close need not wait for them. When the process has too many open it waits for one: the
+// lack passes, and who waits here has no other way to learn of the death.
+func (i *Init) poller(ctx context.Context) (*os.File, error) {
+	for {
+		var dup int
+		err := i.control(func(fd int) (err error) {
+			dup, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+			return err
+		})
+		if err == nil {
+			return os.NewFile(uintptr(dup), "pidfd"), nil
+		}
+		if !errors.Is(err, unix.EMFILE) {
+			return nil, err
+		}
+		select {
+		case <-time.After(descriptorPause):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w, while there were too many open files", context.Cause(ctx))
+		}
 	}
-	return os.NewFile(uintptr(dup), "pidfd"), nil
 }
 
 // control calls f with the pidfd, which no Close takes away meanwhile.

@@ -165,11 +165,15 @@ func TestWaitReadsTheZombieWhenNobodyReapsIt(t *testing.T) {
 	c, goOn := f.startHeld("exit 9")
 	init := f.watch()
 	goOn()
+	if err := init.Dead(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	died := time.Now()
 	exit, err := init.Wait(t.Context())
 	if err != nil || !exit.Known || exit.Status.ExitStatus() != 9 || exit.Source != SourceZombie {
 		t.Errorf("got %+v, %v", exit, err)
 	}
-	if took := time.Since(exit.At); took < reapLimit || took > reapLimit+2*time.Second {
+	if took := time.Since(died); took < reapLimit || took > reapLimit+2*time.Second {
 		t.Errorf("told %v after the death", took)
 	}
 	_ = c.reap()
@@ -292,4 +296,41 @@ func TestFirstThreadEndsBeforeTheOthers(t *testing.T) {
 	if err != nil || !exit.Known || exit.Status.ExitStatus() != 3 {
 		t.Errorf("got %+v, %v; the first thread ended with 0, the process with 3", exit, err)
 	}
+}
+
+// Not parallel: no other test can open a file meanwhile.
+func TestWaitOutlastsALackOfDescriptors(t *testing.T) {
+	f := newLeaf(t)
+	c, goOn := f.startHeld("exit 9")
+	init := f.watch()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	allow := func(limit uint64) {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: old.Max}); err != nil {
+			t.Error(err)
+		}
+	}
+	allow(1) // 0 is in use
+	defer allow(old.Cur)
+	cause := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, cause)
+	defer cancel()
+	if err := init.Dead(ctx); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+	goOn()
+	waited := make(chan error, 1)
+	go func() { waited <- init.Dead(t.Context()) }()
+	select {
+	case err := <-waited:
+		t.Fatalf("ended without a descriptor: %v", err)
+	case <-time.After(2 * descriptorPause):
+	}
+	allow(old.Cur)
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	_ = c.reap()
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -33,9 +32,20 @@ type Lease struct {
 // maxAttempts bounds the search for an unused attempt number.
 const maxAttempts = 1000
 
+// LeasePath is where [NewLease] makes the lease of an attempt.
+func LeasePath(dir, containerID string, attempt int) string {
+	return filepath.Join(dir, attemptName(containerID, attempt))
+}
+
+// attemptName is unique: no container id has a dot ([cgroupnet.CheckContainerID]).
+func attemptName(containerID string, attempt int) string {
+	return fmt.Sprintf("%s.%d", containerID, attempt)
+}
+
 // NewLease makes the lease. dir (for example /run/mesos-docker-executor/leases) is made
 // with mode 0700 if missing, its parents with 0755; it is refused when it is a
-// symlink, not root's, or writable by others. attempt is 1 or more; a number whose lease is left over
+// symlink, not root's, or writable by others. So are the folders above it, but a sticky one
+// such as /tmp and a symlink of root's such as /var/run are fine there. attempt is 1 or more; a number whose lease is left over
 // from earlier is never used again, since something of that attempt may still come:
 // then the next free number is taken. sandbox is the absolute path of a folder
 // that exists; that folder itself must not be a symlink.
@@ -57,12 +67,11 @@ func NewLease(dir, containerID string, attempt int, sandbox string) (*Lease, err
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox lease: %w", err)
 	}
-	if err := leaseDir(dir); err != nil {
+	if err := makeRootsFolder(dir); err != nil {
 		return nil, fmt.Errorf("make sandbox lease: %w", err)
 	}
 	for n := attempt; n < attempt+maxAttempts; n++ {
-		// The last dot ends the container id, so no two pairs have the same name.
-		path := filepath.Join(dir, fmt.Sprintf("%s.%d", containerID, n))
+		path := LeasePath(dir, containerID, n)
 		err := os.Symlink(sandbox, path)
 		if err == nil {
 			return &Lease{Path: path, Attempt: n}, nil
@@ -72,33 +81,6 @@ func NewLease(dir, containerID string, attempt int, sandbox string) (*Lease, err
 		}
 	}
 	return nil, fmt.Errorf("make sandbox lease: %d leases of container %s are left in %s; remove them when no container of that name exists", maxAttempts, containerID, dir)
-}
-
-// leaseDir makes the folder and refuses one that somebody else could change.
-func leaseDir(dir string) error {
-	if !filepath.IsAbs(dir) {
-		return fmt.Errorf("lease folder %q is not an absolute path", dir)
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	st, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	switch {
-	case !st.IsDir():
-		return fmt.Errorf("lease folder %s is not a folder (%s): remove it or set run_directory", dir, st.Mode().Type())
-	case !ok || sys.Uid != 0:
-		return fmt.Errorf("lease folder %s does not belong to root: chown it or set run_directory", dir)
-	case st.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("lease folder %s has mode %#o, others can change it: chmod 0700", dir, st.Mode().Perm())
-	}
-	return nil
 }
 
 // Revoke removes the lease. Revoking it again, or after somebody else removed it, is

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,18 +69,78 @@ func TestLeaseOfAnEarlierAttemptIsNeverUsedAgain(t *testing.T) {
 	}
 }
 
+func TestOnlyRootMayChangeWhereTheLeasesAre(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(base string) error
+		dir     string
+		says    string // empty: fine
+	}{
+		"nothing there": {nil, "a/b/leases", ""},
+		"sticky folder above": {
+			func(base string) error { return makeFolder(base+"/tmp", os.ModeSticky|0o777, 0) }, "tmp/leases", "",
+		},
+		"sticky itself": {
+			func(base string) error { return makeFolder(base+"/leases", os.ModeSticky|0o777, 0) }, "leases", "others can change it",
+		},
+		"others can write above": {
+			func(base string) error { return makeFolder(base+"/open", 0o777, 0) }, "open/run/leases", "open has mode 0777",
+		},
+		"somebody's folder above": {
+			func(base string) error { return makeFolder(base+"/home", 0o755, taskUser) }, "home/run/leases", "home does not belong to root",
+		},
+		"root's symlink above": {
+			func(base string) error {
+				return errors.Join(os.Mkdir(base+"/run", 0o755), os.Mkdir(base+"/var", 0o755), os.Symlink("../run", base+"/var/run"))
+			}, "var/run/leases", "",
+		},
+		"root's symlink through what others can write": {
+			func(base string) error {
+				return errors.Join(makeFolder(base+"/open", 0o777, 0), os.Symlink(base+"/open/run", base+"/run"))
+			}, "run/leases", "open has mode 0777",
+		},
+		"somebody's symlink above": {
+			func(base string) error {
+				return errors.Join(os.Symlink(base, base+"/run"), os.Lchown(base+"/run", taskUser, -1))
+			}, "run/leases", "run does not belong to root",
+		},
+		"endless symlink above": {
+			func(base string) error { return os.Symlink("run", base+"/run") }, "run/leases", "symlinks on the way",
+		},
+		"file above": {
+			func(base string) error { return os.WriteFile(base+"/run", nil, 0o644) }, "run/leases", "run is not a folder",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := t.TempDir()
+			if test.prepare != nil {
+				if err := test.prepare(base); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dir := filepath.Join(base, test.dir)
+			l, err := NewLease(dir, "c1", 1, t.TempDir())
+			switch {
+			case test.says == "" && err == nil:
+				if _, err := os.Lstat(LeasePath(dir, "c1", 1)); err != nil || l.Path != LeasePath(dir, "c1", 1) {
+					t.Errorf("lease %+v, %v", l, err)
+				}
+			case test.says == "" || err == nil || !strings.Contains(err.Error(), test.says):
+				t.Errorf("got %+v, %v; want an error with %q", l, err, test.says)
+			}
+		})
+	}
+}
+
+func makeFolder(name string, mode os.FileMode, uid int) error {
+	return errors.Join(os.Mkdir(name, 0o700), os.Chmod(name, mode), os.Chown(name, uid, -1))
+}
+
 func TestLeaseRefuses(t *testing.T) {
 	sandbox := t.TempDir()
 	base := t.TempDir()
 	make := func(name string, mode os.FileMode, uid int) string {
 		dir := filepath.Join(base, name)
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(dir, mode); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chown(dir, uid, -1); err != nil {
+		if err := makeFolder(dir, mode, uid); err != nil {
 			t.Fatal(err)
 		}
 		return dir

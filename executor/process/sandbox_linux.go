@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -15,47 +16,52 @@ import (
 // permissions (less the umask); existing ones are left as they are.
 //
 // The sandbox belongs to the task's user, who may put anything there at any time, while
-// the executor is root. So a path that is or passes through a symlink, a file or "..", or that
-// changes while it is walked, is refused; the error names the folder. No call can reach out of
-// the sandbox. What Docker resolves later, when it mounts the folder, is not covered.
+// the executor is root. So a path that is or passes through a symlink or a file, that contains "..", or
+// that changes while it is walked, is refused; the error names the folder. No call can reach out of
+// the sandbox. What Docker resolves later, when it mounts a folder by its path, is not covered: use
+// [StageSandboxDirs], which makes the folders in the same way, wherever it can be used.
 func MakeSandboxDirs(sandbox string, dirs []string) error {
 	for _, dir := range dirs {
-		if err := makeSandboxDir(sandbox, dir); err != nil {
+		folder, err := openSandboxDir(sandbox, dir)
+		if err != nil {
 			return fmt.Errorf("make folder %q of the sandbox: %w", dir, err)
 		}
+		folder.Close()
 	}
 	return nil
 }
 
-func makeSandboxDir(sandbox, dir string) error {
-	if !filepath.IsLocal(dir) || strings.ContainsRune(dir, 0) {
-		return errors.New("not a path inside the sandbox; give one relative to it, without '..'")
+// openSandboxDir makes one folder and returns it open; the caller closes it. The open folder stays the one that
+// was checked, wherever its name leads later.
+func openSandboxDir(sandbox, dir string) (*os.File, error) {
+	if !filepath.IsLocal(dir) || slices.Contains(strings.Split(dir, "/"), "..") || strings.ContainsRune(dir, 0) {
+		return nil, errors.New("not a path inside the sandbox; give one relative to it, without '..'")
 	}
 	if st, err := os.Lstat(sandbox); err != nil {
-		return err
+		return nil, err
 	} else if !st.IsDir() {
-		return fmt.Errorf("the sandbox %s is not a folder", sandbox)
+		return nil, fmt.Errorf("the sandbox %s is not a folder", sandbox)
 	}
 	current, err := os.OpenRoot(sandbox)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { current.Close() }()
 	owner, err := current.Stat(".")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	walked := ""
-	for name := range strings.SplitSeq(filepath.Clean(dir), string(filepath.Separator)) {
+	for _, name := range elements(dir) {
 		walked = filepath.Join(walked, name)
 		next, err := enter(current, name, owner)
 		if err != nil {
-			return fmt.Errorf("%q: %w", walked, err)
+			return nil, fmt.Errorf("%q: %w", walked, err)
 		}
 		current.Close()
 		current = next
 	}
-	return nil
+	return current.Open(".")
 }
 
 // enter opens a folder of the current one, and makes it before that when missing.

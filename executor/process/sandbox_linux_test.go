@@ -101,6 +101,7 @@ func TestSandboxDirsRefuseWhatATaskMayPutThere(t *testing.T) {
 		},
 		"going up":       {nil, "../etc/sub", []string{"inside the sandbox"}},
 		"going up later": {nil, "a/../../etc/sub", []string{"inside the sandbox"}},
+		"up and down":    {nil, "a/../b", []string{"inside the sandbox"}},
 		"absolute":       {nil, "/etc/sub", []string{"inside the sandbox"}},
 		"empty":          {nil, "", []string{"inside the sandbox"}},
 		"zero byte":      {nil, "a\x00b", []string{"inside the sandbox"}},
