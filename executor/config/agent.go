@@ -23,8 +23,8 @@ type Agent struct {
 	// Endpoint. The agent's domain socket wants "slave(N)" in the URL path.
 	SlavePID string
 
-	// Directory is MESOS_DIRECTORY, the sandbox on the host: absolute, in
-	// shortest form, not resolved.
+	// Directory is MESOS_DIRECTORY, the sandbox on the host: absolute, not
+	// resolved; in shortest form unless there is a ".." in it.
 	Directory string
 	// ContainerID is the last element of Directory.
 	ContainerID string
@@ -63,14 +63,14 @@ func (a Agent) String() string {
 func (a Agent) GoString() string { return a.String() }
 
 // AgentFromEnviron reads the agent's variables from an environment as
-// [os.Environ] returns it.
+// [Environ] returns it.
 //
 // Always needed are MESOS_FRAMEWORK_ID, MESOS_EXECUTOR_ID, MESOS_SLAVE_ID,
 // MESOS_SLAVE_PID, MESOS_AGENT_ENDPOINT and MESOS_DIRECTORY; with
 // MESOS_CHECKPOINT=1 also MESOS_RECOVERY_TIMEOUT and
 // MESOS_SUBSCRIPTION_BACKOFF_MAX. A variable that is there twice with different
-// values is an error. (The Go runtime hides the later one from os.Environ; a
-// caller that wants to know reads /proc/self/environ.)
+// values is an error, and so is LIBPROCESS_SSL_ENABLED=1: the session speaks
+// plain HTTP only.
 //
 // The error is [ErrNoAgent] if none of the always needed variables is set,
 // otherwise an [*Error] with every problem.
@@ -99,6 +99,7 @@ func AgentFromEnviron(env []string) (Agent, error) {
 		a.RecoveryTimeout = r.neededDuration("MESOS_RECOVERY_TIMEOUT")
 		a.SubscriptionBackoffMax = r.backoff("MESOS_SUBSCRIPTION_BACKOFF_MAX")
 	}
+	r.plainHTTP("LIBPROCESS_SSL_ENABLED")
 	if err := r.problems.orNil(); err != nil {
 		return Agent{}, err
 	}

@@ -104,12 +104,13 @@ func TestBadVariablesAreNamedWithValue(t *testing.T) {
 		"MESOS_SLAVE_ID":                       {"", "/"},
 		"MESOS_SLAVE_PID":                      {"", "slave(1)", "slave()@127.0.0.1:5051", "slave(0)@127.0.0.1:5051", "slave(1)@127.0.0.1", "slave(1)@127.0.0.1:0", "slave(1)@host:5051", "master@127.0.0.1:5051", "x slave(1)@127.0.0.1:5051", "slave(1)@127.0.0.1:5051/x", "slave(1)@127.0.0.1:5051\n", "slave(1)@127.0.0.2:5051"},
 		"MESOS_AGENT_ENDPOINT":                 {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:5051/api", "http://127.0.0.1:5051", "localhost:5051", "::1:5051", "[fe80::1%eth0]:5051", "0.0.0.0:5051", "224.0.0.1:5051", " 127.0.0.1:5051"},
-		"MESOS_DIRECTORY":                      {"", "/", "relative/runs/c", "/a/../b/runs/c", "/a/runs/c/", "/a//runs/c", "/a/runs/c\x00", "/a/runs/c\n", "/a/runs/with.dot", "/a/runs/with space"},
+		"MESOS_DIRECTORY":                      {"", "/", "relative/runs/c", "/a/runs/c/..", "/a/runs/c\x00", "/a/runs/c\n", "/a/runs/with.dot", "/a/runs/with space"},
 		"MESOS_CHECKPOINT":                     {"", "2", "yes", "TRUE", "1 "},
 		"MESOS_RECOVERY_TIMEOUT":               {"", "15", "15m", "-15mins", "99999999weeks"},
 		"MESOS_SUBSCRIPTION_BACKOFF_MAX":       {"", "0ns", "0secs", "16secs", "15001ms", "-1secs", "2s"},
 		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": {"", "5s", "-5secs"},
-		"MESOS_DOMAIN_SOCKET":                  {"", "agent.sock", "/" + strings.Repeat("x", 107), "/a/../b"},
+		"MESOS_DOMAIN_SOCKET":                  {"", "agent.sock", "/" + strings.Repeat("x", 107), "/" + strings.Repeat("x", 110) + "/../b"},
+		"LIBPROCESS_SSL_ENABLED":               {"1", "true"},
 	} {
 		for _, value := range values {
 			_, err := config.AgentFromEnviron(with(base, name+"="+value))
@@ -139,6 +140,7 @@ func TestPossibleValuesAreAccepted(t *testing.T) {
 		{"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=0ns"},
 		{"MESOS_DOMAIN_SOCKET=/var/run/mesos/agent.sock"},
 		{"MESOS_DIRECTORY=/with:colon/runs/c_1-A"},
+		{"LIBPROCESS_SSL_ENABLED=0"}, {"LIBPROCESS_SSL_ENABLED=false"}, {"LIBPROCESS_SSL_ENABLED="},
 	} {
 		if _, err := config.AgentFromEnviron(with(base, changes...)); err != nil {
 			t.Errorf("%q: %v", changes, err)
@@ -229,5 +231,34 @@ func TestDuplicateVariables(t *testing.T) {
 		"MESOS_EXECUTOR_AUTHENTICATION_TOKEN=s3cr3t1", "MESOS_EXECUTOR_AUTHENTICATION_TOKEN=s3cr3t2"))
 	if err == nil || strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("two tokens: %v", err)
+	}
+}
+
+// Agents pass paths on as their operator wrote them.
+func TestPathsOfTheAgentAreBroughtIntoShortestForm(t *testing.T) {
+	base := recorded(t, "drop-in", "env.json")
+	for given, want := range map[string]string{
+		"/var//lib/mesos/runs/c":   "/var/lib/mesos/runs/c",
+		"/var/lib/./mesos/runs/c/": "/var/lib/mesos/runs/c",
+		"//var/runs///c/.":         "/var/runs/c",
+		"/link/../var/runs/c":      "/link/../var/runs/c", // where this leads only the file system knows
+	} {
+		a, err := config.AgentFromEnviron(with(base, "MESOS_DIRECTORY="+given, "MESOS_DOMAIN_SOCKET="+given))
+		if err != nil || a.Directory != want || a.DomainSocket != want || a.ContainerID != "c" {
+			t.Errorf("%s: directory %q, socket %q, container %q, %v", given, a.Directory, a.DomainSocket, a.ContainerID, err)
+		}
+		d, err := config.ParseDropIn([]string{
+			"--container=mesos-c", "--sandbox_directory=" + given, "--mapped_directory=" + given, "--docker_socket=unix://" + given,
+		})
+		if err != nil || d.SandboxDirectory != want || d.MappedDirectory != want || d.DockerSocket != want {
+			t.Errorf("%s: %+v, %v", given, d, err)
+		}
+	}
+}
+
+func TestEncryptedAgentIsRefusedWithTheReason(t *testing.T) {
+	_, err := config.AgentFromEnviron(with(recorded(t, "custom", "env.json"), "LIBPROCESS_SSL_ENABLED=true"))
+	if err == nil || !strings.Contains(err.Error(), "LIBPROCESS_SSL_ENABLED: ") || !strings.Contains(err.Error(), "plain HTTP only") {
+		t.Errorf("error %v", err)
 	}
 }

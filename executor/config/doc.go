@@ -27,6 +27,7 @@
 // # Concurrency
 //
 // The package keeps no state and starts nothing; every function may be called
-// from any goroutine. Only [Load] and [ResolveRun] (and through it
-// [Agent.CheckDropIn]) touch the file system; the rest is pure.
+// from any goroutine. Only [Environ], [Load] and [ResolveRun] (and through it
+// [Agent.CheckDropIn] and [Agent.CheckCustom]) touch the file system; the rest
+// is pure.
 package config

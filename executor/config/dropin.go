@@ -117,8 +117,8 @@ func ParseDropIn(args []string) (DropIn, error) {
 func (d *DropIn) flags() map[string]func(stoutFlag) error {
 	return map[string]func(stoutFlag) error{
 		"container":             text(&d.Container, checkContainerName),
-		"sandbox_directory":     text(&d.SandboxDirectory, checkFolder),
-		"mapped_directory":      text(&d.MappedDirectory, checkFolder),
+		"sandbox_directory":     folder(&d.SandboxDirectory),
+		"mapped_directory":      folder(&d.MappedDirectory),
 		"docker":                text(&d.Docker, nil),
 		"launcher_dir":          text(&d.LauncherDir, nil),
 		"docker_socket":         d.setDockerSocket,
@@ -136,8 +136,8 @@ func (d *DropIn) setDockerSocket(f stoutFlag) error {
 	if err != nil {
 		return err
 	}
-	socket := strings.TrimPrefix(value, "unix://")
-	if err := checkSocketPath(socket); err != nil {
+	socket, err := agentSocket(strings.TrimPrefix(value, "unix://"))
+	if err != nil {
 		return fmt.Errorf("%w; the path of the engine's Unix socket is needed, such as /var/run/docker.sock", err)
 	}
 	d.DockerSocket = socket

@@ -40,7 +40,8 @@ func TestCleanEnvironDropsWhatTheTaskBrings(t *testing.T) {
 func TestCleanEnvironKeepsWhatTheSessionNeeds(t *testing.T) {
 	env := []string{
 		"MESOS_EXECUTOR_AUTHENTICATION_TOKEN=x=y=", "MESOS_DOMAIN_SOCKET=/a",
-		"LIBPROCESS_SSL_ENABLED=true", "LIBPROCESS_SSL_CA_FILE=/etc/ca", "LIBPROCESS_PORT=0", "LIBPROCESS_IP=10.0.0.1", safePath,
+		"LIBPROCESS_SSL_ENABLED=true", "LIBPROCESS_SSL_CA_FILE=/etc/ca",
+		"LIBPROCESS_SSL_ECDH_CURVE=auto", "LIBPROCESS_SSL_ECDH_CURVES=auto", "LIBPROCESS_PORT=0", "LIBPROCESS_IP=10.0.0.1", safePath,
 	}
 	clean, changed := config.CleanEnviron(env)
 	if changed || !slices.Equal(clean, env) {

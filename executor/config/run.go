@@ -93,6 +93,38 @@ func (a Agent) CheckDropIn(d DropIn) error {
 	return problems.orNil()
 }
 
+// CheckCustom finds the run to which MESOS_DIRECTORY leads and compares the ids
+// in its path with the others of the environment. In custom mode all of them
+// come from one source, which the framework's ExecutorInfo can override, so
+// this finds what was overridden in part or by mistake.
+//
+// It reads the file system, where the folder must exist. The error is an
+// [*Error] with every difference, naming both values.
+func (a Agent) CheckCustom() (Run, error) {
+	problems := &Error{Source: "environment"}
+	run, err := ResolveRun(a.Directory)
+	if err != nil {
+		problems.add("MESOS_DIRECTORY", "%v; the agent makes this folder, look for it in the agent's work_dir", err)
+		return Run{}, problems
+	}
+	for _, id := range []struct{ name, says, path string }{
+		{"MESOS_SLAVE_ID", a.AgentID, run.AgentID},
+		{"MESOS_FRAMEWORK_ID", a.FrameworkID, run.FrameworkID},
+		{"MESOS_EXECUTOR_ID", a.ExecutorID, run.ExecutorID},
+	} {
+		if id.says != id.path {
+			problems.add(id.name, "%s is not %s, which MESOS_DIRECTORY %s says; remove both from the executor's own environment", quote(id.says), quote(id.path), quote(a.Directory))
+		}
+	}
+	if a.ContainerID != run.ContainerID {
+		problems.add("MESOS_DIRECTORY", "%s leads to the container %s, not to %s; remove it from the executor's own environment", quote(a.Directory), quote(run.ContainerID), quote(a.ContainerID))
+	}
+	if err := problems.orNil(); err != nil {
+		return Run{}, err
+	}
+	return run, nil
+}
+
 func (a Agent) checkDirectory(run Run, problems *Error) {
 	resolved, err := filepath.EvalSymlinks(a.Directory)
 	switch {

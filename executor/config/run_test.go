@@ -157,3 +157,57 @@ func TestSandboxThatIsNoRun(t *testing.T) {
 		t.Errorf("missing sandbox: %v is not fs.ErrNotExist", err)
 	}
 }
+
+func TestCustomRunIsFoundThroughLinks(t *testing.T) {
+	work, a, d := workDir(t, "E")
+	alias := filepath.Join(t.TempDir(), "mesos")
+	link(t, work, alias)
+	a.Directory = strings.Replace(a.Directory, work, alias, 1)
+	run, err := a.CheckCustom()
+	want := config.Run{Path: d.SandboxDirectory, AgentID: "S0", FrameworkID: "F", ExecutorID: "E", ContainerID: "C"}
+	if diff := cmp.Diff(want, run); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestCustomEnvironmentThatContradictsItself(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		change   func(work string, a *config.Agent)
+		problems []string
+		says     []string
+	}{
+		{"agent", func(_ string, a *config.Agent) { a.AgentID = "S1" }, []string{"MESOS_SLAVE_ID"}, []string{`"S1"`, `"S0"`}},
+		{"framework", func(_ string, a *config.Agent) { a.FrameworkID = "G" }, []string{"MESOS_FRAMEWORK_ID"}, []string{`"G"`, `"F"`}},
+		{"executor", func(_ string, a *config.Agent) { a.ExecutorID = "other" }, []string{"MESOS_EXECUTOR_ID"}, []string{`"other"`, `"E"`}},
+		{"another run's directory", func(work string, a *config.Agent) {
+			a.ContainerID = "D"
+			a.Directory = filepath.Join(work, "slaves/S0/frameworks/F/executors/other/runs/D")
+		}, []string{"MESOS_EXECUTOR_ID"}, []string{`"E"`, `"other"`}},
+		{"link under another name", func(work string, a *config.Agent) {
+			a.ContainerID, a.Directory = "latest", filepath.Join(work, "latest")
+		}, []string{"MESOS_DIRECTORY"}, []string{`"latest"`, `"C"`}},
+		{"directory that is not there", func(_ string, a *config.Agent) { a.Directory = "/nonexistent/C" },
+			[]string{"MESOS_DIRECTORY"}, []string{"/nonexistent"}},
+		{"directory that is no run", func(work string, a *config.Agent) { a.Directory = work },
+			[]string{"MESOS_DIRECTORY"}, []string{"slaves/<agent id>"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			work, a, d := workDir(t, "E")
+			link(t, d.SandboxDirectory, filepath.Join(work, "latest"))
+			c.change(work, &a)
+			run, err := a.CheckCustom()
+			if err == nil || run != (config.Run{}) {
+				t.Fatalf("accepted as %+v, %v", run, err)
+			}
+			if got := problems(t, err); !slices.Equal(got, c.problems) {
+				t.Errorf("problems with %q, want %q", got, c.problems)
+			}
+			for _, text := range c.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q is not in: %v", text, err)
+				}
+			}
+		})
+	}
+}

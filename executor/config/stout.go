@@ -77,6 +77,20 @@ func text(to *string, check func(string) error) func(stoutFlag) error {
 	}
 }
 
+// folder returns the function that stores the path of a folder in to.
+func folder(to *string) func(stoutFlag) error {
+	return func(f stoutFlag) error {
+		value, err := f.text()
+		if err == nil {
+			value, err = agentFolder(value)
+		}
+		if err == nil {
+			*to = value
+		}
+		return err
+	}
+}
+
 // boolean returns the function that stores a switch in to.
 func boolean(to *bool) func(stoutFlag) error {
 	return func(f stoutFlag) (err error) {

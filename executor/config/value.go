@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -71,10 +72,19 @@ func parseEndpoint(s string) (netip.AddrPort, error) {
 	return e, nil
 }
 
-// checkPath says what is wrong with an absolute path. It must be in its
-// shortest form: "..", "." and "//" have no business in paths that agents and
-// operators write, and comparisons of paths need one spelling.
+// checkPath says what is wrong with an absolute path of config.yaml. It must be
+// in its shortest form, so that it has one spelling.
 func checkPath(p string) error {
+	if err := checkAbsolute(p); err != nil {
+		return err
+	}
+	if path.Clean(p) != p {
+		return fmt.Errorf("%s is not in its shortest form, which is %s", quote(p), quote(path.Clean(p)))
+	}
+	return nil
+}
+
+func checkAbsolute(p string) error {
 	switch {
 	case p == "":
 		return errors.New("is empty; an absolute path is needed")
@@ -82,10 +92,32 @@ func checkPath(p string) error {
 		return fmt.Errorf("%s is not an absolute path", quote(p))
 	case strings.ContainsFunc(p, unicode.IsControl):
 		return fmt.Errorf("%s contains a control character", quote(p))
-	case path.Clean(p) != p:
-		return fmt.Errorf("%s is not in its shortest form, which is %s", quote(p), quote(path.Clean(p)))
 	}
 	return nil
+}
+
+// agentFolder returns a path that comes from the agent, and must not be "/",
+// in its shortest form. Agents pass on what their operator wrote, such as
+// --work_dir=/var//lib/mesos. A path with ".." stays as it is: behind a
+// symbolic link "a/.." is not what it reads like, and only the file system
+// knows.
+func agentFolder(p string) (string, error) {
+	if err := checkAbsolute(p); err != nil {
+		return "", err
+	}
+	if !slices.Contains(strings.Split(p, "/"), "..") {
+		p = path.Clean(p)
+	}
+	return p, refuseRoot(p)
+}
+
+// agentSocket is agentFolder for a Unix socket.
+func agentSocket(p string) (string, error) {
+	p, err := agentFolder(p)
+	if err != nil {
+		return "", err
+	}
+	return p, checkSocketLength(p)
 }
 
 // checkFolder is checkPath for a folder that has to be one of its own.
@@ -93,6 +125,10 @@ func checkFolder(p string) error {
 	if err := checkPath(p); err != nil {
 		return err
 	}
+	return refuseRoot(p)
+}
+
+func refuseRoot(p string) error {
 	if p == "/" {
 		return errors.New(`"/" cannot be used; name a folder below it`)
 	}
@@ -104,6 +140,10 @@ func checkSocketPath(p string) error {
 	if err := checkFolder(p); err != nil {
 		return err
 	}
+	return checkSocketLength(p)
+}
+
+func checkSocketLength(p string) error {
 	if len(p) > maxSocketPath {
 		return fmt.Errorf("%s has %d bytes; the path of a socket has at most %d", quote(p), len(p), maxSocketPath)
 	}

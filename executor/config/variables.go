@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -117,16 +118,17 @@ func (r environReader) directory(name string) (dir, containerID string) {
 	if !ok {
 		return "", ""
 	}
-	if err := checkFolder(value); err != nil {
+	dir, err := agentFolder(value)
+	if err != nil {
 		r.refuse(name, err)
 		return "", ""
 	}
-	containerID = value[strings.LastIndex(value, "/")+1:]
+	containerID = path.Base(dir)
 	if err := checkContainerID(containerID); err != nil {
 		r.problems.add(name, "%s does not end in the container id: %v", quote(value), err)
 		return "", ""
 	}
-	return value, containerID
+	return dir, containerID
 }
 
 func (r environReader) boolean(name string) bool {
@@ -198,9 +200,18 @@ func (r environReader) socket(name string) string {
 	if !ok {
 		return ""
 	}
-	if err := checkSocketPath(value); err != nil {
+	socket, err := agentSocket(value)
+	if err != nil {
 		r.refuse(name, err)
 		return ""
 	}
-	return value
+	return socket
+}
+
+// plainHTTP refuses an environment in which Mesos' own executors would use
+// TLS (src/executor/executor.cpp takes "1" and "true" for yes).
+func (r environReader) plainHTTP(name string) {
+	if value := r.values[name]; value == "1" || value == "true" {
+		r.problems.add(name, "is %s: this version speaks plain HTTP only; if the agent takes plain HTTP as well, remove %s from its --executor_environment_variables, otherwise keep using the executor of Mesos", quote(value), name)
+	}
 }

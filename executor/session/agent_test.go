@@ -289,7 +289,6 @@ func prepare(opts Options) (*Session, *safeBuffer) {
 	s := New(opts)
 	s.pace.retryMin, s.pace.retryMax = time.Millisecond, 5*time.Millisecond
 	s.pace.stable = 50 * time.Millisecond
-	s.pace.freshStream = 50 * time.Millisecond
 	s.pace.freshAttempt = 50 * time.Millisecond
 	return s, log
 }

@@ -25,7 +25,8 @@ func checkpointPID(sandbox, pid string) error {
 		return err
 	}
 	defer func() { dir.Close() }()
-	for _, name := range slices.Concat([]string{"meta"}, run, []string{"pids"}) {
+	path := slices.Concat([]string{"meta"}, run, []string{"pids"})
+	for _, name := range path {
 		next, err := enter(dir, name)
 		if name == "pids" && errors.Is(err, fs.ErrNotExist) {
 			// The agent creates it for forked.pid, right after it has started us.
@@ -34,7 +35,8 @@ func checkpointPID(sandbox, pid string) error {
 			}
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the agent keeps no checkpoints of this run (%w): is checkpointing on for the framework?", err)
+			return fmt.Errorf("no checkpoints of this run at %s (%w): is checkpointing on for the framework, and no folder in the agent's --work_dir a symbolic link?",
+				filepath.Join(workDir, filepath.Join(path...)), err)
 		}
 		if err != nil {
 			return err

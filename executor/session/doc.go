@@ -46,5 +46,9 @@
 // them. Without checkpointing a lost connection is Lost at once, as in Mesos' own library
 // (src/executor/executor.cpp). Dead peers are found by TCP keep-alive within about 25 s.
 //
+// An agent that is ending the executor answers SUBSCRIBE with SHUTDOWN alone and closes the stream.
+// Updates are sent all the same, during that attempt and for 2 s after it, and nothing
+// acknowledges them.
+//
 // The bearer token and the contents of tasks never reach a log or an error.
 package session

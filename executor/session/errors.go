@@ -10,7 +10,8 @@ import (
 // Reasons of [Lost] that are not a refusal by the agent.
 var (
 	// ErrRecoveryTimeout: no subscription within [Options.RecoveryTimeout] of the loss of the
-	// connection, or none at all within the time for the first one.
+	// connection, or none at all within the time for the first one (a
+	// minute, or RecoveryTimeout if that is longer and the framework checkpoints).
 	ErrRecoveryTimeout = errors.New("no agent to subscribe to")
 	// ErrConnectionLost: the connection broke and the framework does not checkpoint.
 	ErrConnectionLost = errors.New("connection to the agent lost and the framework does not checkpoint")

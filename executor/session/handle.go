@@ -32,6 +32,7 @@ func (s *Session) handle(in received, sub *subscription) error {
 			s.queue.push(Acknowledged{TaskID: u.taskID, State: u.state})
 		}
 	case executor.Event_SHUTDOWN:
+		sub.dismissed()
 		if !s.shutdown {
 			s.shutdown = true
 			s.queue.push(Shutdown{})
@@ -51,7 +52,8 @@ func (s *Session) handle(in received, sub *subscription) error {
 
 func (s *Session) handleSubscribed(e *executor.Event_Subscribed, sub *subscription) {
 	if got := e.AgentInfo.ID.GetValue(); s.opts.AgentID != "" && got != "" && got != s.opts.AgentID {
-		s.log.Error("the agent has another id than the environment says: it will ignore every update",
+		// Updates name no agent (see encode), so it takes them all the same.
+		s.log.Error("the agent has another id than the environment says: check the agent's endpoint",
 			"agent", got, "expected", s.opts.AgentID)
 	}
 	id := s.opts.ContainerID

@@ -91,7 +91,7 @@ func TestTaskAboveTheLimitCanBeRefused(t *testing.T) {
 		s.write(make([]byte, chunk))
 	}
 	e := event[Launch](r)
-	if e.Task.TaskID.Value != "t1" || e.Raw != nil || e.Err == nil || !strings.Contains(e.Err.Error(), "67108864") {
+	if e.Task.TaskID.Value != "t1" || e.Raw != nil || e.Err == nil || !strings.Contains(e.Err.Error(), "64 MiB") {
 		t.Errorf("launch of %q, error %v", e.Task.TaskID.Value, e.Err)
 	}
 	// The stream goes on, and the refusal reaches the agent.

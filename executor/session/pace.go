@@ -14,9 +14,10 @@ type pace struct {
 	call               time.Duration // any other call
 	callFailures       int           // calls without a connection in a row, after which the stream is given up as well
 	heartbeat          time.Duration // between two HEARTBEAT calls
-	firstSubscription  time.Duration // to the first SUBSCRIBED, without checkpointing
+	firstSubscription  time.Duration // to the first SUBSCRIBED, if RecoveryTimeout is shorter
 	freshAttempt       time.Duration // younger attempts are not abandoned for a nudge
-	freshStream        time.Duration // likewise subscriptions
+	nudged             time.Duration // the pause that a nudge leaves
+	linger             time.Duration // updates go on after SHUTDOWN in place of SUBSCRIBED
 
 	keepAlive net.KeepAliveConfig
 	maxFrame  int64 // bytes
@@ -38,7 +39,8 @@ func normalPace() pace {
 		// The agent's --executor_registration_timeout has the same default.
 		firstSubscription: time.Minute,
 		freshAttempt:      500 * time.Millisecond,
-		freshStream:       5 * time.Second,
+		nudged:            20 * time.Millisecond,
+		linger:            2 * time.Second,
 		// First probe after 10 s, then every 5 s, given up after 3 without an answer
 		// (tcp(7): TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT). The agent's HEARTBEAT comes every
 		// 30 minutes, far too seldom to tell a dead agent by its silence.
@@ -56,7 +58,9 @@ func (p pace) retry(limit time.Duration) time.Duration {
 // pauseAfter says how long to wait before the next attempt to subscribe.
 func (p pace) pauseAfter(e ending, limit time.Duration) time.Duration {
 	switch {
-	case e.nudged, e.up && !e.rejected && e.lived >= p.stable:
+	case e.nudged:
+		return min(p.nudged, limit)
+	case e.up && !e.rejected && e.lived >= p.stable:
 		return 0
 	case e.rejected: // the agent may well send the same again
 		return between(limit/2, limit)

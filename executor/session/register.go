@@ -24,6 +24,7 @@ const (
 	maxReconnect   = 64 << 10         // bytes; the real message has about 300
 	maxConnections = 16               // at once; the agent needs one
 	requestTime    = 10 * time.Second // for one request, from accept to its end
+	quiet          = time.Second      // at least, between two log lines about messages
 )
 
 // RegisterOptions say for which run to register.
@@ -31,6 +32,8 @@ type RegisterOptions struct {
 	// SandboxPath is the run's sandbox on the host, symlinks resolved:
 	// <work_dir>/slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<container>.
 	SandboxPath string
+	// AgentID (MESOS_SLAVE_ID) is the agent whose messages count. Empty: not checked.
+	AgentID string
 	// OnReconnect is called for each message by which a restarted agent asks its executors to
 	// come back. It must not block; [Session.Nudge] is made for it.
 	OnReconnect func()
@@ -50,16 +53,19 @@ type RegisterOptions struct {
 // agent accepts, and which it records beside the address, not instead of it: any number of
 // restarts is survived.
 //
-// The listener serves whoever can connect to it: anything but the message is refused, and
-// the message does no more than to call OnReconnect.
+// The listener serves whoever can connect to it: anything but the message with the id of our
+// agent is refused, and the message does no more than to call OnReconnect. The id is no secret, so
+// OnReconnect has to bear being called by anybody on this host at any time.
 type Registration struct {
 	log       *slog.Logger
+	agentID   string
 	server    *http.Server
 	served    chan struct{} // closed when Serve has returned
 	reconnect func()
 
 	mu     sync.Mutex // held while reconnect runs
 	closed bool       // guarded by mu
+	logged time.Time  // guarded by mu: the last message that was logged
 }
 
 // Register opens the listener and writes its address into the run's checkpoints. It makes
@@ -78,7 +84,7 @@ func Register(opts RegisterOptions) (*Registration, error) {
 		listener.Close()
 		return nil, fmt.Errorf("register the run for recovery: %w", err)
 	}
-	r := &Registration{log: opts.Log, served: make(chan struct{}), reconnect: opts.OnReconnect}
+	r := &Registration{log: opts.Log, agentID: opts.AgentID, served: make(chan struct{}), reconnect: opts.OnReconnect}
 	r.server = &http.Server{
 		Handler:        http.HandlerFunc(r.answer),
 		ReadTimeout:    requestTime,
@@ -102,17 +108,41 @@ func (r *Registration) answer(w http.ResponseWriter, req *http.Request) {
 		http.NotFound(w, req)
 		return
 	}
-	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, req.Body, maxReconnect)); err != nil {
+	message, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxReconnect))
+	if err != nil {
 		http.Error(w, "unreadable message", http.StatusBadRequest)
 		return
 	}
-	r.log.Info("the agent asks its executors to reconnect")
+	if from := reconnectAgent(message); r.agentID != "" && from != r.agentID {
+		r.log.Debug("reconnect message of another agent refused", "agent", printable(from))
+		http.Error(w, "not the agent of this executor", http.StatusForbidden)
+		return
+	}
+	r.nudge()
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (r *Registration) nudge() {
 	r.mu.Lock()
-	if !r.closed && r.reconnect != nil {
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	if now := time.Now(); r.logged.IsZero() || now.Sub(r.logged) >= quiet {
+		r.logged = now
+		r.log.Info("the agent asks its executors to reconnect")
+	}
+	if r.reconnect != nil {
 		r.reconnect()
 	}
-	r.mu.Unlock()
-	w.WriteHeader(http.StatusAccepted)
+}
+
+// reconnectAgent reads slave_id.value, both field 1, of a ReconnectExecutorMessage
+// (src/messages/messages.proto). Empty when there is none.
+func reconnectAgent(message []byte) string {
+	id, _ := cutMessage(message, reconnectSlaveID)
+	value, _ := cutMessage(id, idValue)
+	return string(value)
 }
 
 // Close ends the listener; OnReconnect is not called any more when it returns. The address

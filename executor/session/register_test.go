@@ -40,7 +40,7 @@ func registered(t *testing.T, nudge func()) (address string) {
 	t.Helper()
 	sandbox, pids := workDir(t)
 	base := runtime.NumGoroutine()
-	r, err := Register(RegisterOptions{SandboxPath: sandbox, OnReconnect: nudge})
+	r, err := Register(RegisterOptions{SandboxPath: sandbox, AgentID: "a-S0", OnReconnect: nudge})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +79,9 @@ func reconnect(path string, body []byte) []byte {
 		"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", path, len(body), body)
 }
 
+// ours is the body of the message of our agent: slave_id { value: "a-S0" }.
+var ours = []byte("\x0a\x06\x0a\x04a-S0")
+
 func ask(t *testing.T, address string, request []byte) int {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -105,7 +108,7 @@ func TestReconnectMessageNudges(t *testing.T) {
 		t.Fatal(err)
 	}
 	probe.Close()
-	if code := ask(t, address, reconnect(reconnectPath, bytes.Repeat([]byte{0x0a}, 289))); code != http.StatusAccepted {
+	if code := ask(t, address, reconnect(reconnectPath, ours)); code != http.StatusAccepted {
 		t.Errorf("answer %d", code)
 	}
 	receive(t, nudges, "nudge")
@@ -121,6 +124,10 @@ func TestOnlyTheReconnectMessageIsTaken(t *testing.T) {
 		want    int
 	}{
 		"another message": {reconnect("/executor(1)/mesos.internal.ShutdownExecutorMessage", []byte("x")), 404},
+		"another agent":   {reconnect(reconnectPath, []byte("\x0a\x06\x0a\x04a-S1")), 403},
+		"no agent":        {reconnect(reconnectPath, []byte("\x0a\x00")), 403},
+		"no protobuf":     {reconnect(reconnectPath, bytes.Repeat([]byte{0x0a}, 289)), 403},
+		"empty":           {[]byte("POST " + reconnectPath + " HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), 403},
 		"another process": {reconnect("/executor(2)/mesos.internal.ReconnectExecutorMessage", []byte("x")), 404},
 		"another method":  {[]byte("GET " + reconnectPath + " HTTP/1.1\r\nHost: a\r\n\r\n"), 404},
 		"too large":       {reconnect(reconnectPath, make([]byte, maxReconnect+1)), 400},
@@ -150,7 +157,7 @@ func TestReconnectListenerBoundsItsConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.Write(reconnect(reconnectPath, []byte("x"))); err != nil {
+	if _, err := conn.Write(reconnect(reconnectPath, ours)); err != nil {
 		t.Fatal(err)
 	}
 	conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
@@ -164,15 +171,39 @@ func TestReconnectListenerBoundsItsConnections(t *testing.T) {
 }
 
 func TestRegisterWiredToASession(t *testing.T) {
-	agent, first, r := subscribedSession(t, nil)
+	agent := newAgent(t)
+	agent.onSubscribe = func(n int) (int, string) {
+		if n == 1 {
+			return 503, "Agent has not finished recovery"
+		}
+		return 200, ""
+	}
+	opts := options(agent.url)
+	opts.BackoffMax = time.Hour
+	s, log := prepare(opts)
+	s.pace.retryMin, s.pace.retryMax = time.Hour, time.Hour
+	r := run(t, s, log)
+	r.logged("503")
 	address := registered(t, r.Nudge)
-	eventually(t, "a new subscription", func() bool {
-		ask(t, address, reconnect(reconnectPath, []byte("x")))
-		return agent.attempts() == 2
-	})
-	first.dropped()
+	ask(t, address, reconnect(reconnectPath, ours))
 	agent.subscribed()
 	event[Subscribed](r)
+}
+
+func TestRegisterWithoutAnAgentIDTakesAnyMessage(t *testing.T) {
+	sandbox, pids := workDir(t)
+	nudges := make(chan struct{}, 1)
+	r, err := Register(RegisterOptions{SandboxPath: sandbox, OnReconnect: func() { nudges <- struct{}{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	pid, err := os.ReadFile(filepath.Join(pids, "libprocess.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, strings.TrimPrefix(string(pid), "executor(1)@"), reconnect(reconnectPath, []byte("x")))
+	receive(t, nudges, "nudge")
 }
 
 func TestRegisterLeavesAnExistingAddressAlone(t *testing.T) {
@@ -209,7 +240,8 @@ func TestRegisterNeedsTheRunsCheckpoints(t *testing.T) {
 	if err := os.RemoveAll(filepath.Dir(pids)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Register(RegisterOptions{SandboxPath: sandbox}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "checkpointing") {
+	if _, err := Register(RegisterOptions{SandboxPath: sandbox}); !errors.Is(err, fs.ErrNotExist) ||
+		!strings.Contains(err.Error(), "checkpointing") || !strings.Contains(err.Error(), " "+pids+" ") {
 		t.Errorf("error %v", err)
 	}
 }

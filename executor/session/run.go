@@ -31,13 +31,9 @@ func (s *Session) keepSubscribed(ctx context.Context) error {
 	if err := s.opts.check(); err != nil {
 		return err
 	}
-	limit := s.opts.RecoveryTimeout
-	if !s.opts.Checkpoint {
-		limit = min(limit, s.pace.firstSubscription)
-	}
-	out := outage{limit: limit, lose: s.lose}
+	out := outage{lose: s.lose}
 	defer out.end()
-	out.begin()
+	out.begin(s.firstLimit())
 
 	link := link{
 		stream: newConnection(s.opts.URL, s.opts.Token, s.dial, s.opts.TLS),
@@ -47,19 +43,18 @@ func (s *Session) keepSubscribed(ctx context.Context) error {
 	defer link.close()
 
 	var last news
+	var end ending
 	for pause := time.Duration(0); ; {
 		if !s.rest(ctx, pause) {
 			return nil
 		}
-		end := s.subscribe(ctx, link)
+		end = s.subscribe(ctx, link, end.abandoned)
 		link.close()
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case end.final:
 			return end.err
-		case end.up && end.nudged:
-			s.log.Info("subscribing again: the agent asked for it")
 		case end.up:
 			s.log.Warn("subscription ended", "error", end.err, "after", end.lived)
 		case last.differs(end.err):
@@ -67,30 +62,48 @@ func (s *Session) keepSubscribed(ctx context.Context) error {
 		}
 		if end.up {
 			last = news{}
-			out.begin()
-			if !s.opts.Checkpoint && !end.nudged {
+			if !s.opts.Checkpoint {
 				s.lose(fmt.Errorf("%w: %w", ErrConnectionLost, end.err))
 			}
 		}
 		out.note(end.err)
+		out.begin(s.opts.RecoveryTimeout) // unless it runs
 		pause = s.pace.pauseAfter(end, s.opts.BackoffMax)
 	}
 }
 
-// rest waits until it is time for the next attempt; false when ctx has ended.
+// firstLimit is the time for the first subscription. The agent itself waits
+// --executor_registration_timeout for it, whatever the time for recoveries.
+func (s *Session) firstLimit() time.Duration {
+	if s.opts.Checkpoint {
+		return max(s.opts.RecoveryTimeout, s.pace.firstSubscription)
+	}
+	return s.pace.firstSubscription
+}
+
+// rest waits until it is time for the next attempt; false when ctx has ended. A nudge shortens it,
+// but not below a floor: anybody on this host can send nudges without end.
 func (s *Session) rest(ctx context.Context, pause time.Duration) bool {
 	if pause <= 0 {
 		return ctx.Err() == nil
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.nudged:
-	case <-ctx.Done():
-		return false
+	floor := time.NewTimer(min(pause, s.pace.nudged))
+	defer floor.Stop()
+	var nudged <-chan struct{} // nil, and so never ready, up to the floor
+	for {
+		select {
+		case <-floor.C:
+			nudged = s.nudged
+		case <-nudged:
+			return true
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
 	}
-	return true
 }
 
 // link is what one subscription after the other uses.
@@ -107,9 +120,9 @@ func (l link) close() {
 // outage is the recovery timer: it runs from the loss of a subscription to the next one.
 // begin and end are for the goroutine of Run.
 type outage struct {
-	limit time.Duration
-	lose  func(error)
+	lose func(error)
 
+	limit   time.Duration // of the timer that runs
 	timer   *time.Timer
 	pending sync.WaitGroup // the timer's function, from begin to its end
 
@@ -117,11 +130,12 @@ type outage struct {
 	last error // guarded by mu: why the last attempt failed
 }
 
-// begin starts the timer unless it runs.
-func (o *outage) begin() {
+// begin starts the timer unless it runs. A limit of 0 is over at once.
+func (o *outage) begin(limit time.Duration) {
 	if o.timer != nil {
 		return
 	}
+	o.limit = limit
 	o.pending.Add(1)
 	o.timer = time.AfterFunc(o.limit, func() {
 		defer o.pending.Done()

@@ -13,7 +13,8 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// Options say who talks to which agent. URL, FrameworkID and ExecutorID are required.
+// Options say who talks to which agent. URL, FrameworkID, ExecutorID and
+// BackoffMax are required.
 type Options struct {
 	// URL of the agent's executor endpoint: http://ip:port/api/v1/executor, or, over a domain
 	// socket, http://agent/slave(1)/api/v1/executor with the id of MESOS_SLAVE_PID, the only
@@ -29,8 +30,8 @@ type Options struct {
 
 	FrameworkID string
 	ExecutorID  string
-	// AgentID goes into every update. An agent drops updates with another id than its own
-	// without a word, so it is better left empty (the agent fills it in) than guessed.
+	// AgentID (MESOS_SLAVE_ID) is compared with the id in SUBSCRIBED; a difference is logged. Empty:
+	// not compared. It is not part of updates.
 	AgentID string
 	// ContainerID stands in for the one that an agent may leave out of SUBSCRIBED.
 	ContainerID string
@@ -38,10 +39,11 @@ type Options struct {
 	// Checkpoint is MESOS_CHECKPOINT: whether task and executor may outlive the agent.
 	Checkpoint bool
 	// RecoveryTimeout (MESOS_RECOVERY_TIMEOUT) is how long a checkpointing executor waits for
-	// its agent to come back. Default 15 minutes, as the agent's own.
+	// its agent to come back, >= 0; with 0 a lost connection is [Lost] at once. The first
+	// subscription gets a minute even if this is shorter.
 	RecoveryTimeout time.Duration
 	// BackoffMax (MESOS_SUBSCRIPTION_BACKOFF_MAX) bounds the pause between two attempts to
-	// subscribe. Default 2 s. Pauses are 100 to 500 ms and shorter if this is.
+	// subscribe, above 0, required. Pauses are 100 to 500 ms and shorter if this is.
 	BackoffMax time.Duration
 
 	// Log receives what the operator should know. Nil: nothing.
@@ -57,6 +59,10 @@ func (o Options) check() error {
 		return fmt.Errorf("agent URL %q: want http://ip:port/path", o.URL)
 	case o.FrameworkID == "" || o.ExecutorID == "":
 		return errors.New("framework id and executor id are required")
+	case o.RecoveryTimeout < 0:
+		return fmt.Errorf("recovery timeout %s is negative", o.RecoveryTimeout)
+	case o.BackoffMax <= 0:
+		return fmt.Errorf("longest pause between subscriptions %s: want more than 0", o.BackoffMax)
 	}
 	return nil
 }
@@ -88,12 +94,6 @@ func New(opts Options) *Session {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	if opts.RecoveryTimeout <= 0 {
-		opts.RecoveryTimeout = 15 * time.Minute
-	}
-	if opts.BackoffMax <= 0 {
-		opts.BackoffMax = 2 * time.Second
-	}
 	pace := normalPace()
 	dial := dialTCP(pace.keepAlive)
 	if opts.DomainSocket != "" {
@@ -115,12 +115,14 @@ func New(opts Options) *Session {
 func (s *Session) Events() <-chan Event { return s.queue.out }
 
 // Nudge asks for a subscription at once: the agent is known to have come back. It is ignored while
-// the present subscription is younger than a few seconds, so that nobody who can reach the
-// reconnect listener can keep the session from listening.
+// there is a subscription: a restarted agent has broken the old stream, for it is on this host,
+// and whoever can reach the reconnect listener must not be able to break a good one. Otherwise it
+// ends a pause (after 20 ms, however many nudges come) or replaces an attempt that hangs.
 func (s *Session) Nudge() { signal(s.nudged) }
 
-// Update stores a status and has it sent after those before it. UUID, source, executor id and agent id
-// are set here whatever they were, the timestamp if there is none. The status is encoded
+// Update stores a status and has it sent after those before it. UUID, source and executor id
+// are set here whatever they were, the timestamp if there is none. An agent id is taken out: the
+// agent fills in its own, and drops an update with another without a word. The status is encoded
 // before Update returns and may be changed afterwards. One that no agent would take
 // (no state, TASK_STAGING) is logged as the programming error that it is, and dropped.
 func (s *Session) Update(status mesos.TaskStatus) {
@@ -147,9 +149,6 @@ func (s *Session) encode(status mesos.TaskStatus) (update, error) {
 	status.Source = mesos.SOURCE_EXECUTOR.Enum()
 	status.ExecutorID = &mesos.ExecutorID{Value: s.opts.ExecutorID}
 	status.AgentID = nil
-	if s.opts.AgentID != "" {
-		status.AgentID = &mesos.AgentID{Value: s.opts.AgentID}
-	}
 	if status.Timestamp == nil {
 		now := float64(time.Now().UnixNano()) / 1e9
 		status.Timestamp = &now

@@ -213,46 +213,6 @@ func TestStreamOfAnotherKindIsDropped(t *testing.T) {
 	r.silent(0)
 }
 
-func TestRecoveryTimeoutLosesTheTaskButTheSessionGoesOn(t *testing.T) {
-	agent := newAgent(t)
-	opts := options(agent.url)
-	opts.RecoveryTimeout = 100 * time.Millisecond
-	r := start(t, opts)
-	s := agent.subscribed()
-	event[Subscribed](r)
-	r.silent(2 * opts.RecoveryTimeout) // the timer ended with SUBSCRIBED
-	agent.set(func() { agent.onSubscribe = func(int) (int, string) { return 503, "recovering" } })
-	s.close()
-	lost := event[Lost](r)
-	if !errors.Is(lost.Err, ErrRecoveryTimeout) || !strings.Contains(lost.Err.Error(), "503") {
-		t.Errorf("lost: %v", lost.Err)
-	}
-	// The task is ended now, and its last update still gets out when the agent is back after all.
-	r.Update(status("t1", mesos.TASK_KILLED))
-	under := agent.attempts() // one may be under way without the update
-	eventually(t, "further attempts", func() bool { return agent.attempts() > under+1 })
-	agent.set(func() { agent.onSubscribe = nil })
-	last := agent.stream()
-	if updates := last.call.Subscribe.UnacknowledgedUpdates; len(updates) != 1 || updates[0].Status.GetState() != mesos.TASK_KILLED {
-		t.Errorf("updates %v", updates)
-	}
-	last.send(subscribedEvent(), ackEvent(last.call.Subscribe.UnacknowledgedUpdates[0].Status))
-	event[Subscribed](r)
-	event[Acknowledged](r)
-}
-
-func TestRecoveryTimerDoesNotStartAgainWithEachAttempt(t *testing.T) {
-	agent := newAgent(t)
-	agent.onSubscribe = func(int) (int, string) { return 503, "" }
-	opts := options(agent.url)
-	opts.RecoveryTimeout = 100 * time.Millisecond
-	r := start(t, opts)
-	event[Lost](r)
-	if n := agent.attempts(); n < 3 {
-		t.Errorf("%d attempts", n)
-	}
-}
-
 func TestWithoutCheckpointingALostConnectionIsFinalForTheTask(t *testing.T) {
 	agent := newAgent(t)
 	agent.onSubscribe = func(n int) (int, string) { // the first subscription may take its time
@@ -291,18 +251,6 @@ func TestWithoutCheckpointingTheFirstSubscriptionIsAwaitedForALimitedTime(t *tes
 	}
 }
 
-func TestAgentThatDoesNotAnswerIsGivenUp(t *testing.T) {
-	agent := newAgent(t)
-	s, log := prepare(options(agent.url))
-	s.pace.answer = 50 * time.Millisecond
-	r := run(t, s, log)
-	agent.stream().dropped() // 200, and then nothing
-	agent.subscribed()
-	event[Subscribed](r)
-	r.silent(2 * s.pace.answer) // a subscription may be as silent as it likes
-	r.logged(errNoAnswer.Error())
-}
-
 func TestNudgeSubscribesAtOnce(t *testing.T) {
 	agent := newAgent(t)
 	agent.onSubscribe = func(n int) (int, string) {
@@ -318,29 +266,6 @@ func TestNudgeSubscribesAtOnce(t *testing.T) {
 	r := run(t, s, log)
 	r.logged("503")
 	r.Nudge() // ends the pause
-	first := agent.subscribed()
-	event[Subscribed](r)
-	r.Nudge() // too early: this subscription may be the answer to the restart
-	r.silent(0)
-	eventually(t, "nudge to be followed", func() bool { // by and by it is not
-		r.Nudge()
-		return agent.attempts() == 3
-	})
-	first.dropped()
-	agent.subscribed()
-	if e := event[Subscribed](r); !e.Again {
-		t.Errorf("%+v", e)
-	}
-}
-
-func TestNudgeDoesNotLoseAnUncheckpointedTask(t *testing.T) {
-	agent := newAgent(t)
-	opts := options(agent.url)
-	opts.Checkpoint = false
-	r := start(t, opts)
-	agent.subscribed()
-	event[Subscribed](r)
-	eventually(t, "nudge to be followed", func() bool { r.Nudge(); return agent.attempts() == 2 })
 	agent.subscribed()
 	event[Subscribed](r)
 }
@@ -355,14 +280,33 @@ func TestNudgeReplacesAnAttemptThatHangs(t *testing.T) {
 	event[Subscribed](r)
 }
 
-func TestAgentIdThatDiffersIsReported(t *testing.T) {
+func TestAgentIdThatDiffersIsReportedAndUpdatesStillCount(t *testing.T) {
 	agent := newAgent(t)
 	opts := options(agent.url)
 	opts.AgentID = "another"
 	r := start(t, opts)
 	agent.subscribed()
 	event[Subscribed](r)
-	r.logged("it will ignore every update")
+	r.logged("another id")
+	r.Update(status("t1", mesos.TASK_RUNNING))
+	// An agent drops an update with another id than its own, after it has answered 202.
+	if c := agent.accepted(); c.Update.Status.AgentID != nil {
+		t.Errorf("agent id %v", c.Update.Status.AgentID)
+	}
+}
+
+func TestUnusablePausesEndTheSession(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"recovery timeout": func(o *Options) { o.RecoveryTimeout = -1 },
+		"longest pause":    func(o *Options) { o.BackoffMax = 0 },
+	} {
+		opts := options("http://127.0.0.1:1/")
+		change(&opts)
+		r := start(t, opts)
+		if lost := event[Lost](r); r.end() != lost.Err || !strings.Contains(lost.Err.Error(), name) {
+			t.Errorf("%s: lost %v", name, lost.Err)
+		}
+	}
 }
 
 func TestRunRunsOnce(t *testing.T) {
@@ -405,9 +349,10 @@ func TestPauses(t *testing.T) {
 			t.Fatalf("pause %s after a stream that was closed at once", d)
 		}
 	}
-	for _, e := range []ending{{up: true, lived: time.Hour}, {nudged: true}} {
-		if d := p.pauseAfter(e, 2*time.Second); d != 0 {
-			t.Errorf("pause %s after %+v", d, e)
-		}
+	if d := p.pauseAfter(ending{up: true, lived: time.Hour}, 2*time.Second); d != 0 {
+		t.Errorf("pause %s after a stream that lived", d)
+	}
+	if d := p.pauseAfter(ending{nudged: true}, 2*time.Second); d != 20*time.Millisecond {
+		t.Errorf("pause %s after a nudge", d)
 	}
 }

@@ -13,6 +13,7 @@ import (
 var (
 	errNudged   = errors.New("the agent announced its return")
 	errNoAnswer = errors.New("the agent took the connection but did not answer SUBSCRIBE")
+	errShutdown = errors.New("the agent answered SUBSCRIBE with SHUTDOWN")
 	errCalls    = errors.New("the agent takes no calls any more")
 )
 
@@ -41,36 +42,47 @@ func (e *answerError) Error() string {
 
 // ending says how one attempt to subscribe, or the subscription that came of it, ended.
 type ending struct {
-	err      error
-	up       bool          // SUBSCRIBED had come
-	lived    time.Duration // since then
-	final    bool          // no further attempt makes sense
-	rejected bool          // we dropped the stream over what it carried
-	nudged   bool          // a nudge came that is still to be followed
+	err       error
+	up        bool          // SUBSCRIBED had come
+	lived     time.Duration // since then
+	final     bool          // no further attempt makes sense
+	rejected  bool          // we dropped the stream over what it carried
+	nudged    bool          // a nudge came that is still to be followed
+	abandoned bool          // the attempt was given up for it
 }
 
 // subscription is one SUBSCRIBE and all that depends on its stream.
 type subscription struct {
 	link link
 	end  context.CancelCauseFunc
-	sent uint64 // updates up to this number were part of SUBSCRIBE
 	work sync.WaitGroup
 	run  func() // sends updates, until the end
+	// patient attempts are not abandoned for a nudge: the one before was.
+	patient bool
 
-	mu     sync.Mutex
-	since  time.Time // guarded by mu: the attempt began, or SUBSCRIBED came
-	up     bool      // guarded by mu: SUBSCRIBED came
-	nudged bool      // guarded by mu: a nudge came too early to give this up
+	// Used by the goroutine of Run only, until run starts.
+	sent    uint64 // updates up to this number are with the agent: they were part of SUBSCRIBE
+	sending bool   // run has been started
+
+	mu       sync.Mutex
+	since    time.Time // guarded by mu: the attempt began, or SUBSCRIBED came
+	up       bool      // guarded by mu: SUBSCRIBED came
+	shutdown bool      // guarded by mu: SHUTDOWN came
+	nudged   bool      // guarded by mu: a nudge came before an answer
 }
 
 // subscribe makes one attempt and stays for as long as its stream lasts.
-func (s *Session) subscribe(parent context.Context, l link) ending {
+func (s *Session) subscribe(parent context.Context, l link, patient bool) ending {
 	ctx, end := context.WithCancelCause(parent)
-	sub := &subscription{link: l, end: end, since: time.Now()}
+	sub := &subscription{link: l, end: end, patient: patient, since: time.Now()}
 	sub.run = func() { s.sendUpdates(ctx, sub) }
 	sub.work.Go(func() { sub.watch(ctx, s.nudged, s.pace) })
 
 	err := s.converse(ctx, sub)
+	if sub.turnedAway() {
+		err = errShutdown
+		s.linger(ctx)
+	}
 	if why := context.Cause(ctx); why != nil {
 		err = why // the failed read is only what followed from it
 	}
@@ -127,16 +139,52 @@ func (s *Session) converse(ctx context.Context, sub *subscription) error {
 // established notes that SUBSCRIBED came. From now on updates go out one by one.
 func (sub *subscription) established() {
 	sub.mu.Lock()
-	again := sub.up
 	sub.up, sub.since = true, time.Now()
 	sub.mu.Unlock()
 	sub.link.outage.end()
-	if !again {
+	sub.send()
+}
+
+// dismissed notes that SHUTDOWN came. While the agent ends an executor, or itself, it answers
+// SUBSCRIBE with SHUTDOWN alone and closes the stream, before it has looked at what SUBSCRIBE
+// carries; but it still takes UPDATE (Slave::subscribe and statusUpdate, src/slave/slave.cpp).
+func (sub *subscription) dismissed() {
+	sub.mu.Lock()
+	sub.shutdown = true
+	up := sub.up
+	sub.mu.Unlock()
+	if !up && !sub.sending {
+		sub.sent = 0
+	}
+	sub.send()
+}
+
+func (sub *subscription) send() {
+	if !sub.sending {
+		sub.sending = true
 		sub.work.Go(sub.run)
 	}
 }
 
-// watch ends the attempt when no SUBSCRIBED comes, and attempt or subscription for a nudge.
+// turnedAway reports whether SHUTDOWN came in place of SUBSCRIBED.
+func (sub *subscription) turnedAway() bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	return sub.shutdown && !sub.up
+}
+
+// linger gives the last updates time to be made and sent after the stream of an attempt that was
+// turned away has ended. The next attempt is turned away as well, so there is no hurry to make it.
+func (s *Session) linger(ctx context.Context) {
+	timer := time.NewTimer(s.pace.linger)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// watch ends the attempt when no answer comes, or for a nudge.
 func (sub *subscription) watch(ctx context.Context, nudged <-chan struct{}, p pace) {
 	patience := time.NewTimer(p.answer)
 	defer patience.Stop()
@@ -145,40 +193,39 @@ func (sub *subscription) watch(ctx context.Context, nudged <-chan struct{}, p pa
 		case <-ctx.Done():
 			return
 		case <-patience.C:
-			if !sub.subscribed() {
+			if !sub.answered() {
 				sub.end(errNoAnswer)
 			}
 		case <-nudged:
-			if sub.outlived(p) {
+			if sub.hangs(p) {
 				sub.end(errNudged)
 			}
 		}
 	}
 }
 
-func (sub *subscription) subscribed() bool {
+func (sub *subscription) answered() bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	return sub.up
+	return sub.up || sub.shutdown
 }
 
-// outlived reports whether a nudge ends this: a restarted agent has broken an old stream anyway,
-// while a new one may well be the answer to the very restart that the nudge is about.
-func (sub *subscription) outlived(p pace) bool {
+// hangs reports whether a nudge ends this attempt: a young one may well be the answer to the
+// very restart that the nudge is about.
+func (sub *subscription) hangs(p pace) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	age := time.Since(sub.since)
-	if sub.up {
-		return age >= p.freshStream
+	if sub.up || sub.shutdown {
+		return false
 	}
 	sub.nudged = true
-	return age >= p.freshAttempt
+	return !sub.patient && time.Since(sub.since) >= p.freshAttempt
 }
 
 func (sub *subscription) ending(err error) ending {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	e := ending{err: err, up: sub.up, nudged: sub.nudged && !sub.up || errors.Is(err, errNudged)}
+	e := ending{err: err, up: sub.up, nudged: sub.nudged && !sub.up, abandoned: errors.Is(err, errNudged)}
 	if sub.up {
 		e.lived = time.Since(sub.since)
 	}

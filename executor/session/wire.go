@@ -23,6 +23,8 @@ const (
 	subscribeUpdate = 2 // Call.Subscribe.unacknowledged_updates
 	updateStatus    = 1 // Call.Update.status
 	idValue         = 1 // value of every ID message
+
+	reconnectSlaveID = 1 // ReconnectExecutorMessage.slave_id, of the agent's internal messages
 )
 
 // caller encodes calls. They are put together field by field, because the TaskInfos of
