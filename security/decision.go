@@ -17,9 +17,10 @@ const (
 // Finding is one decision of one rule.
 type Finding struct {
 	Action Action `json:"action"`
-	// Field is the path in the Spec ("Host.CapAdd[NET_ADMIN]"), or in the TaskInfo where it never reached the Spec.
+	// Field is the path in the Spec ("Host.CapAdd[NET_ADMIN]"), or in the TaskInfo where it never reached the Spec. Field,
+	// Value and Origin are made safe to show by [Printable], since the task's author chose their text.
 	Field string `json:"field"`
-	// Value is what was decided about, shortened. Never the value of an environment variable.
+	// Value is what was decided about. Never the value of an environment variable.
 	Value string `json:"value,omitempty"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`

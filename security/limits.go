@@ -2,7 +2,6 @@ package security
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/go-units"
@@ -29,15 +28,24 @@ func (r *review) resources() {
 	r.out.Host.Memory, r.out.Host.CPUShares = memory, shares
 	r.out.Host.CPUPeriod, r.out.Host.CPUQuota = period, quota
 
+	if r.rules.NoSwap {
+		// Docker's default is as much swap as memory, so a task would get twice what it was promised. Where the kernel does
+		// not count swap, Docker warns and limits the memory alone.
+		r.out.Host.MemorySwap = memory
+		r.found(Force, "Host.MemorySwap", "no swap", "memory_swap", "Memory and swap together are limited to the memory limit.")
+	}
+
 	pids := r.rules.PidsLimit
 	r.out.Host.PidsLimit = &pids
 	r.found(Force, "Host.PidsLimit", fmt.Sprintf("pids limit %d", pids), "pids_limit",
 		"The container may hold at most %d processes and threads.", pids)
 }
 
-// ulimits lowers what is above the policy's maxima.
+// ulimits lowers what is above the policy's maxima, and sends what the policy forces. For every other name that a task
+// does not give, the engine's own limits hold, not the maxima: naming a hard limit above the engine's would keep the
+// container from starting on a host whose engine lacks CAP_SYS_RESOURCE (setrlimit(2)).
 func (r *review) ulimits() {
-	var seen []string
+	seen := map[string]bool{}
 	for _, u := range take(&r.left.Host.Ulimits) {
 		if u == nil {
 			r.reject("Host.Ulimits", "", "ulimits", "An empty ulimit is refused; write name=soft:hard.")
@@ -47,16 +55,16 @@ func (r *review) ulimits() {
 		maximum, known := r.rules.Ulimits[u.Name]
 		switch {
 		case !known:
-			r.reject(field, u.String(), "ulimits", "Ulimit %q is refused: the policy has no maximum for it; remove it.", shorten(u.Name))
+			r.reject(field, u.String(), "ulimits", "Ulimit %q is refused: the policy has no maximum for it; remove it.", Shorten(u.Name))
 			continue
-		case slices.Contains(seen, u.Name):
+		case seen[u.Name]:
 			r.reject(field, u.String(), "ulimits", "Ulimit %q is given twice; give it once.", u.Name)
 			continue
 		case u.Soft < -1 || u.Hard < -1 || exceeds(u.Soft, u.Hard):
 			r.reject(field, u.String(), "ulimits", "Ulimit %s is refused; write name=soft:hard, soft not above hard, -1 for unlimited.", u)
 			continue
 		}
-		seen = append(seen, u.Name)
+		seen[u.Name] = true
 		limited := &container.Ulimit{Name: u.Name, Soft: lower(u.Soft, maximum), Hard: lower(u.Hard, maximum)}
 		if *limited == *u {
 			r.allow(field, u.String(), "ulimits")
@@ -65,6 +73,12 @@ func (r *review) ulimits() {
 				"Ulimit %s is above the policy's maximum; the container runs with %s.", u, limited)
 		}
 		r.out.Host.Ulimits = append(r.out.Host.Ulimits, limited)
+	}
+	for _, name := range r.rules.ZeroUlimits {
+		if !seen[name] {
+			r.out.Host.Ulimits = append(r.out.Host.Ulimits, &container.Ulimit{Name: name})
+			r.found(Force, "Host.Ulimits["+name+"]", "ulimit "+name+"=0:0", "ulimits", "Ulimit %s is 0.", name)
+		}
 	}
 }
 
@@ -88,7 +102,7 @@ func (r *review) lifecycle() {
 	restart := take(&r.left.Host.RestartPolicy)
 	if (restart.Name != "" && restart.Name != container.RestartPolicyDisabled) || restart.MaximumRetryCount != 0 {
 		r.reject("Host.RestartPolicy", string(restart.Name), "restart",
-			"Restart policy %q is refused: the framework restarts tasks, not the daemon; remove it.", shorten(string(restart.Name)))
+			"Restart policy %q is refused: the framework restarts tasks, not the daemon; remove it.", Shorten(string(restart.Name)))
 	}
 	r.out.Host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 

@@ -31,7 +31,7 @@ func (r *review) network() {
 				"set the network to %s.", allowed)
 	default:
 		r.reject("Host.NetworkMode", mode, "network.modes",
-			"Network %q is refused; set the network to %s.", shorten(mode), allowed)
+			"Network %q is refused; set the network to %s.", Shorten(mode), allowed)
 	}
 
 	for _, port := range slices.Sorted(maps.Keys(bindings)) {
@@ -40,7 +40,7 @@ func (r *review) network() {
 	for _, port := range slices.Sorted(maps.Keys(exposed)) {
 		if _, published := bindings[port]; !published {
 			r.reject("Config.ExposedPorts["+string(port)+"]", string(port), "network.ports",
-				"Port %s is exposed without a port mapping; remove it.", shorten(string(port)))
+				"Port %s is exposed without a port mapping; remove it.", Printable(string(port)))
 		}
 	}
 }
@@ -51,7 +51,7 @@ func (r *review) portBinding(mode string, port nat.Port, bindings []nat.PortBind
 	if mode != "bridge" || !isPort(number) || (protocol != "tcp" && protocol != "udp") || len(bindings) == 0 {
 		r.reject(field, string(port), "network.ports",
 			"Port %q cannot be published; map a container port from 1 to 65535 with protocol tcp or udp on a bridge network.",
-			shorten(string(port)))
+			Shorten(string(port)))
 		return
 	}
 	for _, b := range bindings {
@@ -59,7 +59,7 @@ func (r *review) portBinding(mode string, port nat.Port, bindings []nat.PortBind
 		if b.HostIP != "" || !isPort(b.HostPort) {
 			r.reject(field, value, "network.ports",
 				"Host port %q at address %q cannot be published; name one host port from 1 to 65535 and no address.",
-				shorten(b.HostPort), shorten(b.HostIP))
+				Shorten(b.HostPort), Shorten(b.HostIP))
 			return
 		}
 		r.allow(field, value, "network.ports")

@@ -27,16 +27,21 @@ type rules struct {
 	PidsLimit int64 `json:"pids_limit"`
 	// Init is the value for a task that says nothing about an init process.
 	Init bool `json:"init"`
-	// Ulimits are the highest values per name, in the unit of getrlimit(2); -1 is unlimited. Names that are missing
-	// are rejected.
+	// NoSwap limits memory and swap together to the memory limit.
+	NoSwap bool `json:"no_swap"`
+	// Ulimits are the highest values per name that a task can ask for, in the unit of getrlimit(2); -1 is unlimited. Names
+	// that are missing are rejected. For a task that does not ask, the engine's own limits hold, higher or not.
 	Ulimits map[string]int64 `json:"ulimits"`
+	// ZeroUlimits are set to 0, soft and hard, for a task that does not ask. Lowering to 0 needs no right on any host.
+	ZeroUlimits []string `json:"zero_ulimits"`
 }
 
 // BuiltIn returns the policy that holds when the operator gave no other.
 //
 //   - networks bridge and none;
 //   - 12 capabilities: the 14 that Docker grants by default less NET_RAW and MKNOD; others are trimmed;
-//   - no-new-privileges, at most 4096 processes, no Docker health check, no init unless the task asks for one;
+//   - no-new-privileges, at most 4096 processes, no swap, no core dumps, no Docker health check, no init unless the
+//     task asks for one;
 //   - bind mounts only from the folders that the caller names, never privileged, no devices, no other namespaces.
 func BuiltIn() Policy {
 	capabilities := []string{
@@ -49,6 +54,8 @@ func BuiltIn() Policy {
 		NetworkModes:        []string{"bridge", "none"},
 		NoNewPrivileges:     true,
 		PidsLimit:           4096,
+		NoSwap:              true,
+		ZeroUlimits:         []string{"core"},
 		Ulimits: map[string]int64{
 			"core":       0,        // a dump is written by the host's core_pattern handler, outside the container's limits
 			"cpu":        -1,       // these only ever take away from the task itself, or are bounded by its cgroup

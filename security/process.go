@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/distribution/reference"
 )
@@ -23,11 +24,11 @@ var (
 func (r *review) identity() {
 	name, image, configured := take(&r.left.Name), take(&r.left.Image), take(&r.left.Config.Image)
 	if !containerName.MatchString(name) {
-		r.reject("Name", name, "name", "%q cannot be a container's name; use letters, digits, '_', '.' and '-'.", shorten(name))
+		r.reject("Name", name, "name", "%q cannot be a container's name; use letters, digits, '_', '.' and '-'.", Shorten(name))
 	}
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil || reference.IsNameOnly(parsed) || reference.FamiliarString(parsed) != image || image != configured {
-		r.reject("Image", image, "image", "%q is not a normalised image reference; write repository:tag or repository@digest.", shorten(image))
+		r.reject("Image", image, "image", "%q is not a normalised image reference; write repository:tag or repository@digest.", Shorten(image))
 	} else {
 		r.allow("Image", image, "image")
 	}
@@ -42,7 +43,7 @@ func (r *review) process() {
 
 	if hostname := take(&r.left.Config.Hostname); hostname != "" {
 		if err := CheckHostname(hostname); err != nil {
-			r.reject("Config.Hostname", hostname, "hostname", "Hostname %q is refused: it %v.", shorten(hostname), err)
+			r.reject("Config.Hostname", hostname, "hostname", "Hostname %q is refused: it %v.", Shorten(hostname), err)
 		} else {
 			r.allow("Config.Hostname", hostname, "hostname")
 		}
@@ -50,7 +51,7 @@ func (r *review) process() {
 	}
 	if user := take(&r.left.Config.User); user != "" {
 		if err := CheckUser(user); err != nil {
-			r.reject("Config.User", user, "user", "User %q is refused: it %v.", shorten(user), err)
+			r.reject("Config.User", user, "user", "User %q is refused: it %v.", Shorten(user), err)
 		} else {
 			r.allow("Config.User", user, "user")
 		}
@@ -60,18 +61,19 @@ func (r *review) process() {
 	r.environment(take(&r.left.Config.Env))
 }
 
-// workingDir refuses everything below /proc: /proc/self/fd/N as a working directory led out of the container
-// (CVE-2024-21626).
+// workingDir refuses every path below /proc: /proc/self/fd/N as a working directory led out of the container
+// (CVE-2024-21626, fixed in runc 1.1.12). The path is compared by its text: a symbolic link in the image can still lead
+// there, which only a fixed runc stops. See [Policy.ReviewImage] for the image's own working directory.
 func (r *review) workingDir(dir string) {
 	switch {
 	case dir == "":
 		return
 	case !isCleanAbsolute(dir):
 		r.reject("Config.WorkingDir", dir, "workdir",
-			"Working directory %q is refused; write an absolute path without \".\" or \"..\".", shorten(dir))
+			"Working directory %q is refused; write an absolute path without \".\" or \"..\".", Shorten(dir))
 	case isBelow(dir, "/proc"):
 		r.reject("Config.WorkingDir", dir, "workdir",
-			"Working directory %q is refused: it lies in /proc, which can lead out of the container; choose another path.", shorten(dir))
+			"Working directory %q is refused: it lies in /proc, which can lead out of the container; choose another path.", Shorten(dir))
 	default:
 		r.allow("Config.WorkingDir", dir, "workdir")
 	}
@@ -81,9 +83,11 @@ func (r *review) workingDir(dir string) {
 // environment checks the form only, and shows no values. An entry without '=' would take a variable of the image away.
 func (r *review) environment(env []string) {
 	for i, entry := range env {
+		field := fmt.Sprintf("Config.Env[%d]", i)
 		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" {
-			r.reject(fmt.Sprintf("Config.Env[%d]", i), "", "environment",
-				"Environment entry %d has no name or no value; write NAME=value.", i)
+			r.reject(field, "", "environment", "Environment entry %d has no name or no value; write NAME=value.", i)
+		} else if strings.ContainsFunc(name, unicode.IsControl) {
+			r.reject(field, "", "environment", "The name in environment entry %d holds a control character; remove it.", i)
 		}
 	}
 	r.out.Config.Env = env
@@ -98,9 +102,12 @@ func (r *review) labels() {
 		case strings.TrimSpace(key) == "":
 			r.reject(field, key, "labels", "A label without a name is refused; write name=value.")
 			continue
-		case strings.HasPrefix(strings.ToLower(key), ReservedLabelPrefix):
+		case strings.ContainsFunc(key, unicode.IsControl):
+			r.reject(field, key, "labels", "Label %q is refused: its name holds a control character; remove it.", Shorten(key))
+			continue
+		case isReservedLabel(key):
 			r.found(Trim, field, key, "labels.reserved",
-				"Label %q is left out: labels starting with %q belong to the executor.", shorten(key), ReservedLabelPrefix)
+				"Label %q is left out: labels starting with %q belong to the executor.", Shorten(key), ReservedLabelPrefix)
 			continue
 		}
 		r.allow(field, key, "labels")

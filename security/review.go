@@ -69,30 +69,20 @@ func take[T any](field *T) T {
 func (r *review) found(action Action, field, value, rule, format string, args ...any) {
 	r.findings = append(r.findings, Finding{
 		Action:  action,
-		Field:   shorten(field),
-		Value:   shorten(value),
+		Field:   Printable(field),
+		Value:   Printable(value),
 		Rule:    rule,
-		Origin:  r.origins.Of(field),
+		Origin:  Printable(r.origins.Of(field)),
 		Message: fmt.Sprintf(format, args...),
 	})
 }
 
 func (r *review) allow(field, value, rule string) {
-	r.found(Allow, field, value, rule, "%s is allowed.", shorten(field))
+	r.found(Allow, field, value, rule, "%s is allowed.", Printable(field))
 }
 
 func (r *review) reject(field, value, rule, format string, args ...any) {
 	r.found(Reject, field, value, rule, format, args...)
-}
-
-// shorten bounds what goes into findings: they end in logs and in status messages, and the values are the task's.
-func shorten(s string) string {
-	const limit = 120 // runes
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit]) + "..."
 }
 
 // text rejects strings that cannot arrive as they were reviewed: the Docker API is JSON, whose encoder replaces invalid
@@ -103,7 +93,7 @@ func (r *review) text() {
 		switch v.Kind() {
 		case reflect.String:
 			if s := v.String(); strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
-				r.reject(field, "", "text", "%s holds a NUL or is not valid UTF-8; write it as plain UTF-8 text.", shorten(field))
+				r.reject(field, "", "text", "%s holds a NUL or is not valid UTF-8; write it as plain UTF-8 text.", Printable(field))
 			}
 		case reflect.Pointer:
 			if !v.IsNil() {
@@ -155,7 +145,7 @@ func (r *review) unknown(field string, v reflect.Value) {
 		value = fmt.Sprint(v.Interface())
 	}
 	r.reject(field, value, "unknown",
-		"%s is set, and the policy has no rule that allows it; remove it from the task.", shorten(field))
+		"%s is set, and the policy has no rule that allows it; remove it from the task.", Printable(field))
 }
 
 // fieldName joins a path; embedded structs add nothing to it, as in the Docker API's JSON.

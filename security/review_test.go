@@ -189,7 +189,9 @@ func TestRejections(t *testing.T) {
 		{"restart", func(s *Spec) { s.Host.RestartPolicy.Name = "always" }, "Host.RestartPolicy", "restart"},
 		{"auto remove", func(s *Spec) { s.Host.AutoRemove = yes }, "Host.AutoRemove", "unknown"},
 		{"cgroup parent of the task", func(s *Spec) { s.Host.CgroupParent = "/" }, "Host.CgroupParent", "unknown"},
+		{"target of two lines", mountOf(func(m *mount.Mount) { m.Target = "/x\ny" }), "Host.Mounts[/x\\ny]", "mounts.targets"},
 		{"no memory limit", func(s *Spec) { s.Host.Memory = 0 }, "Host.Memory", "memory"},
+		{"swap of the task", func(s *Spec) { s.Host.MemorySwap = -1 }, "Host.MemorySwap", "unknown"},
 		{"unlimited cpu", func(s *Spec) { s.Host.CPUPeriod, s.Host.CPUQuota = 100_000, -1 }, "Host.CPUQuota", "cpu"},
 		{"shares", func(s *Spec) { s.Host.CPUShares = 0 }, "Host.CPUShares", "cpu"},
 		{"ulimit without maximum", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: "as"}} }, "Host.Ulimits[as]", "ulimits"},
@@ -201,6 +203,8 @@ func TestRejections(t *testing.T) {
 		{"hostname", func(s *Spec) { s.Config.Hostname = "-x" }, "Config.Hostname", "hostname"},
 		{"user", func(s *Spec) { s.Config.User = "4294967295" }, "Config.User", "user"},
 		{"variable taken away", func(s *Spec) { s.Config.Env = []string{"PATH"} }, "Config.Env[0]", "environment"},
+		{"variable of two lines", func(s *Spec) { s.Config.Env = []string{"A\nB=c"} }, "Config.Env[0]", "environment"},
+		{"label of two lines", func(s *Spec) { s.Config.Labels = map[string]string{"a\x1bb": "x"} }, "Config.Labels[a\\x1bb]", "labels"},
 		{"label without name", func(s *Spec) { s.Config.Labels = map[string]string{" ": "x"} }, "Config.Labels[ ]", "labels"},
 		{"NUL in the command", func(s *Spec) { s.Config.Cmd = []string{"a\x00b"} }, "Config.Cmd[0]", "text"},
 		{"bytes that JSON would change", func(s *Spec) { s.Config.Env = []string{"A=\xff"} }, "Config.Env[0]", "text"},
@@ -282,7 +286,7 @@ func TestReviewedSpecIsAcceptedUnchanged(t *testing.T) {
 	first := reviewOf(func(s *Spec) { s.Host.CapDrop = []string{"ALL"}; s.Host.CapAdd = []string{"CHOWN", "SYS_ADMIN"} })
 	again := first.Spec
 	// What the policy itself adds is not a task's to send.
-	again.Host.SecurityOpt, again.Host.PidsLimit, again.Config.Healthcheck = nil, nil, nil
+	again.Host.SecurityOpt, again.Host.PidsLimit, again.Host.MemorySwap, again.Config.Healthcheck = nil, nil, 0, nil
 	second := BuiltIn().Review(again, testRoots)
 	if second.Rejected() {
 		t.Fatal(second.Rejections())
@@ -311,7 +315,7 @@ func TestTrims(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"ok": "1"}, d.Spec.Config.Labels); diff != "" {
 		t.Error(diff)
 	}
-	want := []*container.Ulimit{{Name: "nofile", Soft: 10, Hard: 65536}, {Name: "rtprio"}, {Name: "stack", Soft: -1, Hard: -1}}
+	want := []*container.Ulimit{{Name: "nofile", Soft: 10, Hard: 65536}, {Name: "rtprio"}, {Name: "stack", Soft: -1, Hard: -1}, {Name: "core"}}
 	if diff := cmp.Diff(want, d.Spec.Host.Ulimits); diff != "" {
 		t.Error(diff)
 	}
@@ -396,8 +400,10 @@ func violation(s Spec, roots []string) string {
 		return "a host setting"
 	case h.RestartPolicy.Name != "no" || c.Healthcheck == nil || !slices.Equal(c.Healthcheck.Test, []string{"NONE"}):
 		return "life cycle"
-	case h.OomKillDisable != nil || h.OomScoreAdj != 0 || h.ShmSize != 0 || h.MemorySwap != 0:
+	case h.OomKillDisable != nil || h.OomScoreAdj != 0 || h.ShmSize != 0 || h.MemorySwap != h.Memory:
 		return "memory settings"
+	case !slices.ContainsFunc(h.Ulimits, func(u *container.Ulimit) bool { return u.Name == "core" && u.Soft == 0 && u.Hard == 0 }):
+		return "core dumps"
 	case c.Image != s.Image || s.Image == "" || strings.HasPrefix(c.WorkingDir, "/proc"):
 		return "image or workdir"
 	}
@@ -418,7 +424,7 @@ func violation(s Spec, roots []string) string {
 		}
 	}
 	for key := range c.Labels {
-		if strings.HasPrefix(key, ReservedLabelPrefix) {
+		if strings.HasPrefix(key, ReservedLabelPrefix) || strings.ContainsAny(key, "\n\r\x1b") {
 			return "label " + key
 		}
 	}

@@ -53,7 +53,7 @@ func (r *review) capabilityList(field string, written []string, known map[string
 		c := namedCapability{written: w, name: normalizeCapability(w)}
 		if c.name != allCapabilities && !known[c.name] {
 			r.reject(field+"["+w+"]", w, "capabilities.known",
-				"%q is not a capability; write one name per parameter as in capabilities(7), for example NET_BIND_SERVICE.", shorten(w))
+				"%q is not a capability; write one name per parameter as in capabilities(7), for example NET_BIND_SERVICE.", Shorten(w))
 			continue
 		}
 		if !slices.ContainsFunc(list, func(o namedCapability) bool { return o.name == c.name }) {
@@ -91,6 +91,6 @@ func (r *review) namespaces() {
 		r.out.Host.IpcMode = container.IPCModePrivate
 	default:
 		r.reject("Host.IpcMode", string(mode), "namespaces.ipc",
-			"IPC namespace %q is refused; leave it out, the container gets one of its own.", shorten(string(mode)))
+			"IPC namespace %q is refused; leave it out, the container gets one of its own.", Shorten(string(mode)))
 	}
 }

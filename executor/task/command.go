@@ -17,7 +17,7 @@ import (
 // It returns the CommandInfo for its environment; nil if there is none.
 func (t *translation) command() *mesos.CommandInfo {
 	command, field := t.commandSource()
-	if command == nil {
+	if command == nil || !t.commandCounts(field, command) {
 		return nil
 	}
 	if command.GetUser() != "" {
@@ -26,6 +26,7 @@ func (t *translation) command() *mesos.CommandInfo {
 	for i, word := range slices.Concat([]string{command.GetValue()}, command.Arguments) {
 		if strings.ContainsRune(word, 0) {
 			t.invalid(field, "", "Word %d of the command holds a NUL character; remove it.", i)
+			break // one says it
 		}
 	}
 
@@ -100,7 +101,7 @@ func (t *translation) commandFromData() *mesos.CommandInfo {
 		// Its fields and types are known to be right when there was no problem; otherwise its error adds nothing.
 		err = decodeJSON(data, command)
 	} else {
-		err = command.Unmarshal(data)
+		err = decode(data, command)
 	}
 	if err != nil {
 		if len(found.list) == 0 {

@@ -3,7 +3,6 @@ package task
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -48,8 +47,6 @@ type Inputs struct {
 
 // Decision is either a Plan or a Refusal, and everything that was found on the way.
 type Decision struct {
-	// TaskID is "" when not even that could be read.
-	TaskID string
 	// Plan is nil when the task was refused.
 	Plan *Plan
 	// Findings are those of the translation, then those of the policy, each in the order of the fields.
@@ -61,9 +58,6 @@ type Decision struct {
 // Plan is the complete description of the container to create.
 type Plan struct {
 	TaskID string
-	Name   string // TaskInfo.name
-	// Role is the one allocation role of the task's resources, "" if the agent named none.
-	Role string
 	// Spec is reviewed: what it holds is what goes to Docker.
 	Spec      security.Spec
 	ForcePull bool
@@ -74,9 +68,8 @@ type Plan struct {
 	KillGrace *time.Duration
 	// MaxCompletion is how long the task may run; 0 is for ever.
 	MaxCompletion time.Duration
-	// HealthCheck: the task has a health check, which this version does not perform.
-	HealthCheck bool
-	// Notes are for the log and the STARTING message: what the container gets otherwise than written.
+	// Notes are for the log and the STARTING message: what the container gets otherwise than written. Joined by "; " they
+	// have at most 16 KiB.
 	Notes []string
 }
 
@@ -87,7 +80,8 @@ type Refusal struct {
 	// Reason is REASON_TASK_INVALID if the TaskInfo is malformed, contradictory or asks for what this version does not
 	// support, else REASON_TASK_UNAUTHORIZED.
 	Reason mesos.TaskStatus_Reason
-	// Message names every problem with field, value and remedy, or every rejection with its rule and the policy's hash.
+	// Message names every problem with field, value and remedy, or every rejection with its rule and the policy's hash; the
+	// first of them, and how many more there are, if it would have more than 16 KiB.
 	Message string
 }
 
@@ -106,20 +100,20 @@ func Decide(raw []byte, in Inputs, p security.Policy) Decision {
 	for _, problem := range encoding.list {
 		t.invalid(problem.path, "", "%s", problem.message)
 	}
-	d := Decision{TaskID: readTaskID(raw), Findings: t.findings}
-	if encoding.broken || t.task.Unmarshal(raw) != nil {
-		if len(d.Findings) == 0 {
+	if encoding.broken || decode(raw, &t.task) != nil {
+		if len(t.findings) == 0 {
 			t.invalid("", "", "The bytes cannot be decoded.")
-			d.Findings = t.findings
 		}
-		d.Refusal = refuse(d.Findings, p.Hash())
-		return d
+		return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash())}
+	}
+	if !t.counts() {
+		return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash())}
 	}
 
 	plan := t.translate()
 	review := p.Review(t.spec, []string{in.SandboxSource})
-	d.Findings = append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...)
-	if d.Refusal = refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
+	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...)}
+	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
 	plan.Spec = review.Spec
@@ -128,88 +122,22 @@ func Decide(raw []byte, in Inputs, p security.Policy) Decision {
 	return d
 }
 
+// decode fills m from bytes that checkWire let through. The generated decoders of mesos-go were made before gogo/protobuf
+// 1.3.2 and index out of range on some hostile lengths (CVE-2021-3121); checkWire refuses those, and should it ever miss
+// one, the task is refused instead of the executor ended.
+func decode(raw []byte, m interface{ Unmarshal([]byte) error }) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("decoder failed: %v", r)
+		}
+	}()
+	return m.Unmarshal(raw)
+}
+
 // withoutConsequences leaves out, for a task that could not be translated in full, the rejections of values that are not
 // the task's: an image that cannot be read is one problem, and the empty image in the Spec is not a second.
 func withoutConsequences(findings []security.Finding, incomplete bool) []security.Finding {
 	return slices.DeleteFunc(findings, func(f security.Finding) bool {
 		return incomplete && f.Action == security.Reject && f.Origin == ""
 	})
-}
-
-// refuse returns nil if nothing was rejected. A TaskInfo that is invalid is reported as that, with the policy's
-// rejections beside its problems.
-func refuse(findings []security.Finding, policyHash string) *Refusal {
-	r := Refusal{State: mesos.TASK_ERROR, Reason: mesos.REASON_TASK_UNAUTHORIZED}
-	var lines []string
-	for _, f := range findings {
-		if f.Action != security.Reject {
-			continue
-		}
-		where := f.Origin
-		if where == "" {
-			where = f.Field
-		}
-		line := strings.TrimPrefix(where+": ", ": ") + f.Message
-		if f.Rule == ruleTaskInfo {
-			r.Reason = mesos.REASON_TASK_INVALID
-		} else {
-			line += " [rule " + f.Rule + "]"
-		}
-		lines = append(lines, line)
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	r.Message = "The security policy (" + policyHash + ") refuses the task"
-	if r.Reason == mesos.REASON_TASK_INVALID {
-		r.Message = "The TaskInfo is not valid (policy " + policyHash + ")"
-	}
-	r.Message += enumerate(lines)
-	return &r
-}
-
-// enumerate bounds the message: it is stored by agent and master and shown in their pages.
-func enumerate(lines []string) string {
-	if len(lines) == 1 {
-		return ": " + lines[0]
-	}
-	const limit = 100
-	var b strings.Builder
-	fmt.Fprintf(&b, ", %d problems:", len(lines))
-	for i, line := range lines {
-		if i == limit {
-			fmt.Fprintf(&b, " ... and %d more", len(lines)-limit)
-			break
-		}
-		fmt.Fprintf(&b, " (%d) %s", i+1, line)
-	}
-	return b.String()
-}
-
-// notesOf writes the policy's changes for people: one line per trim, one for everything that was forced.
-func notesOf(changes []security.Finding) []string {
-	var notes, forced []string
-	for _, c := range changes {
-		if c.Action == security.Force {
-			forced = append(forced, c.Value)
-			continue
-		}
-		note := "trimmed " + c.Value
-		if c.Origin != "" {
-			note += " (" + shortOrigin(c.Origin) + ")"
-		}
-		notes = append(notes, note)
-	}
-	if len(forced) > 0 {
-		notes = append(notes, "forced "+strings.Join(forced, ", "))
-	}
-	return notes
-}
-
-// shortOrigin turns "container.docker.parameters[3] `cap-add`" into "parameter 3 `cap-add`".
-func shortOrigin(origin string) string {
-	if rest, ok := strings.CutPrefix(origin, parametersPath+"["); ok {
-		return "parameter " + strings.Replace(rest, "]", "", 1)
-	}
-	return origin
 }

@@ -7,10 +7,11 @@
 // rewrites that Spec, and what it returns is what is sent to Docker. [FromJSON] reads task files just as strictly.
 //
 // The steps are one file each: wire.go and json.go check the two encodings against the protocol's own descriptors
-// (schema.go), translate.go walks the TaskInfo, and command.go, environment.go, resources.go, volumes.go, network.go
-// and parameters.go translate its parts. Behaviour that a framework can rely on follows the stock Docker executor
-// (Mesos: src/docker/docker.cpp, src/docker/executor.cpp).
+// (schema.go), limits.go bounds what is walked, translate.go walks the TaskInfo, command.go, environment.go, resources.go,
+// volumes.go, network.go and parameters.go translate its parts, and message.go writes what is said about it. Behaviour
+// that a framework can rely on follows the stock Docker executor (Mesos: src/docker/docker.cpp, src/docker/executor.cpp).
 //
 // Everything here is pure: no I/O, no clock, nothing blocks, nothing survives a crash. All functions may be called from
-// any goroutine. No message holds the value of an environment variable.
+// any goroutine. The lists of a task have bounds, so that the time of a decision grows with the number of bytes only. No
+// message holds the value of an environment variable, is longer than 16 KiB or has more than one line.
 package task

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -63,6 +64,8 @@ func variableProblem(name, value string) string {
 		return "it has no name"
 	case strings.ContainsAny(name, "=\x00"):
 		return "a name cannot hold '=' or a NUL character"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "a name cannot hold control characters"
 	case strings.ContainsRune(value, 0):
 		return "a value cannot hold a NUL character"
 	}

@@ -16,6 +16,12 @@ func FuzzDecide(f *testing.F) {
 			f.Add(fixture(f, name), false)
 		}
 	}
+	task := fixtureTask(f, "hello")
+	task.Command, task.Data = nil, manyThenHostile()
+	f.Add(marshal(f, task), false)
+	f.Add(manyThenHostile(), true)
+	task.Data = []byte("{" + strings.Repeat(`"no_such_field": 0, `, maxProblems+1) + `"value": "x"}`)
+	f.Add(marshal(f, task), false)
 	f.Fuzz(func(t *testing.T, raw []byte, dropIn bool) {
 		in := testInputs()
 		if !dropIn {
@@ -26,10 +32,13 @@ func FuzzDecide(f *testing.F) {
 			t.Fatalf("neither or both of plan and refusal: %+v", d)
 		}
 		if d.Refusal != nil {
-			if d.Refusal.Message == "" {
-				t.Fatal("a refusal without a message")
+			if m := d.Refusal.Message; m == "" || len(m) > maxMessage || strings.ContainsAny(m, "\n\x1b") {
+				t.Fatalf("the refusal says %q", m)
 			}
 			return
+		}
+		if notes := strings.Join(d.Plan.Notes, "; "); len(notes) > maxMessage || strings.ContainsAny(notes, "\n\x1b") {
+			t.Fatalf("the notes say %q", notes)
 		}
 		spec := d.Plan.Spec
 		if spec.Host.Privileged || spec.Name != in.ContainerName || d.Plan.TaskID == "" {
@@ -63,6 +72,7 @@ func FuzzFromJSON(f *testing.F) {
 			f.Add(readFixture(f, name))
 		}
 	}
+	f.Add([]byte("{" + strings.Repeat(`"no_such_field": 0, `, maxProblems+1) + "\n]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		task, err := FromJSON(data)
 		if err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/gogo/protobuf/proto"
 	"github.com/gogo/protobuf/protoc-gen-gogo/descriptor"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // FromJSON reads a TaskInfo from JSON with the field names of mesos.proto: enums by name, bytes in base64, 64-bit integers
@@ -44,7 +46,7 @@ func decodeJSON(data []byte, m proto.Message) error {
 // checkJSON walks JSON next to its schema. optional names required fields of the outermost message that may be missing.
 // The messages of its problems hold keys, never values of strings.
 func checkJSON(data []byte, m *message, optional ...string) problems {
-	j := jsonCheck{dec: json.NewDecoder(bytes.NewReader(data)), optional: map[string]bool{}}
+	j := jsonCheck{data: data, dec: json.NewDecoder(bytes.NewReader(data)), optional: map[string]bool{}}
 	for _, name := range optional {
 		j.optional[name] = true
 	}
@@ -64,6 +66,7 @@ func checkJSON(data []byte, m *message, optional ...string) problems {
 
 type jsonCheck struct {
 	problems
+	data     []byte
 	dec      *json.Decoder
 	optional map[string]bool
 }
@@ -72,10 +75,24 @@ type jsonCheck struct {
 func (j *jsonCheck) token(path string) (json.Token, bool) {
 	t, err := j.dec.Token()
 	if err != nil {
-		j.fail(path, "The text is not JSON at byte %d.", j.dec.InputOffset())
+		j.notJSON(path)
 		return nil, false
 	}
 	return t, true
+}
+
+// notJSON says where the syntax error is. The decoder of tokens knows its place only roughly, so all of the text is
+// scanned again.
+func (j *jsonCheck) notJSON(path string) {
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(j.data, new(json.RawMessage)); !errors.As(err, &syntax) {
+		j.fail(path, "The text is not JSON.")
+		return
+	}
+	before := j.data[:max(syntax.Offset-1, 0)] // the byte at Offset-1 is the one that does not fit
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	j.fail(path, "The text is not JSON at line %d, column %d: %s.", line, column, security.Printable(syntax.Error()))
 }
 
 func (j *jsonCheck) open(path string, delim json.Delim) bool {
@@ -97,7 +114,7 @@ func (j *jsonCheck) keys(path string, visit func(key string)) {
 		}
 		key, _ := t.(string) // the decoder accepts nothing else here
 		if seen[key] {
-			j.add(join(path, shorten(key)), "The key is there more than once; write it once.")
+			j.add(join(path, security.Printable(key)), "The key is there more than once; write it once.")
 		}
 		seen[key] = true
 		visit(key)
@@ -110,7 +127,7 @@ func (j *jsonCheck) keys(path string, visit func(key string)) {
 func (j *jsonCheck) message(path string, m *message) {
 	present := map[string]bool{}
 	j.keys(path, func(key string) {
-		at := join(path, shorten(key))
+		at := join(path, security.Printable(key))
 		f := m.byName[key]
 		if f == nil {
 			j.add(at, "There is no such field in mesos.proto; check the spelling (field names have underscores).")
@@ -129,7 +146,7 @@ func (j *jsonCheck) message(path string, m *message) {
 func (j *jsonCheck) skip(path string) {
 	var value json.RawMessage
 	if err := j.dec.Decode(&value); err != nil {
-		j.fail(path, "The text is not JSON at byte %d.", j.dec.InputOffset())
+		j.notJSON(path)
 	}
 }
 
@@ -138,7 +155,7 @@ func (j *jsonCheck) field(path string, f *field) bool {
 	switch {
 	case f.isMap:
 		if j.open(path, '{') {
-			j.keys(path, func(key string) { j.single(join(path, shorten(key)), f.message.byName["value"]) })
+			j.keys(path, func(key string) { j.single(join(path, security.Printable(key)), f.message.byName["value"]) })
 		}
 		return true
 	case f.repeated:
@@ -161,6 +178,7 @@ func (j *jsonCheck) field(path string, f *field) bool {
 }
 
 func (j *jsonCheck) single(path string, f *field) bool {
+	j.visit(path)
 	t, ok := j.token(path)
 	if !ok {
 		return true

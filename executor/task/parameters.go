@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/docker/go-units"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -25,7 +26,7 @@ type parameter struct {
 }
 
 // origin names the parameter as its author knows it.
-func (p parameter) origin() string { return p.field + " `" + p.key + "`" }
+func (p parameter) origin() string { return p.field + " `" + security.Printable(p.key) + "`" }
 
 // parameters translates the docker run flags that are known to be safe or that the policy can judge, and refuses
 // every other by name. Values of refused ones are not shown: they may be secrets.
@@ -116,6 +117,10 @@ func (t *translation) label(p parameter) {
 		t.invalid(p.origin(), "", "The label has no name; write name=value.")
 		return
 	}
+	if strings.ContainsFunc(key, unicode.IsControl) {
+		t.invalid(p.origin(), key, "The label's name %s holds a control character; remove it.", quote(key))
+		return
+	}
 	if t.spec.Config.Labels == nil {
 		t.spec.Config.Labels = map[string]string{}
 	}
@@ -152,7 +157,6 @@ func (t *translation) boolean(p parameter) (value, ok bool) {
 }
 
 func (t *translation) refuseFlag(p parameter) {
-	p.key = shorten(p.key)
 	if !isDockerRunFlag(p.key) {
 		t.invalid(p.origin(), p.key, "%s is not a flag of docker run (write long names, without dashes); supported are %s.", quote(p.key), supportedParameters)
 		return

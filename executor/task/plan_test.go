@@ -185,8 +185,9 @@ func TestAbsurdScalarsAreRefused(t *testing.T) {
 }
 
 func TestRoleIsTheOneOfAllResources(t *testing.T) {
-	if plan := hello(t, testInputs(), func(*mesos.TaskInfo) {}); plan.Role != "demo" {
-		t.Errorf("role %q", plan.Role)
+	plan := hello(t, testInputs(), func(*mesos.TaskInfo) {})
+	if env := plan.Spec.Config.Env; !slices.Contains(env, "MESOS_ALLOCATION_ROLE=demo") {
+		t.Errorf("environment %q", env)
 	}
 	task := fixtureTask(t, "hello")
 	task.Resources[1].AllocationInfo = nil
@@ -253,7 +254,7 @@ func TestParametersReachTheContainer(t *testing.T) {
 	if web.Config.Labels["MESOS_TASK_ID"] != "web_front.instance-1" || len(web.Config.Labels) != 1 {
 		t.Errorf("labels: %v", web.Config.Labels)
 	}
-	if diff := cmp.Diff([]*container.Ulimit{{Name: "nofile", Soft: 4096, Hard: 4096}}, web.Host.Ulimits); diff != "" {
+	if diff := cmp.Diff([]*container.Ulimit{{Name: "nofile", Soft: 4096, Hard: 4096}, {Name: "core"}}, web.Host.Ulimits); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -282,7 +283,7 @@ func TestPlanHoldsTheRestOfTheTask(t *testing.T) {
 	task.Container.Docker.ForcePullImage = ptr(true)
 	task.Command.URIs = []mesos.CommandInfo_URI{{Value: "https://example.org/x.tar.gz"}}
 	plan := accepted(t, marshal(t, task), testInputs())
-	if plan.TaskID != "web.front.1" || plan.Name != "web.front" || plan.Role != "web" || !plan.ForcePull || !plan.HealthCheck {
+	if plan.TaskID != "web.front.1" || !plan.ForcePull {
 		t.Errorf("%+v", plan)
 	}
 	if plan.KillGrace == nil || *plan.KillGrace != 10*time.Second || plan.MaxCompletion != time.Minute {
@@ -298,7 +299,7 @@ func TestNotesSayWhatRunsOtherwise(t *testing.T) {
 	want := []string{
 		"trimmed CAP_NET_ADMIN (parameter 0 `cap-add`)",
 		"trimmed CAP_SYS_ADMIN (parameter 1 `cap-add`)",
-		"forced no-new-privileges, pids limit 4096, Docker health checks off, init off",
+		"forced no-new-privileges, no swap, pids limit 4096, ulimit core=0:0, Docker health checks off, init off",
 	}
 	if diff := cmp.Diff(want, plan.Notes); diff != "" {
 		t.Error(diff)

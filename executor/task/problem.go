@@ -2,8 +2,8 @@ package task
 
 import (
 	"fmt"
-	"strings"
-	"unicode/utf8"
+
+	"mesos-docker-executor/security"
 )
 
 // problem is something about an encoded message that keeps it from being read faithfully.
@@ -19,19 +19,32 @@ func (p problem) String() string {
 	return p.path + ": " + p.message
 }
 
-// problems collects what is wrong with one encoded message, up to a bound: the input may be 64 MiB of nonsense.
+// Bounds of one encoded message, which may be 64 MiB of nonsense.
+const (
+	// maxProblems is how many problems are worth reading.
+	maxProblems = 50
+	// maxValues is how many values a message may hold, at all depths: several times what a task with everything at the
+	// bounds of limits.go has. It bounds the time for reading them.
+	maxValues = 250_000
+)
+
+// problems collects what is wrong with one encoded message.
 type problems struct {
 	list []problem
-	// broken is set when the rest cannot be read at all.
+	// broken is set when the rest cannot be read, or was not. What is broken must not be decoded: nobody has checked it.
 	broken bool
+	values int
 }
 
-const maxProblems = 50
-
 func (p *problems) add(path, format string, args ...any) {
-	if len(p.list) < maxProblems {
-		p.list = append(p.list, problem{path, fmt.Sprintf(format, args...)})
+	if p.broken {
+		return
 	}
+	if len(p.list) == maxProblems {
+		path, format, args = "", "There are too many problems; the rest was not read.", nil
+		p.broken = true
+	}
+	p.list = append(p.list, problem{path, fmt.Sprintf(format, args...)})
 }
 
 func (p *problems) fail(path, format string, args ...any) {
@@ -39,19 +52,15 @@ func (p *problems) fail(path, format string, args ...any) {
 	p.broken = true
 }
 
-func (p *problems) full() bool { return p.broken || len(p.list) >= maxProblems }
+// visit counts a value that is about to be checked.
+func (p *problems) visit(path string) {
+	if p.values++; p.values > maxValues {
+		p.fail(path, "The message holds more than %d values, and the rest was not read; make the task smaller.", maxValues)
+	}
+}
 
 // quote bounds and quotes a value of the task for a message.
-func quote(s string) string { return fmt.Sprintf("%q", shorten(s)) }
-
-func shorten(s string) string {
-	const limit = 80 // runes
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit]) + "..."
-}
+func quote(s string) string { return fmt.Sprintf("%q", security.Shorten(s)) }
 
 func join(path, name string) string {
 	if path == "" || name == "" {

@@ -2,9 +2,13 @@ package task
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // Bounds of the stock Docker executor (src/slave/constants.hpp, src/docker/docker.cpp).
@@ -34,8 +38,8 @@ func (t *translation) resources() {
 			t.unsupported(field, "remove `gpus`; a container gets no devices")
 		}
 	}
-	for name := range t.task.Limits {
-		t.unsupported("limits."+shorten(name), "remove `limits`; the requested resources are the limits")
+	for _, name := range slices.Sorted(maps.Keys(t.task.Limits)) {
+		t.unsupported("limits."+security.Printable(name), "remove `limits`; the requested resources are the limits")
 	}
 
 	cpus, hasCPUs := t.scalar("cpus", maxCPUs)

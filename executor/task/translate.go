@@ -19,9 +19,11 @@ type translation struct {
 	spec     security.Spec
 	findings []security.Finding
 
-	mapped      string // the sandbox inside the container
-	sandboxDirs []string
-	notes       []string
+	mapped       string // the sandbox inside the container
+	sandboxDirs  []string
+	madeDirs     map[string]bool // the sandboxDirs
+	asPrivileged int             // how often the task asks for it
+	notes        []string
 }
 
 // invalid records that the TaskInfo is malformed, contradictory or not supported.
@@ -32,10 +34,10 @@ func (t *translation) invalid(field, value, format string, args ...any) {
 func (t *translation) reject(rule, field, value, format string, args ...any) {
 	t.findings = append(t.findings, security.Finding{
 		Action:  security.Reject,
-		Field:   field,
-		Value:   shorten(value),
+		Field:   security.Printable(field),
+		Value:   security.Printable(value),
 		Rule:    rule,
-		Origin:  field,
+		Origin:  security.Printable(field),
 		Message: fmt.Sprintf(format, args...),
 	})
 }
@@ -70,10 +72,7 @@ func (t *translation) translate() Plan {
 
 	plan := Plan{
 		TaskID:      t.task.TaskID.Value,
-		Name:        t.task.Name,
-		Role:        role,
 		ForcePull:   t.task.GetContainer().GetDocker().GetForcePullImage(),
-		HealthCheck: t.task.HealthCheck != nil,
 		SandboxDirs: t.sandboxDirs,
 	}
 	if d := t.task.GetKillPolicy().GetGracePeriod(); d != nil {
@@ -176,13 +175,21 @@ func (t *translation) image(image string) {
 	t.origin("Image", field)
 }
 
-// privileged passes the wish on: it is the policy that refuses it. A task may spell it more than once.
+// privileged passes the wish on: it is the policy that refuses it. A task may spell it more than once; the first three
+// are named.
 func (t *translation) privileged(origin string) {
-	if before := t.spec.Origins["Host.Privileged"]; before != "" {
-		origin = before + ", " + origin
-	}
+	const named = 3
 	t.spec.Host.Privileged = true
-	t.origin("Host.Privileged", origin)
+	t.asPrivileged++
+	switch before := t.spec.Origins["Host.Privileged"]; {
+	case t.asPrivileged == 1:
+		t.origin("Host.Privileged", origin)
+	case t.asPrivileged <= named:
+		t.origin("Host.Privileged", before+", "+origin)
+	default:
+		before, _, _ = strings.Cut(before, " and ")
+		t.origin("Host.Privileged", fmt.Sprintf("%s and %d more", before, t.asPrivileged-named))
+	}
 }
 
 func (t *translation) checks() {

@@ -3,8 +3,8 @@ package task
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/docker/docker/api/types/mount"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -30,6 +30,8 @@ func (t *translation) volumes(volumes []mesos.Volume) {
 		if !ok {
 			continue
 		}
+		t.usablePath(field+".host_path", source)
+		t.usablePath(field+".container_path", target)
 		if other, taken := targets[target]; taken {
 			t.invalid(field+".container_path", target, "%s is taken by %s; give the volume a path of its own.", quote(target), other)
 			continue
@@ -50,8 +52,7 @@ func (t *translation) volumePaths(field string, v mesos.Volume) (source, target 
 	case containerPath == "":
 		t.invalid(field+".container_path", "", "The volume has no path in the container; write an absolute one.")
 		return "", "", false
-	case strings.ContainsRune(hostPath+containerPath, 0):
-		t.invalid(field, "", "A path holds a NUL character; remove it.")
+	case !t.usablePath(field+".host_path", hostPath) || !t.usablePath(field+".container_path", containerPath):
 		return "", "", false
 	case !path.IsAbs(hostPath) && !path.IsAbs(containerPath):
 		t.invalid(field, hostPath, "Both host_path %s and container_path %s are relative; make one of them absolute.", quote(hostPath), quote(containerPath))
@@ -78,12 +79,30 @@ func (t *translation) volumePaths(field string, v mesos.Volume) (source, target 
 	return source, target, true
 }
 
+// usablePath refuses a path that no host can have or that no message can show. It is asked about the path as written, and
+// about what it becomes, which has a folder of ours before it.
+func (t *translation) usablePath(field, p string) bool {
+	problem := pathProblem(p)
+	if strings.ContainsFunc(p, unicode.IsControl) {
+		problem = "it holds a control character"
+	}
+	if problem == "" {
+		return true
+	}
+	t.invalid(field, p, "The path %s cannot be used: %s; write another one.", quote(p), problem)
+	return false
+}
+
 // inSandbox returns the mount source of a path relative to the sandbox, and has the folder made.
 func (t *translation) inSandbox(relative string) string {
 	if relative == "" {
 		return t.in.SandboxSource
 	}
-	if !slices.Contains(t.sandboxDirs, relative) {
+	if !t.madeDirs[relative] {
+		if t.madeDirs == nil {
+			t.madeDirs = map[string]bool{}
+		}
+		t.madeDirs[relative] = true
 		t.sandboxDirs = append(t.sandboxDirs, relative)
 	}
 	return path.Join(t.in.SandboxSource, relative)

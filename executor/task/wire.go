@@ -21,7 +21,8 @@ const (
 
 // checkWire walks protobuf bytes next to their schema. mesos-go's decoder drops unknown fields, keeps unknown enum
 // numbers, truncates numbers that are too large, lets the last of several values of a field win, and can panic on a
-// length near the end of the int range, so nothing may be decoded before this has passed without being broken.
+// length near the end of the int range, so nothing may be decoded before this has passed to the last byte, which is when
+// the result is not broken.
 func checkWire(data []byte, m *message) problems {
 	w := wireCheck{}
 	w.message("", data, m)
@@ -32,7 +33,7 @@ type wireCheck struct{ problems }
 
 func (w *wireCheck) message(path string, data []byte, m *message) {
 	count := map[*field]int{}
-	for len(data) > 0 && !w.full() {
+	for len(data) > 0 && !w.broken {
 		tag, n := binary.Uvarint(data)
 		number, wire := tag>>3, tag&7
 		if n <= 0 || number == 0 || number > math.MaxInt32 {
@@ -105,14 +106,16 @@ func wireValue(data []byte, wire uint64) (value []byte, size int, ok bool) {
 }
 
 func (w *wireCheck) value(path string, f *field, wire uint64, content []byte) {
+	w.visit(path)
 	expected := wireTypeOf(f.kind)
 	if f.repeated && expected == wireVarint && wire == wireBytes { // packed
-		for len(content) > 0 && !w.full() {
+		for len(content) > 0 && !w.broken {
 			v, n := binary.Uvarint(content)
 			if n <= 0 {
 				w.fail(path, "The packed numbers are cut off.")
 				return
 			}
+			w.visit(path)
 			w.number(path, f, v)
 			content = content[n:]
 		}
@@ -185,32 +188,4 @@ func enumNames(f *field) string {
 		names = append(names, f.enum[number])
 	}
 	return strings.Join(names, ", ")
-}
-
-// readTaskID finds TaskInfo.task_id.value in bytes that may be no good otherwise, or returns "": a refusal needs a task
-// to name.
-func readTaskID(data []byte) string {
-	id := firstBytes(firstBytes(data, 2), 1) // TaskInfo.task_id = 2, TaskID.value = 1 (mesos.proto)
-	if !utf8.Valid(id) {
-		return ""
-	}
-	return string(id)
-}
-
-func firstBytes(data []byte, number uint64) []byte {
-	for len(data) > 0 {
-		tag, n := binary.Uvarint(data)
-		if n <= 0 {
-			return nil
-		}
-		value, size, ok := wireValue(data[n:], tag&7)
-		if !ok {
-			return nil
-		}
-		if tag>>3 == number && tag&7 == wireBytes {
-			return value
-		}
-		data = data[n+size:]
-	}
-	return nil
 }

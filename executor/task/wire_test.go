@@ -9,8 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-
-	"mesos-docker-executor/security"
 )
 
 // encode builds protobuf bytes of one field; content is a uint64, or bytes or text with a length.
@@ -78,28 +76,54 @@ func TestEmptyBytesNameEveryMissingField(t *testing.T) {
 	refused(t, nil, testInputs(), mesos.REASON_TASK_INVALID, "name: ", "task_id: ", "agent_id: ")
 }
 
-func TestRefusalOfBrokenBytesStillNamesTheTask(t *testing.T) {
-	broken := append(encode(1, "name"), append(encode(fieldTaskID, encode(1, "the-task")), 0xff)...)
-	d := Decide(broken, testInputs(), security.BuiltIn())
-	if d.TaskID != "the-task" || d.Refusal == nil {
-		t.Errorf("%+v", d)
+// manyThenHostile are more problems than are reported, and then a length on which the generated decoder of field 3 (of
+// TaskInfo and of CommandInfo) panics.
+func manyThenHostile() []byte {
+	return append(bytes.Repeat(encode(1000, uint64(1)), maxProblems+1),
+		0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f)
+}
+
+func TestBytesAfterTooManyProblemsAreNotDecoded(t *testing.T) {
+	custom := testInputs()
+	custom.Mode = Custom
+	withData := fixtureTask(t, "hello")
+	withData.Command, withData.Data = nil, manyThenHostile()
+	for name, raw := range map[string][]byte{"task": manyThenHostile(), "data": marshal(t, withData)} {
+		for _, in := range []Inputs{testInputs(), custom} {
+			if name == "task" || in.Mode == Custom {
+				refused(t, raw, in, mesos.REASON_TASK_INVALID, "too many problems; the rest was not read")
+			}
+		}
 	}
-	if d := Decide([]byte{0xff}, testInputs(), security.BuiltIn()); d.TaskID != "" || d.Refusal == nil {
-		t.Errorf("%+v", d)
+	withData.Data = []byte("{" + strings.Repeat(`"no_such_field": 0, `, 1000) + `"value": "never-shown`)
+	refused(t, marshal(t, withData), custom, mesos.REASON_TASK_INVALID, "data.no_such_field: ", "too many problems; the rest was not read")
+}
+
+func TestPanicOfTheDecoderIsAnError(t *testing.T) {
+	hostile := []byte{0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
+	if err := decode(hostile, &mesos.TaskInfo{}); err == nil {
+		t.Error("no error")
+	}
+	if err := decode(hostile, &mesos.CommandInfo{}); err == nil {
+		t.Error("no error")
 	}
 }
 
-func TestManyProblemsMakeABoundedMessage(t *testing.T) {
-	raw := bytes.Repeat(encode(99, strings.Repeat("x", 1000)), 10_000)
-	if message := refused(t, raw, testInputs(), mesos.REASON_TASK_INVALID); len(message) > 20_000 {
-		t.Errorf("the message has %d bytes", len(message))
+func TestSyntaxErrorsOfJSONSayWhere(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"{\n  \"name\": \"n\",\n  \"task_id\" {}\n}", `line 3, column 13: invalid character '{' after object key`},
+		{"{\"name\": größe}", `line 1, column 10: invalid character 'g'`},
+		{"{\"größe\": x}", `line 1, column 11: invalid character 'x'`},
+		{"{\n\"name\": \"a\nb\"}", `line 2, column 11: invalid character '\n' in string literal`},
+		{"{\n\"resources\": [{\"name\": }]}", `line 2, column 24: invalid character '}'`},
+		{"{\"name\": \"n\",\n", `line 1, column 14: unexpected end of JSON input`},
+		{"", `line 1, column 1: unexpected end of JSON input`},
 	}
-	task := fixtureTask(t, "hello")
-	for range 1000 {
-		task.Container.Docker.Parameters = append(task.Container.Docker.Parameters, mesos.Parameter{Key: strings.Repeat("k", 5000)})
-	}
-	if message := refused(t, marshal(t, task), testInputs(), mesos.REASON_TASK_INVALID, "and 900 more"); len(message) > 100_000 {
-		t.Errorf("the message has %d bytes", len(message))
+	for _, test := range tests {
+		_, err := FromJSON([]byte(test.text))
+		if err == nil || !strings.Contains(err.Error(), "The text is not JSON at "+test.want) {
+			t.Errorf("%q: got %v, want %s", test.text, err, test.want)
+		}
 	}
 }
 

@@ -1,0 +1,112 @@
+package task
+
+import (
+	"fmt"
+	"strings"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
+)
+
+// Bounds of what is said about a task in one status update: agent and master store it and show it in their pages.
+const (
+	maxMessage = 16 << 10 // bytes; of a refusal, and of all notes joined by "; "
+	maxLines   = 100      // problems in a refusal
+	maxTrims   = 50       // notes about trims
+	// messageRoom is what is left for everything but the lines that a task can make many of.
+	messageRoom = 2 << 10
+)
+
+// Refuse returns the refusal for findings that hold a rejection, else nil. A TaskInfo that is invalid is reported as that,
+// with the policy's rejections beside its problems.
+func Refuse(findings []security.Finding, policyHash string) *Refusal {
+	r := Refusal{State: mesos.TASK_ERROR, Reason: mesos.REASON_TASK_UNAUTHORIZED}
+	var lines []string
+	for _, f := range findings {
+		if f.Action != security.Reject {
+			continue
+		}
+		where := f.Origin
+		if where == "" {
+			where = f.Field
+		}
+		line := strings.TrimPrefix(where+": ", ": ") + f.Message
+		if f.Rule == ruleTaskInfo {
+			r.Reason = mesos.REASON_TASK_INVALID
+		} else {
+			line += " [rule " + f.Rule + "]"
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	r.Message = "The security policy (" + policyHash + ") refuses the task"
+	if r.Reason == mesos.REASON_TASK_INVALID {
+		r.Message = "The TaskInfo is not valid (policy " + policyHash + ")"
+	}
+	r.Message += enumerate(lines)
+	return &r
+}
+
+func enumerate(lines []string) string {
+	shown := fitting(lines, maxLines)
+	if len(lines) == 1 && len(shown) == 1 {
+		return ": " + lines[0]
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, ", %d problems:", len(lines))
+	for i, line := range shown {
+		fmt.Fprintf(&b, " (%d) %s", i+1, line)
+	}
+	if more := len(lines) - len(shown); more > 0 {
+		fmt.Fprintf(&b, " ... and %d more", more)
+	}
+	return b.String()
+}
+
+// notesOf writes the policy's changes for people: one line per trim, one for everything that was forced.
+func notesOf(changes []security.Finding) []string {
+	var trims, forced []string
+	for _, c := range changes {
+		if c.Action == security.Force {
+			forced = append(forced, c.Value)
+			continue
+		}
+		note := "trimmed " + c.Value
+		if c.Origin != "" {
+			note += " (" + shortOrigin(c.Origin) + ")"
+		}
+		trims = append(trims, note)
+	}
+	notes := fitting(trims, maxTrims)
+	if more := len(trims) - len(notes); more > 0 {
+		notes = append(notes, fmt.Sprintf("and %d more trimmed", more))
+	}
+	if len(forced) > 0 {
+		notes = append(notes, "forced "+strings.Join(forced, ", "))
+	}
+	return notes
+}
+
+// fitting returns the first lines, at most so many, that fit into a message together with their numbers or separators.
+func fitting(lines []string, limit int) []string {
+	const around = len(" (100) ")
+	size := 0
+	for i, line := range lines {
+		size += len(line) + around
+		if i == limit || size > maxMessage-messageRoom {
+			return lines[:i:i]
+		}
+	}
+	return lines
+}
+
+// shortOrigin turns "container.docker.parameters[3] `cap-add`" into "parameter 3 `cap-add`".
+func shortOrigin(origin string) string {
+	if rest, ok := strings.CutPrefix(origin, parametersPath+"["); ok {
+		return "parameter " + strings.Replace(rest, "]", "", 1)
+	}
+	return origin
+}
