@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -59,7 +60,11 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := loadConfig(c.String("config"))
+	configPath, err := configFlag(c)
+	if err != nil {
+		return err
+	}
+	file, err := loadConfig(configPath)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -196,6 +201,25 @@ func (r *createRequest) print(out io.Writer) {
 	if len(r.Config.Env) > 0 {
 		line("environment", "%s", strings.ReplaceAll(strings.Join(r.Config.Env, " "), "=...", ""))
 	}
+	for _, field := range []struct{ name, value string }{
+		{"user", r.Config.User}, {"workdir", r.Config.WorkingDir}, {"hostname", r.Config.Hostname},
+	} {
+		if field.value != "" {
+			line(field.name, "%s", field.value)
+		}
+	}
+	if r.Host.ReadonlyRootfs {
+		line("root filesystem", "read only")
+	}
+	if r.Host.Init != nil && *r.Host.Init {
+		line("init", "the engine's init process is pid 1")
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Config.Labels)) {
+		line("label", "%s=%s", key, r.Config.Labels[key])
+	}
+	for _, u := range r.Host.Ulimits {
+		line("ulimit", "%s", u)
+	}
 	for _, m := range r.Host.Mounts {
 		line("mount", "%s on %s%s", m.Source, m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
 	}
@@ -204,7 +228,7 @@ func (r *createRequest) print(out io.Writer) {
 		line("port", "%s", port)
 	}
 	line("cpu", "shares %d%s", r.Host.CPUShares, quota(r.Host))
-	line("memory", "%d MiB", r.Host.Memory>>20)
+	line("memory", "%d MiB%s", r.Host.Memory>>20, map[bool]string{true: ", no swap"}[r.Host.MemorySwap == r.Host.Memory])
 	line("capabilities", "%s", strings.Join(r.Host.CapAdd, " "))
 	line("security", "%s", strings.Join(r.Host.SecurityOpt, " "))
 	if r.Host.PidsLimit != nil {

@@ -76,12 +76,11 @@ func newApp(words []string, status *int) *cli.App {
 		Description: "Mesos agents start it without a command (or as `run`). In drop-in mode the agent's Docker containerizer adds its\n" +
 			"own flags; in custom mode the words after -- are the task's command when TaskInfo.data has none.",
 		// The default command has run's flags as well.
-		Flags:           run.Flags,
-		Action:          run.Action,
-		Commands:        []*cli.Command{run, tryCommand(), explainCommand()},
-		OnUsageError:    usageError,
-		ExitErrHandler:  func(*cli.Context, error) {},
-		CommandNotFound: nil,
+		Flags:          run.Flags,
+		Action:         run.Action,
+		Commands:       []*cli.Command{run, tryCommand(), explainCommand()},
+		OnUsageError:   usageError,
+		ExitErrHandler: func(*cli.Context, error) {},
 	}
 }
 
@@ -93,7 +92,7 @@ func usageError(_ *cli.Context, err error, _ bool) error {
 // noArguments refuses bare words.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return cli.Exit(fmt.Sprintf("%q is neither a command nor a flag; the task's own words come after --", c.Args().First()), exitUsage)
+		return cli.Exit(fmt.Sprintf("%q is neither a command nor a flag; the task's own words come after --; see --help", c.Args().First()), exitUsage)
 	}
 	return nil
 }

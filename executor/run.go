@@ -43,7 +43,10 @@ func runCommand(words []string, status *int) *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			path := c.String("config")
+			path, err := configFlag(c)
+			if err != nil {
+				return err
+			}
 			if path != "" && !filepath.IsAbs(path) {
 				return cli.Exit(fmt.Sprintf("--config: %q is not an absolute path; an executor's working directory is its sandbox", path), exitUsage)
 			}
@@ -72,9 +75,9 @@ func customStart(environ []string, path string, words []string) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
-	run, err := config.ResolveRun(agent.Directory)
+	run, err := agent.CheckCustom()
 	if err != nil {
-		return start{}, fmt.Errorf("MESOS_DIRECTORY: %w", err)
+		return start{}, err
 	}
 	file, fileErr := loadConfig(path)
 	return start{
@@ -125,6 +128,20 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 	}, nil
 }
 
+// configFlag is --config of the command, or the one before the command; "" when there is none.
+func configFlag(c *cli.Context) (string, error) {
+	for _, level := range c.Lineage() {
+		if !level.IsSet("config") {
+			continue
+		}
+		if path := level.String("config"); path != "" {
+			return path, nil
+		}
+		return "", cli.Exit("--config: the path is empty", exitUsage)
+	}
+	return "", nil
+}
+
 // loadConfig reads config.yaml; with an error come the defaults, with which the executor can tell the framework of it.
 func loadConfig(path string) (config.File, error) {
 	named := path != ""
@@ -138,11 +155,11 @@ func loadConfig(path string) (config.File, error) {
 	return file, nil
 }
 
-// leaseDir is where the lease symlinks of this host's executors are.
-func (s start) leaseDir() string { return filepath.Join(s.file.RunDirectory, "leases") }
-
-// leasePath is the lease of the only attempt that an executor makes.
-func (s start) leasePath() string { return filepath.Join(s.leaseDir(), s.containerID+".1") }
+// sandboxSource is the lease through which Docker gets at the sandbox, as supervise makes it (supervise.LeasePath, which is
+// for Linux only).
+func sandboxSource(runDir, containerID string) string {
+	return filepath.Join(runDir, "leases", containerID+".1")
+}
 
 // inputs are what the translation of the TaskInfo needs to know of this run.
 func (s start) inputs() task.Inputs {
@@ -151,7 +168,7 @@ func (s start) inputs() task.Inputs {
 		ContainerID:     s.containerID,
 		ContainerName:   s.name,
 		Sandbox:         s.sandbox,
-		SandboxSource:   s.leasePath(),
+		SandboxSource:   sandboxSource(s.file.RunDirectory, s.containerID),
 		MappedDirectory: s.mapped,
 		EnforceCFS:      s.enforceCFS,
 		TaskEnvironment: s.taskEnv,

@@ -24,19 +24,31 @@ import (
 // more if need be, and then runs. In drop-in mode the task's own variables reach this root process, and the likes of
 // GODEBUG act on a Go program from its first instruction on.
 func executeClean(prepare func(environ []string) (start, error)) int {
-	environ, changed := config.CleanEnviron(os.Environ())
+	given, err := config.Environ()
+	if err != nil {
+		say(err.Error())
+		return exitUsage
+	}
+	environ, changed := config.CleanEnviron(given)
 	if changed {
 		if err := unix.Exec("/proc/self/exe", os.Args, environ); err != nil {
 			say(fmt.Sprintf("cannot execute itself with a clean environment: %v", err))
 			return exitUsage
 		}
 	}
+	nameProcess()
 	s, err := prepare(environ)
 	if err != nil {
 		say(err.Error())
 		return exitUsage
 	}
 	return s.run()
+}
+
+// nameProcess gives the process its name back, which is "exe" after executing /proc/self/exe: people look for it with pgrep
+// and in the kernel's messages. The kernel keeps 15 bytes (proc_pid_comm(5)). Without it everything works as well.
+func nameProcess() {
+	_ = os.WriteFile("/proc/self/comm", []byte("mesos-docker-executor"), 0)
 }
 
 // run wires session, engine and supervisor, and blocks until the executor is to exit.
@@ -57,8 +69,10 @@ func (s start) run() int {
 		defer docker.Close()
 	}
 	unfit := errors.Join(wrap("config.yaml", s.fileErr), wrap("sandbox", logErr), wrap("engine", engineErr))
+	voice := newSpeaker()
+	defer voice.close()
 	if unfit != nil {
-		say(unfit.Error())
+		voice.say(unfit.Error())
 	}
 	if s.flags.DefaultContainerDNS != "" {
 		log.Warn("--default_container_dns is not applied: containers get the engine's own DNS settings")
@@ -79,13 +93,13 @@ func (s start) run() int {
 		Signals:     signals,
 		Mode:        s.mode,
 		CgroupRoot:  s.file.Cgroup.Root,
-		LeaseDir:    s.leaseDir(),
+		RunDir:      s.file.RunDirectory,
 		Sandbox:     s.sandbox,
 		ContainerID: s.containerID,
 		Stdout:      supervise.NewSink(os.Stdout),
 		Stderr:      supervise.NewSink(os.Stderr),
 		Log:         log,
-		Say:         say,
+		Say:         voice.say,
 	})
 	cancel()
 	conversation.Wait()
@@ -110,6 +124,8 @@ func (s start) sessionOptions(log *slog.Logger) session.Options {
 		FrameworkID:     s.agent.FrameworkID,
 		ExecutorID:      s.agent.ExecutorID,
 		AgentID:         s.agent.AgentID,
+		ContainerID:     s.containerID,
+		Token:           s.agent.Token,
 		Checkpoint:      s.agent.Checkpoint,
 		RecoveryTimeout: s.agent.RecoveryTimeout,
 		BackoffMax:      s.agent.SubscriptionBackoffMax,
@@ -125,6 +141,7 @@ func (s start) register(agent *session.Session, log *slog.Logger) func() {
 	}
 	registration, err := session.Register(session.RegisterOptions{
 		SandboxPath: s.sandbox,
+		AgentID:     s.agent.AgentID,
 		OnReconnect: agent.Nudge,
 		Log:         log,
 	})
@@ -144,11 +161,24 @@ func (s start) settings(unfit error) supervise.Settings {
 		SignalGrace:   s.signalGrace(),
 		LogDrain:      s.file.LogDrain,
 		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, policy) },
+		ReviewImage:   func(i engine.Image, plan *task.Plan) *task.Refusal { return reviewImage(policy, i, plan) },
 	}
 	if unfit != nil {
 		settings.Unfit = unfit.Error()
 	}
 	return settings
+}
+
+// reviewImage refuses an image that reaches what the task itself may not ask for; nil when it is fine.
+func reviewImage(policy security.Policy, image engine.Image, plan *task.Plan) *task.Refusal {
+	workdir := image.WorkingDir
+	if plan.Spec.Config.WorkingDir != "" {
+		workdir = "" // the task's own, reviewed before
+	}
+	if findings := policy.ReviewImage(image.Labels, workdir); len(findings) > 0 {
+		return task.Refuse(findings, policy.Hash())
+	}
+	return nil
 }
 
 // signalGrace is the time that a container gets after SIGTERM to its executor. The Docker containerizer sends it when it
@@ -158,5 +188,5 @@ func (s start) signalGrace() time.Duration {
 	if s.mode == task.DropIn {
 		return min(s.flags.StopTimeout, s.agent.ShutdownGrace)
 	}
-	return max(s.agent.ShutdownGrace-2*time.Second, s.agent.ShutdownGrace/2)
+	return supervise.ShutdownGrace(s.agent.ShutdownGrace)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -20,6 +19,7 @@ import (
 )
 
 func tryCommand() *cli.Command {
+	var killAfter, timeout span
 	return &cli.Command{
 		Name:      "try",
 		Usage:     "run one task without Mesos and show what happens",
@@ -27,10 +27,19 @@ func tryCommand() *cli.Command {
 		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto and a command. This program starts itself as\n" +
 			"the executor, with the environment and the flags that an agent sets, and plays the agent: it launches the task,\n" +
 			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n\n" +
-			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. The first interrupt shuts the executor down, the\n" +
-			"second destroys it. Nothing is left behind.\n\n" +
-			"With --json each line is an object: \"t\" (seconds) and one of \"event\", \"status\", \"log\" and, last, \"result\".\n\n" +
-			"Exit status: 0 for TASK_FINISHED, or TASK_KILLED after --kill-after; 1 for any other end; 2 when nothing was begun.\n\n" +
+			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. The first interrupt (Ctrl-C) shuts the executor\n" +
+			"down, the second destroys it. When the output cannot be written, or its reader goes away (| head -1), the executor is\n" +
+			"shut down as well.\n\n" +
+			"Nothing is left behind, unless try itself is killed by SIGKILL: then the executor ends its task, and itself, within " +
+			fmt.Sprintf("%.0f s plus\n", recoveryTimeout.Seconds()) +
+			"the task's grace period, and the folder " + workPrefix + "* in $TMPDIR (or /tmp) stays until the next try.\n\n" +
+			"With --json each line is an object with \"t\", the seconds since the start, and one of these; what is empty is left out:\n" +
+			"   event   from (agent, executor, try), name, text, code (HTTP status), again (said before)\n" +
+			"   status  state, source, reason, message, healthy, ips (of the container), again\n" +
+			"   log     from (stdout and stderr of the task, executor), line\n" +
+			"   result  state, reason, message, exit_status; always the last one\n\n" +
+			"Exit status: 0 for TASK_FINISHED, or TASK_KILLED after --kill-after; 1 for any other end, or when the output cannot be\n" +
+			"written; 2 when nothing was begun.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor try testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor try --mode custom testdata/tasks/hello.json\n" +
@@ -38,17 +47,17 @@ func tryCommand() *cli.Command {
 			"   mesos-docker-executor try --json testdata/tasks/hello.json",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
-			&cli.DurationFlag{Name: "kill-after", Usage: "kill the task this long (`DURATION`, such as 3s) after LAUNCH"},
-			&cli.DurationFlag{Name: "timeout", Usage: "shut the executor down after this `DURATION`; default: none"},
-			&cli.StringFlag{Name: "framework", Usage: "`FILE` with the FrameworkInfo as JSON; default: a framework with TASK_KILLING_STATE"},
+			&cli.GenericFlag{Name: "kill-after", Value: &killAfter, DefaultText: "never", Usage: "kill the task this long after LAUNCH; a `DURATION` such as 3s"},
+			&cli.GenericFlag{Name: "timeout", Value: &timeout, DefaultText: "never", Usage: "shut the executor down after this `DURATION`"},
+			&cli.StringFlag{Name: "framework", DefaultText: "one with TASK_KILLING_STATE", Usage: "`FILE` with the FrameworkInfo as JSON"},
 			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
-			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
-			&cli.BoolFlag{Name: "json", Usage: "print one JSON object per line"},
-			&cli.BoolFlag{Name: "keep", Usage: "leave the agent's work directory, with the sandbox, and say where it is"},
+			&cli.StringFlag{Name: "config", DefaultText: config.DefaultPath + ", which may be missing", Usage: "host configuration `FILE`"},
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object per line"},
+			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "leave the agent's work directory, with the sandbox, and say where it is"},
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
-			t, err := newTrial(c)
+			t, err := newTrial(c, &killAfter, &timeout)
 			if errors.Is(err, flag.ErrHelp) {
 				return cli.ShowSubcommandHelp(c)
 			}
@@ -67,26 +76,20 @@ type trial struct {
 	framework  mesos.FrameworkInfo
 	file       config.File // the executor's configuration, written out for it
 	executable string
-	killAfter  *time.Duration
-	timeout    time.Duration
+	killAfter  time.Duration // 0: not at all
+	timeout    time.Duration // 0: none
 	keep       bool
+	out        *output
 	show       display
 }
 
 // newTrial checks everything that can be wrong with the command line, so that nothing is begun with it.
-func newTrial(c *cli.Context) (*trial, error) {
-	path, err := onlyArgument(c)
+func newTrial(c *cli.Context, killAfter, timeout *span) (*trial, error) {
+	path, err := onlyArgument(c) // it parses the flags behind the task as well
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{timeout: c.Duration("timeout"), keep: c.Bool("keep")}
-	if c.IsSet("kill-after") {
-		after := c.Duration("kill-after")
-		t.killAfter = &after
-	}
-	if t.timeout < 0 || (t.killAfter != nil && *t.killAfter < 0) {
-		return nil, errors.New("--timeout and --kill-after cannot be negative")
-	}
+	t := &trial{killAfter: time.Duration(*killAfter), timeout: time.Duration(*timeout), keep: c.Bool("keep")}
 	if t.mode, err = parseMode(c.String("mode")); err != nil {
 		return nil, err
 	}
@@ -96,7 +99,11 @@ func newTrial(c *cli.Context) (*trial, error) {
 	if t.framework, err = frameworkFromFile(c.String("framework")); err != nil {
 		return nil, err
 	}
-	if t.file, err = tryConfig(c.String("config"), c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
+	configPath, err := configFlag(c)
+	if err != nil {
+		return nil, err
+	}
+	if t.file, err = tryConfig(configPath, c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
 		return nil, err
 	}
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
@@ -105,38 +112,9 @@ func newTrial(c *cli.Context) (*trial, error) {
 	if t.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("cannot find its own file to start it as the executor: %w", err)
 	}
-	t.show = newDisplay(c.App.Writer, c.Bool("json"))
+	t.out = newOutput(c.App.Writer)
+	t.show = newDisplay(t.out, isTerminal(c.App.Writer), c.Bool("json"))
 	return t, nil
-}
-
-// onlyArgument returns the one bare word; flags may also stand behind it, where the flag parser leaves them alone.
-func onlyArgument(c *cli.Context) (string, error) {
-	if c.NArg() == 0 {
-		return "", errors.New("it needs a task file; see --help")
-	}
-	late := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
-	late.SetOutput(io.Discard)
-	for _, f := range c.Command.Flags {
-		if err := f.Apply(late); err != nil {
-			return "", err
-		}
-	}
-	if err := late.Parse(c.Args().Tail()); err != nil {
-		return "", fmt.Errorf("%w; see --help", err)
-	}
-	if late.NArg() > 0 {
-		return "", fmt.Errorf("it needs one task file, and %q is one more; see --help", late.Arg(0))
-	}
-	var err error
-	late.Visit(func(f *flag.Flag) {
-		if setErr := c.Set(f.Name, f.Value.String()); err == nil {
-			err = setErr
-		}
-	})
-	if c.Bool("help") {
-		return "", flag.ErrHelp
-	}
-	return c.Args().First(), err
 }
 
 func taskFromFile(path string, mode task.Mode) (mesos.TaskInfo, error) {

@@ -38,8 +38,10 @@ func TestTry(t *testing.T) {
 	t.Run("timeout", f.timeout)
 	t.Run("no engine", f.noEngine)
 	t.Run("a killed executor", f.killedExecutor)
+	t.Run("a killed try", f.killedTry)
 	t.Run("plain text in a pipe", f.plainText)
 	t.Run("a reader that goes away", f.brokenPipe)
+	t.Run("output that cannot be written", f.fullDisk)
 	t.Run("bad command lines", f.usage)
 	t.Run("examples of the help text", f.examples)
 }
@@ -221,8 +223,13 @@ func (f tryFixture) failure(t *testing.T) {
 
 func (f tryFixture) refusal(t *testing.T) {
 	r := f.json(t, nil, "../testdata/tasks/demo-refused.json")
-	if r.exit != 1 || r.states() != "ERROR" {
-		t.Errorf("exit %d, states %s", r.exit, r.states())
+	if r.exit != 1 || r.states() != "ERROR" || r.lines[len(r.lines)-1].Result.Reason != "REASON_TASK_UNAUTHORIZED" {
+		t.Errorf("exit %d, states %s, %+v", r.exit, r.states(), r.lines)
+	}
+	out, err := f.command(t, "../testdata/tasks/demo-refused.json").CombinedOutput()
+	if exitStatus(t, err) != 1 || !strings.Contains(string(out), "\n"+strings.Repeat(" ", 24)+"(2) ") ||
+		!strings.Contains(string(out), "TASK_ERROR, exit status 1: REASON_TASK_UNAUTHORIZED: container.docker.parameters[0]") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -279,6 +286,20 @@ func (f tryFixture) killedExecutor(t *testing.T) {
 	}
 }
 
+func (f tryFixture) fullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	cmd := f.command(t, taskFile(t, "trap 'exit 0' TERM; while true; do sleep 0.1; done"))
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	if exit := exitStatus(t, cmd.Run()); exit != 1 || !strings.Contains(stderr.String(), "no space left on device") {
+		t.Errorf("exit %d, stderr %q", exit, stderr.String())
+	}
+}
+
 func (f tryFixture) plainText(t *testing.T) {
 	out, err := f.command(t, taskFile(t, "echo hi")).CombinedOutput()
 	if exitStatus(t, err) != 0 {
@@ -322,8 +343,8 @@ func (f tryFixture) usage(t *testing.T) {
 		{[]string{"missing.json"}, "missing.json"},
 		{[]string{"../testdata/tasks/bad/not-json.json"}, "not JSON"},
 		{[]string{"--mode", "other", task}, `"other"`},
-		{[]string{"--kill-after", "3", task}, `"3"`},
-		{[]string{"--kill-after", "-3s", task}, "negative"},
+		{[]string{"--kill-after", "3", task}, "write 3s"},
+		{[]string{"--kill-after", "-3s", task}, "longer than 0s"},
 		{[]string{"--engine", "tcp://1.2.3.4", task}, "unix:///PATH"},
 		{[]string{"--framework", "missing.json", task}, "missing.json"},
 		{[]string{"--config", "/missing.yaml", task}, "/missing.yaml"},

@@ -22,24 +22,31 @@ import (
 // leftoverLimit bounds the calls that look for a container that was left.
 const leftoverLimit = 30 * time.Second
 
+// agentFolder is the agent's work directory in ours.
+const agentFolder = "agent"
+
+// recoveryTimeout is how long the executor outlives this process, should that be killed.
+const recoveryTimeout = 10 * time.Second
+
 // run runs the task and returns the exit status. The goroutine that calls it does all the printing.
 func (t *trial) run(ctx context.Context) int {
 	var from interruptions
 	defer from.listen()()
 
-	work, err := os.MkdirTemp("", "mesos-docker-executor-try-")
-	if err != nil {
-		err = fmt.Errorf("cannot make a work directory: %w", err)
-	}
+	work, err := openWork(ctx, t.keep)
 	o := outcome{status: exitFail}
 	if err == nil {
-		o, err = t.runIn(ctx, work, from)
-		err = errors.Join(err, t.removeWork(work))
+		o, err = t.runIn(ctx, work.path, from)
+		err = errors.Join(err, t.closeWork(work))
 	}
 	if err != nil {
 		o.problem, o.status = err.Error(), exitFail
 	}
 	t.show.result(o)
+	if t.out.err != nil {
+		say(fmt.Sprintf("try: cannot show the run, which ends it: %v", t.out.err))
+		return exitFail
+	}
 	return o.status
 }
 
@@ -60,17 +67,22 @@ func (t *trial) runIn(ctx context.Context, work string, from interruptions) (out
 // interruptions are the signals that end a run early.
 type interruptions struct {
 	people chan os.Signal // each one escalates
-	output chan os.Signal // nobody reads any more: every further line brings one, which says nothing new
+	hangup chan os.Signal
 }
 
 // listen begins to catch them; the function that it returns ends that.
 func (i *interruptions) listen() (stop func()) {
-	i.people, i.output = make(chan os.Signal, 2), make(chan os.Signal, 1)
+	i.people, i.hangup = make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(i.people, syscall.SIGINT, syscall.SIGTERM)
-	signal.Notify(i.output, syscall.SIGPIPE, syscall.SIGHUP)
+	signal.Notify(i.hangup, syscall.SIGHUP)
+	// Caught, SIGPIPE leaves it to the failed write to tell that nobody reads any more. Ignored, it would be ignored in the
+	// executor, too.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
 	return func() {
 		signal.Stop(i.people)
-		signal.Stop(i.output)
+		signal.Stop(i.hangup)
+		signal.Stop(pipe)
 	}
 }
 
@@ -81,17 +93,16 @@ func (t *trial) startAgent(ctx context.Context, work string) (*localagent.Agent,
 		return nil, err
 	}
 	options := localagent.Options{
-		Mode:          localagent.Mode(t.mode),
-		Task:          t.task,
-		Framework:     &t.framework,
-		NoCheckpoint:  !t.framework.GetCheckpoint(),
-		WorkDir:       filepath.Join(work, "agent"),
-		Executable:    t.executable,
-		DockerSocket:  strings.TrimPrefix(t.file.Engine.Host, "unix://"),
-		EnforceCFS:    t.file.Container.EnforceCFS,
-		StopContainer: t.removeContainer,
-		// Should this process be killed, the executor ends soon.
-		RecoveryTimeout: 10 * time.Second,
+		Mode:            localagent.Mode(t.mode),
+		Task:            t.task,
+		Framework:       &t.framework,
+		NoCheckpoint:    !t.framework.GetCheckpoint(),
+		WorkDir:         filepath.Join(work, agentFolder),
+		Executable:      t.executable,
+		DockerSocket:    strings.TrimPrefix(t.file.Engine.Host, "unix://"),
+		EnforceCFS:      t.file.Container.EnforceCFS,
+		StopContainer:   t.removeContainer,
+		RecoveryTimeout: recoveryTimeout,
 	}
 	if t.mode == task.Custom {
 		options.Arguments = []string{"run", "--config", configFile}
@@ -132,13 +143,13 @@ func writeConfig(path string, file config.File) error {
 	return nil
 }
 
-// removeWork removes the work directory, or says where it is.
-func (t *trial) removeWork(work string) error {
+// closeWork removes the work directory, or says where it is.
+func (t *trial) closeWork(work *workDir) error {
 	if t.keep {
-		t.show.note("kept " + work)
-		return nil
+		t.show.note("kept " + work.path)
+		return work.lock.Close()
 	}
-	return os.RemoveAll(work)
+	return work.remove()
 }
 
 // removeLeftovers removes what an executor that was killed leaves behind. Ids are unique to this run.
@@ -149,11 +160,11 @@ func (t *trial) removeLeftovers(ctx context.Context, agent *localagent.Agent) er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leftoverLimit)
 	defer cancel()
-	leases, err := filepath.Glob(filepath.Join(start{file: t.file}.leaseDir(), agent.IDs().ContainerID+".*"))
-	for _, lease := range leases { // first: without it, a late start fails
-		err = errors.Join(err, os.Remove(lease))
-	}
-	return errors.Join(err, t.removeContainer(ctx, name), removeLeaf(t.mode, t.file.Cgroup.Root, agent.IDs().ContainerID))
+	id := agent.IDs().ContainerID
+	return errors.Join(
+		removeSources(t.file.RunDirectory, id), // first: without them, a late start fails
+		t.removeContainer(ctx, name),
+		removeLeaf(t.mode, t.file.Cgroup.Root, id))
 }
 
 // removeContainer stops and removes a container. An engine that does not answer cannot be asked; without one no

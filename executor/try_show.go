@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
+	"unicode/utf8"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-	"golang.org/x/term"
 
 	"mesos-docker-executor/executor/localagent"
 )
@@ -25,19 +24,19 @@ type display interface {
 	result(outcome)
 }
 
-func newDisplay(out io.Writer, asJSON bool) display {
+func newDisplay(out io.Writer, terminal, asJSON bool) display {
 	if asJSON {
 		return &jsonDisplay{out: json.NewEncoder(out), began: time.Now()}
 	}
-	file, ok := out.(*os.File)
-	return &textDisplay{out: out, began: time.Now(), colour: ok && term.IsTerminal(int(file.Fd()))}
+	return &textDisplay{out: out, began: time.Now(), terminal: terminal}
 }
 
-// textDisplay prints a line per happening: seconds, who, what. On a terminal it adds colour.
+// textDisplay prints a line per happening: seconds, who, what. On a terminal it adds colour, and escapes what would act on
+// the terminal.
 type textDisplay struct {
-	out    io.Writer
-	began  time.Time
-	colour bool
+	out      io.Writer
+	began    time.Time
+	terminal bool
 }
 
 // Escape sequences of ECMA-48.
@@ -58,22 +57,60 @@ func (d *textDisplay) print(at time.Time, style, who, text string) {
 		if i > 0 {
 			head = strings.Repeat(" ", len(head))
 		}
-		line = printable(line)
-		if d.colour && style != plain {
-			line = style + line + reset
+		if d.terminal {
+			line = escaped(line)
+			if style != plain {
+				line = style + line + reset
+			}
 		}
 		fmt.Fprintln(d.out, strings.TrimRight(head+line, " "))
 	}
 }
 
-// printable takes the control characters out: a task's output must not move the cursor or set the window's title.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\t' && unicode.IsControl(r) {
-			return unicode.ReplacementChar
+// escaped writes control characters, and bytes that are no text, as Go does in strings: a task's output must not move the
+// cursor, set the window's title or turn the direction of writing.
+func escaped(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case r == '\t' || strconv.IsGraphic(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		}
-		return r
-	}, s)
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// problemLines gives each of a refusal's problems, which the executor counts (1), (2) ..., a line of its own. The first
+// line is what stands before them.
+func problemLines(message string) []string {
+	var lines []string
+	if !strings.Contains(message, " (2) ") {
+		return []string{message}
+	}
+	for n := 1; ; n++ {
+		before, rest, found := strings.Cut(message, fmt.Sprintf(" (%d) ", n))
+		if !found {
+			return append(lines, message)
+		}
+		lines = append(lines, before)
+		message = fmt.Sprintf("(%d) %s", n, rest)
+	}
+}
+
+// firstProblem shortens a status message to a line.
+func firstProblem(message string) string {
+	lines := problemLines(message)
+	if len(lines) == 1 {
+		first, _, _ := strings.Cut(message, "\n")
+		return first
+	}
+	return fmt.Sprintf("%s (and %d more)", strings.TrimPrefix(lines[1], "(1) "), len(lines)-2)
 }
 
 func (d *textDisplay) begin(text string) { d.print(time.Now(), bold, "try", text) }
@@ -96,7 +133,7 @@ func (d *textDisplay) entry(e localagent.Entry) {
 		text += " (again)"
 	}
 	if e.Text != "" {
-		text += "  " + e.Text
+		text += "  " + strings.Join(problemLines(e.Text), "\n  ")
 	}
 	d.print(e.At, style, who, text)
 }
@@ -148,13 +185,21 @@ func stateStyle(s mesos.TaskState) string {
 
 func describeStatus(s *mesos.TaskStatus) string {
 	parts := []string{s.GetState().String()}
-	if s.Reason != nil {
-		parts = append(parts, s.GetReason().String())
+	if reason := reasonOf(s); reason != "" {
+		parts = append(parts, reason)
 	}
 	if s.Healthy != nil {
 		parts = append(parts, fmt.Sprintf("healthy=%v", *s.Healthy))
 	}
 	return strings.Join(append(parts, addresses(s)...), "  ")
+}
+
+// reasonOf is empty for a status without a reason, whose getter would make one up.
+func reasonOf(s *mesos.TaskStatus) string {
+	if s.Reason == nil {
+		return ""
+	}
+	return s.Reason.String()
 }
 
 // addresses are the container's IPs.
@@ -176,12 +221,12 @@ func (d *textDisplay) result(o outcome) {
 	if o.ended {
 		text = o.state.String()
 	}
+	text = fmt.Sprintf("%s, exit status %d", text, o.status)
 	if o.status != exitOK {
 		style = red
-	}
-	text = fmt.Sprintf("%s, exit status %d", text, o.status)
-	if o.problem != "" {
-		text += ": " + o.problem
+		if why := o.why(); why != "" {
+			text += ": " + why
+		}
 	}
 	d.print(time.Now(), style, "result", text)
 }
@@ -227,13 +272,14 @@ type jsonLog struct {
 
 type jsonResult struct {
 	State      string `json:"state,omitempty"`
+	Reason     string `json:"reason,omitempty"`
 	Message    string `json:"message,omitempty"`
 	ExitStatus int    `json:"exit_status"`
 }
 
 func (d *jsonDisplay) print(at time.Time, line jsonLine) {
 	line.T = float64(at.Sub(d.began).Milliseconds()) / 1000
-	_ = d.out.Encode(line) // a reader that went away does not change the run
+	_ = d.out.Encode(line) // the output keeps the error
 }
 
 func (d *jsonDisplay) begin(text string) { d.note(text) }
@@ -250,10 +296,7 @@ func (d *jsonDisplay) entry(e localagent.Entry) {
 	if e.Kind == localagent.Status {
 		status := &jsonStatus{
 			State: e.Status.GetState().String(), Source: e.Status.GetSource().String(), Message: e.Status.GetMessage(),
-			Healthy: e.Status.Healthy, IPs: addresses(e.Status), Again: e.Duplicate,
-		}
-		if e.Status.Reason != nil {
-			status.Reason = e.Status.GetReason().String()
+			Reason: reasonOf(e.Status), Healthy: e.Status.Healthy, IPs: addresses(e.Status), Again: e.Duplicate,
 		}
 		d.print(e.At, jsonLine{Status: status})
 		return
@@ -271,7 +314,7 @@ func (d *jsonDisplay) entry(e localagent.Entry) {
 }
 
 func (d *jsonDisplay) result(o outcome) {
-	r := &jsonResult{Message: o.message, ExitStatus: o.status}
+	r := &jsonResult{Reason: o.reason, Message: o.message, ExitStatus: o.status}
 	if o.problem != "" {
 		r.Message = o.problem
 	}

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,12 +58,12 @@ func samples(d display) {
 	d.entry(localagent.Entry{At: at, Kind: localagent.Status, Name: "TASK_RUNNING", Text: text, Status: status})
 	d.entry(localagent.Entry{At: at, Kind: localagent.Violation, Name: "protocol", Text: "bad"})
 	d.line(logLine{at, "stdout", "bell \a"})
-	d.result(outcome{state: mesos.TASK_FINISHED, ended: true, message: "done"})
+	d.result(outcome{state: mesos.TASK_FAILED, ended: true, reason: "REASON_X", message: "all bad, 2 problems: (1) a (b) (2) c", status: exitFail})
 }
 
-func TestTextDisplayAlignsAndDefusesControlCharacters(t *testing.T) {
+func TestTextDisplayAlignsAndPassesOutputOnInAPipe(t *testing.T) {
 	var out bytes.Buffer
-	samples(newDisplay(&out, false))
+	samples(newDisplay(&out, false, false))
 	var got []string
 	for line := range strings.Lines(out.String()) {
 		got = append(got, strings.TrimRight(line[9:], "\n")) // behind the seconds
@@ -74,17 +76,110 @@ func TestTextDisplayAlignsAndDefusesControlCharacters(t *testing.T) {
 		"  -> agent   TASK_RUNNING  REASON_TASK_HEALTH_CHECK_STATUS_UPDATED  healthy=true  172.17.0.2  two",
 		"             lines",
 		"  agent      protocol violation:  bad",
-		"  stdout |   bell \ufffd",
-		"  result     TASK_FINISHED, exit status 0",
+		"  stdout |   bell \a",
+		"  result     TASK_FAILED, exit status 1: REASON_X: a (b) (and 1 more)",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
+func TestTerminalShowsEscapesInsteadOfActingOnThem(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain\ttext, déjà vu":  "plain\ttext, déjà vu",
+		"\x1b[2J\x1b]0;title\a": `\x1b[2J\x1b]0;title\a`,
+		"a\rb\x00":              `a\rb\x00`,
+		"\u009b31m":             `\u009b31m`,
+		"\x9b31m \ufffd":        `\x9b31m ` + "\ufffd",
+		"\u202egnp.exe":         `\u202egnp.exe`,
+	} {
+		var out bytes.Buffer
+		d := newDisplay(&out, true, false)
+		d.line(logLine{time.Now(), "stdout", in})
+		if got := out.String(); !strings.HasSuffix(got, "stdout |   "+want+"\n") {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEachProblemHasItsLine(t *testing.T) {
+	refusal := "The policy refuses the task, 3 problems: (1) a (x) (2) b (3) c"
+	for message, want := range map[string][]string{
+		refusal:             {"The policy refuses the task, 3 problems:", "(1) a (x)", "(2) b", "(3) c"},
+		"failed (1) time":   {"failed (1) time"},
+		"":                  {""},
+		"(2) without first": {"(2) without first"},
+	} {
+		if got := problemLines(message); !slices.Equal(got, want) {
+			t.Errorf("%q: %q", message, got)
+		}
+	}
+	for message, want := range map[string]string{refusal: "a (x) (and 2 more)", "one\nmore": "one"} {
+		if got := firstProblem(message); got != want {
+			t.Errorf("%q: %q", message, got)
+		}
+	}
+}
+
+func TestOutputRemembersItsFirstError(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	out := newOutput(full)
+	for range 2 {
+		newDisplay(out, false, true).note("text")
+	}
+	<-out.failed
+	if !errors.Is(out.err, syscall.ENOSPC) {
+		t.Errorf("error %v", out.err)
+	}
+}
+
+func TestWorkThatWasLeftIsSweptAndNothingElse(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	for _, name := range []string{workPrefix + "left/agent/slaves/s/frameworks/f/executors/e/runs/r", keptPrefix + "kept", "other"} {
+		if err := os.MkdirAll(filepath.Join(temp, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("other", filepath.Join(temp, workPrefix+"link")); err != nil {
+		t.Fatal(err)
+	}
+	first, err := openWork(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := openWork(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func() []string {
+		entries, err := os.ReadDir(temp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	want := []string{filepath.Base(first.path), filepath.Base(second.path), workPrefix + "link", keptPrefix + "kept", "other"}
+	slices.Sort(want)
+	if got := names(); !slices.Equal(got, want) {
+		t.Errorf("there are %q, want %q", got, want)
+	}
+	if err := errors.Join(first.remove(), second.remove()); err != nil || len(names()) != 3 {
+		t.Errorf("%v, left: %q", err, names())
+	}
+}
+
 func TestJSONDisplayPrintsAnObjectPerLine(t *testing.T) {
 	var out bytes.Buffer
-	samples(newDisplay(&out, true))
+	samples(newDisplay(&out, false, true))
 	var got []string
 	for line := range strings.Lines(out.String()) {
 		var object map[string]json.RawMessage
@@ -108,7 +203,7 @@ func TestJSONDisplayPrintsAnObjectPerLine(t *testing.T) {
 		`status {"state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","reason":"REASON_TASK_HEALTH_CHECK_STATUS_UPDATED","message":"two\nlines","healthy":true,"ips":["172.17.0.2"]}`,
 		`event {"from":"agent","name":"protocol violation","text":"bad"}`,
 		`log {"from":"stdout","line":"bell \u0007"}`,
-		`result {"state":"TASK_FINISHED","message":"done","exit_status":0}`,
+		`result {"state":"TASK_FAILED","reason":"REASON_X","message":"all bad, 2 problems: (1) a (b) (2) c","exit_status":1}`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -127,7 +222,11 @@ func TestFlagsMayStandBehindTheTask(t *testing.T) {
 		{args: []string{"x.json", "--mode=custom", "--json"}, path: "x.json", mode: "custom"},
 		{args: []string{}, err: "needs a task file"},
 		{args: []string{"x.json", "y.json"}, err: `"y.json" is one more`},
-		{args: []string{"x.json", "--kill-after", "soon"}, err: "kill-after"},
+		{args: []string{"x.json", "--kill-after", "soon"}, err: "such as 3s"},
+		{args: []string{"x.json", "--kill-after", "3secs"}, err: "the units are ms, s, m and h"},
+		{args: []string{"x.json", "--kill-after", "3"}, err: "write 3s for seconds"},
+		{args: []string{"x.json", "--kill-after", "0s"}, err: "longer than 0s"},
+		{args: []string{"x.json", "--timeout", "-1s"}, err: "longer than 0s"},
 		{args: []string{"x.json", "--bogus"}, err: "bogus"},
 		{args: []string{"x.json", "--help"}, err: flag.ErrHelp.Error()},
 	} {

@@ -25,9 +25,21 @@ const (
 type outcome struct {
 	state   mesos.TaskState
 	ended   bool   // there is a state
-	message string // of the terminal status
+	reason  string // of the terminal status, and so is the message
+	message string
 	problem string // what no status told
 	status  int    // exit status
+}
+
+// why says in short what kept the run from doing well.
+func (o outcome) why() string {
+	switch {
+	case o.problem != "":
+		return o.problem
+	case o.reason == "":
+		return firstProblem(o.message)
+	}
+	return o.reason + ": " + firstProblem(o.message)
 }
 
 // watch shows the run until the executor's process has ended and its output is read.
@@ -50,6 +62,7 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interru
 	if t.timeout > 0 {
 		w.timeout = time.After(t.timeout)
 	}
+	unread := t.out.failed
 	for lines != nil || w.seen < len(agent.Timeline()) {
 		select {
 		case batch := <-entries:
@@ -62,10 +75,11 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interru
 			w.line(line)
 		case <-from.people:
 			w.interrupt()
-		case <-from.output:
-			if w.interrupts == 0 {
-				w.interrupt()
-			}
+		case <-from.hangup:
+			w.shutDownOnce()
+		case <-unread:
+			unread = nil
+			w.shutDownOnce()
 		case <-w.kill:
 			w.kill, w.killed = nil, true
 			t.show.note("--kill-after is over: kill the task")
@@ -126,9 +140,9 @@ func (w *watcher) entries(batch []localagent.Entry) {
 		switch {
 		case e.Kind == localagent.Event && e.Name == "SUBSCRIBED":
 			w.subscribed = true
-		case e.Kind == localagent.Event && e.Name == "LAUNCH" && w.killAfter != nil && w.kill == nil && !w.killed:
-			w.kill = time.After(time.Until(e.At.Add(*w.killAfter)))
-		case e.Kind == localagent.Status && w.exit == nil && isTerminal(e.Status.GetState()):
+		case e.Kind == localagent.Event && e.Name == "LAUNCH" && w.killAfter > 0 && w.kill == nil && !w.killed:
+			w.kill = time.After(time.Until(e.At.Add(w.killAfter)))
+		case e.Kind == localagent.Status && w.exit == nil && hasEnded(e.Status.GetState()):
 			w.exit = time.After(exitLimit)
 		}
 	}
@@ -147,13 +161,20 @@ func (w *watcher) interrupt() {
 	w.interrupts++
 	switch w.interrupts {
 	case 1:
-		w.show.note("interrupted: shut the executor down; interrupt again to destroy it")
+		w.show.note(fmt.Sprintf("interrupted: shutting down, up to %.0f s; Ctrl-C again destroys at once", w.agent.ShutdownGrace().Seconds()))
 		w.agent.Shutdown()
 	case 2:
 		w.show.note("interrupted again: destroy the executor")
 		w.destroy()
 	default:
 		w.close()
+	}
+}
+
+// shutDownOnce is for a run that nobody watches any more.
+func (w *watcher) shutDownOnce() {
+	if w.interrupts == 0 {
+		w.interrupt()
 	}
 }
 
@@ -178,8 +199,9 @@ func (w *watcher) close() {
 func (w *watcher) outcome() outcome {
 	o := outcome{status: exitFail}
 	for _, s := range w.agent.Statuses() {
-		if isTerminal(s.GetState()) {
+		if hasEnded(s.GetState()) {
 			o.ended, o.state, o.message = true, s.GetState(), s.GetMessage()
+			o.reason = reasonOf(&s)
 			break
 		}
 	}
@@ -197,7 +219,7 @@ func (w *watcher) outcome() outcome {
 	return o
 }
 
-func isTerminal(s mesos.TaskState) bool {
+func hasEnded(s mesos.TaskState) bool {
 	switch s {
 	case mesos.TASK_STAGING, mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:
 		return false

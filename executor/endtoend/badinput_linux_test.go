@@ -54,7 +54,7 @@ func TestBadCommandLineIsOneClearMessage(t *testing.T) {
 		{[]string{"run", "word"}, `"word" is neither a command nor a flag`},
 		{[]string{"--confg=x"}, "confg"},
 		{[]string{"run", "--config=relative.yaml"}, "not an absolute path"},
-		{[]string{"explain"}, "needs one task file"},
+		{[]string{"explain"}, "needs a task file"},
 		{[]string{"explain", "--mode=both", "x.json"}, `"both" is neither`},
 		{[]string{"--container=mesos-x"}, "--sandbox_directory"},
 	} {

@@ -184,7 +184,7 @@ func (a *Agent) shutdown() {
 	a.state = terminating
 	a.queued = false
 	a.send(&executor.Event{Type: executor.Event_SHUTDOWN})
-	a.destroyAfter(a.shutdownGrace(), mesos.REASON_EXECUTOR_TERMINATED, "Executor did not end within its shutdown grace period")
+	a.destroyAfter(a.ShutdownGrace(), mesos.REASON_EXECUTOR_TERMINATED, "Executor did not end within its shutdown grace period")
 }
 
 // Message delivers a framework message.

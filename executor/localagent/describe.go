@@ -251,8 +251,8 @@ func scalar(name string, value float64, role string) mesos.Resource {
 	return r
 }
 
-// shutdownGrace is how long the executor has after SHUTDOWN.
-func (a *Agent) shutdownGrace() time.Duration {
+// ShutdownGrace is how long the executor has after SHUTDOWN.
+func (a *Agent) ShutdownGrace() time.Duration {
 	if grace := a.executor.ShutdownGracePeriod; grace != nil {
 		return nanoseconds(grace)
 	}

@@ -17,7 +17,8 @@
 // said is recorded: [Agent.Timeline] has it all in order, [Agent.Statuses]
 // what a framework would have been told, [Agent.Violations] every breach of
 // the protocol by the executor. [Agent.Close] destroys what is left and
-// removes what the agent made. Ten tasks at once are ten Agents.
+// removes what the agent made; what an Agent left whose process was killed,
+// [Sweep] removes. Ten tasks at once are ten Agents.
 //
 // # What survives a restart
 //

@@ -37,7 +37,7 @@ func (a *Agent) environment() []string {
 		"MESOS_AGENT_ENDPOINT":                 a.Endpoint(),
 		"MESOS_DIRECTORY":                      a.Sandbox(),
 		"MESOS_HTTP_COMMAND_EXECUTOR":          "0",
-		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": formatDuration(a.shutdownGrace()),
+		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": formatDuration(a.ShutdownGrace()),
 		"MESOS_CHECKPOINT":                     "0",
 	} {
 		env[name] = value

@@ -65,6 +65,7 @@ const (
 	TimerSettle     Timer = "settle"              // from the init's death to the engine's answers that are still due
 	TimerRecheck    Timer = "recheck"             // between two questions to the engine when it is the only witness
 	TimerDrain      Timer = "log drain"           // from the exit to the end of the output
+	TimerOutput     Timer = "output"              // from the terminal update to removing the container under its output
 	TimerAck        Timer = "acknowledgement"     // from the terminal update to giving up its acknowledgement
 	TimerDiscard    Timer = "discard"             // from the acknowledgement to giving up the clean-up
 )

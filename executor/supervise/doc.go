@@ -15,7 +15,7 @@
 //   - Exactly one terminal update for a launched task, and none of any kind after it.
 //   - TASK_RUNNING is never sent after TASK_KILLING, nor after a kill was decided.
 //   - TASK_FINISHED only with a proved status 0 (see [Judge]); an unknown status is TASK_FAILED.
-//   - No terminal update while the container's init process may still be alive.
+//   - No terminal update while the task's program runs or can still begin.
 //   - What the machine processed first wins: an exit seen before a KILL keeps its own verdict.
 //
 // # What survives a crash

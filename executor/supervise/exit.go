@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"time"
-
 	"golang.org/x/sys/unix"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -16,17 +14,15 @@ func (m *Machine) over() bool {
 	case !p.startSent:
 		return m.failure != nil || m.kill.decided
 	case p.held:
-		return m.proof.Init != nil
-	case p.fenced && p.leafEmpty:
-		// runc puts the init into the cgroup before it mounts, so one that was past the lease would have been in the leaf.
-		return true
-	case !p.startAnswered:
-		return false
-	case p.startErr != nil:
-		return p.missed && engine.OutcomeOf(p.startErr) == engine.Refused
+		return p.dead
+	case !p.startAnswered || p.startErr != nil:
+		// Refused: there is no process once the watch found none. Unknown: runc puts the init into the cgroup before it
+		// mounts, so one that was past the lease would have been in the leaf.
+		refused := p.startAnswered && engine.OutcomeOf(p.startErr) == engine.Refused
+		return (refused && p.missed) || (p.fenced && p.leafEmpty)
 	default:
-		// Started, but its init was never held: only the engine can tell.
-		return p.missed && m.proof.Inspect.saysOver()
+		// Started, but its init was never held: the engine tells, or else the leaf, if it was killed and the engine is mute.
+		return p.missed && (m.proof.Inspect.saysOver() || (p.fenced && p.leafEmpty && p.settled))
 	}
 }
 
@@ -50,19 +46,17 @@ func (m *Machine) advance() {
 		return
 	}
 	if m.phase < ending && !m.answered() {
-		if !m.proc.settled && !m.armed(TimerSettle) {
-			m.arm(TimerSettle, settleWait)
+		if !m.armed(TimerSettle) {
+			wait := settleWait
+			if m.kill.decided {
+				wait = settleKilled
+			}
+			m.arm(TimerSettle, m.within(wait))
 		}
 		return
 	}
 	if m.phase < ending {
-		m.phase = ending
-		if !m.proc.held && !m.ran() {
-			m.copying = false // there never was a process: the output of such a container has no end
-		}
-		if m.copying {
-			m.arm(TimerDrain, m.set.LogDrain)
-		}
+		m.beginEnding()
 	}
 	if !m.copying || m.drained {
 		m.conclude(m.terminal())
@@ -70,16 +64,31 @@ func (m *Machine) advance() {
 	}
 }
 
+// beginEnding is when nothing of the container is alive and nothing more will be learned of its exit.
+func (m *Machine) beginEnding() {
+	m.phase = ending
+	m.disarm(TimerLadder)
+	m.disarm(TimerGrace)
+	if !m.proc.held && !m.ran() {
+		m.copying = false // there never was a process: the output of such a container has no end
+	}
+	if m.copying {
+		m.arm(TimerDrain, m.within(m.set.LogDrain))
+	}
+}
+
 // answered reports whether everything is known that the terminal update and the updates before it need.
 func (m *Machine) answered() bool {
 	switch p := &m.proc; {
-	case !p.startSent || p.settled || m.failure != nil:
+	case !p.startSent || p.settled || m.failure != nil || p.startErr != nil:
 		return true
 	case !p.startAnswered:
 		return m.kill.decided // else TASK_RUNNING comes first, and a failed start has a message of its own
-	case p.startErr == nil && !p.inspected && !m.kill.decided:
+	case !p.inspected && !m.kill.decided:
 		return false
-	case m.proof.Init != nil && m.proof.Init.Known && !m.oomUnclear():
+	case p.statusDue:
+		return false
+	case m.proof.Init != nil && m.proof.Init.settles() && !m.oomUnclear():
 		return true
 	default:
 		// Only the engine knows the rest: its wait, then one inspect that fits.
@@ -91,7 +100,7 @@ func (m *Machine) answered() bool {
 // oomUnclear reports whether a SIGKILL may have been the OOM killer's and the kernel's account of it came too late.
 func (m *Machine) oomUnclear() bool {
 	i := m.proof.Init
-	return i.OOM.Lost && !m.kill.decided && i.Status.Signaled() && i.Status.Signal() == unix.SIGKILL
+	return m.oom.Lost && !m.kill.decided && i.Status.Signaled() && i.Status.Signal() == unix.SIGKILL
 }
 
 // watchByEngine asks the engine for its account of the exit once its wait has ended, and then again until it tells of an
@@ -130,7 +139,7 @@ func (m *Machine) terminal() mesos.TaskStatus {
 	}
 	if !m.proc.startSent {
 		if m.kill.timedOut {
-			return withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time reached before the container was started"),
+			return withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached before the container was started"),
 				mesos.REASON_MAX_COMPLETION_TIME_REACHED)
 		}
 		return withReason(status(m.taskID, mesos.TASK_KILLED, "killed before the container was started"),
@@ -141,6 +150,9 @@ func (m *Machine) terminal() mesos.TaskStatus {
 	case m.kill.timedOut:
 		return m.described(withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached. "+v.String()),
 			mesos.REASON_MAX_COMPLETION_TIME_REACHED))
+	case m.kill.decided && !m.proc.held && !m.ran():
+		return m.described(withReason(status(m.taskID, mesos.TASK_KILLED, "killed while the container was being started"),
+			mesos.REASON_TASK_KILLED_DURING_LAUNCH))
 	case m.kill.decided:
 		return m.described(status(m.taskID, mesos.TASK_KILLED, v.String()))
 	case v.Known && v.Code == 0:
@@ -150,19 +162,15 @@ func (m *Machine) terminal() mesos.TaskStatus {
 }
 
 func (m *Machine) failed(v Verdict) mesos.TaskStatus {
-	var oom OOM
-	if m.proof.Init != nil {
-		oom = m.proof.Init.OOM
-	}
 	const output = "; its output is in stdout and stderr of the sandbox"
 	switch {
-	case v.killedByOOM(oom, m.proof.Inspect):
-		s := withReason(status(m.taskID, mesos.TASK_FAILED, "Out of memory: "+v.String()+"; "+oom.String()+output),
+	case v.killedByOOM(m.oom, m.proof.Inspect):
+		s := withReason(status(m.taskID, mesos.TASK_FAILED, "Out of memory: "+v.String()+"; "+m.oom.String()+output),
 			mesos.REASON_CONTAINER_LIMITATION_MEMORY)
 		s.Limitation = m.memoryLimitation()
 		return s
-	case oom.Kills > 0:
-		return status(m.taskID, mesos.TASK_FAILED, v.String()+"; "+oom.String()+output)
+	case m.oom.Kills > 0:
+		return status(m.taskID, mesos.TASK_FAILED, v.String()+"; "+m.oom.String()+output)
 	}
 	return status(m.taskID, mesos.TASK_FAILED, v.String()+output)
 }
@@ -194,18 +202,10 @@ func (m *Machine) conclude(s mesos.TaskStatus) {
 func (m *Machine) finish() {
 	m.phase = done
 	m.timers = map[Timer]uint64{}
+	m.arm(TimerAck, m.unhurried(ackWait, hurryAck))
 	if m.copying {
-		m.arm(TimerDiscard, discardWait)
+		m.arm(TimerOutput, m.unhurried(outputWait, hurryOutput))
 	}
-	m.arm(TimerAck, m.ackWait())
-}
-
-// ackWait is how long the executor stays for acknowledgements that do not come.
-func (m *Machine) ackWait() time.Duration {
-	if m.hurry {
-		return ackWaitAsked
-	}
-	return ackWait
 }
 
 func (m *Machine) acknowledged(msg Acknowledged) {
@@ -222,30 +222,21 @@ func (m *Machine) acknowledged(msg Acknowledged) {
 // cleaner soon. The container stays until its output has been copied: removing it would cut the rest off.
 func (m *Machine) leave() {
 	switch {
-	case !m.created:
+	case !m.mayExist:
 		m.discarded = true
 	case !m.discarding && !m.copying:
 		m.discarding = true
-		m.disarm(TimerDiscard) // it was for the output
+		m.disarm(TimerOutput)
 		m.do(Discard{})
 	}
-	if len(m.awaiting) > 0 && !m.lost {
+	if len(m.awaiting) > 0 && !m.gone {
 		return
 	}
-	if m.discarded {
+	m.disarm(TimerAck)
+	switch {
+	case m.discarded:
 		m.exit()
-		return
+	case m.discarding && !m.armed(TimerDiscard):
+		m.arm(TimerDiscard, m.unhurried(discardWait, hurryDiscard))
 	}
-	if !m.armed(TimerDiscard) {
-		m.arm(TimerDiscard, discardWait)
-	}
-}
-
-// giveUpDiscard ends the wait for what the clean-up is waiting for: first the output, then the engine.
-func (m *Machine) giveUpDiscard() {
-	if !m.discarding {
-		m.copying = false
-		return
-	}
-	m.discarded = true
 }

@@ -15,15 +15,23 @@ func killGrace(override, ofTask *time.Duration, host time.Duration) time.Duratio
 	return max(grace, 0)
 }
 
-// shutdownMargin is what is kept of the agent's shutdown grace for SIGKILL, the last output and the terminal update: 1 s
-// for each of the two intervals that the agent itself adds to a task's grace (Slave::getExecutorInfo).
-const shutdownMargin = 2 * time.Second
+const (
+	// shutdownMargin is what is kept of the agent's shutdown grace for SIGKILL, the last output and the terminal update:
+	// 1 s for each of the two intervals that the agent itself adds to a task's grace (Slave::getExecutorInfo).
+	shutdownMargin = 2 * time.Second
+	// lastMoment is kept of that for the update's way to the agent.
+	lastMoment = 500 * time.Millisecond
+)
 
-// shutdownGrace is the time between the stop signal and SIGKILL after a SHUTDOWN, so that TASK_KILLED leaves before the
-// agent destroys the executor. A short agent grace is split in half; the task's own grace is kept when it is shorter.
-func shutdownGrace(ofTask *time.Duration, shutdown time.Duration) time.Duration {
-	shutdown = max(shutdown, 0)
-	grace := max(shutdown-shutdownMargin, shutdown/2)
+// ShutdownGrace is the time between the stop signal and SIGKILL after a SHUTDOWN, so that TASK_KILLED leaves before the
+// agent destroys the executor, after its grace. A short agent grace is split in half.
+func ShutdownGrace(agent time.Duration) time.Duration {
+	agent = max(agent, 0)
+	return max(agent-shutdownMargin, agent/2)
+}
+
+// atMost is a grace that the task's own may shorten.
+func atMost(grace time.Duration, ofTask *time.Duration) time.Duration {
 	if ofTask != nil {
 		grace = min(grace, *ofTask)
 	}

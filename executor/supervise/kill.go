@@ -22,7 +22,11 @@ type killState struct {
 // killAsked takes the agent's KILL. One that comes before its LAUNCH is answered at once, and the LAUNCH then ignored.
 func (m *Machine) killAsked(msg KillAsked) {
 	if msg.TaskID == m.taskID && m.taskID != "" {
-		m.end(mesos.TASK_KILLED, killGrace(msg.Grace, m.taskGrace(), m.set.KillGrace))
+		from := m.now
+		if m.kill.decided {
+			from = m.kill.since // a later KILL counts from the first
+		}
+		m.end(mesos.TASK_KILLED, from.Add(killGrace(msg.Grace, m.taskGrace(), m.set.KillGrace)))
 		return
 	}
 	if m.phase != idle || m.refused[msg.TaskID] {
@@ -32,9 +36,9 @@ func (m *Machine) killAsked(msg KillAsked) {
 	m.finish()
 }
 
-// end decides that the task must end, with that much time between stop signal and SIGKILL. It may be called again: a
-// later call can only shorten the time that is left.
-func (m *Machine) end(as mesos.TaskState, grace time.Duration) {
+// end decides that the task must end, with SIGKILL at the deadline. It may be called again: a later call can only bring
+// the deadline forward.
+func (m *Machine) end(as mesos.TaskState, deadline time.Time) {
 	switch {
 	case m.phase == idle:
 		m.finish()
@@ -43,16 +47,16 @@ func (m *Machine) end(as mesos.TaskState, grace time.Duration) {
 	case !m.proc.startSent:
 		m.endUnstarted(as)
 	case m.kill.decided:
-		m.shorten(m.kill.since.Add(grace))
+		m.shorten(deadline)
 	default:
 		m.decide(as)
 		m.kill.since = m.now
-		m.kill.deadline = m.now.Add(grace)
-		if grace <= 0 {
+		m.kill.deadline = deadline
+		if !deadline.After(m.now) {
 			m.killHard()
 			return
 		}
-		m.arm(TimerGrace, grace)
+		m.arm(TimerGrace, deadline.Sub(m.now))
 		m.kill.stopDue = true
 		m.sendStop()
 	}
@@ -78,7 +82,7 @@ func (m *Machine) endUnstarted(as mesos.TaskState) {
 	if m.phase == imaging {
 		m.do(CancelImage{})
 	}
-	if m.created {
+	if m.mayExist {
 		m.fence()
 	}
 }
@@ -114,25 +118,29 @@ func (m *Machine) sendStop() {
 
 // killHard sends SIGKILL by every way that needs no daemon, and goes on doing so until the container is dead.
 func (m *Machine) killHard() {
-	if !m.kill.hard {
+	if m.phase >= ending || m.proc.dead {
+		return
+	}
+	first := !m.kill.hard
+	if first {
 		m.kill.hard = true
 		m.kill.stopDue = false
 		m.kill.rung = ladderWait / 2
 		m.disarm(TimerGrace)
-		if !m.proc.startAnswered || m.proc.startErr != nil {
-			m.fence()
-		}
-		if m.proc.held {
-			// Its own rung: the whole pid namespace dies with its init.
-			m.do(SignalInit{unix.SIGKILL})
-		} else {
-			m.do(KillLeaf{})
-		}
+	}
+	if !m.proc.held || !m.proc.startAnswered {
+		m.fence()
+	}
+	if first && m.proc.held {
+		m.do(SignalInit{unix.SIGKILL}) // its own rung: the whole pid namespace dies with its init
 	} else {
 		m.do(KillLeaf{})
 	}
-	if m.proc.missed && !m.proc.held {
+	if m.proc.missed {
 		m.do(SignalByEngine{"SIGKILL"})
+		if m.proc.startErr == nil && !m.proc.settled && !m.armed(TimerSettle) {
+			m.arm(TimerSettle, settleWait) // for the engine's word that it is over
+		}
 	}
 	m.kill.rung = min(2*m.kill.rung, ladderMax)
 	m.arm(TimerLadder, m.kill.rung)

@@ -49,7 +49,7 @@ func (m *Machine) refuse(taskID string, state mesos.TaskState, reason mesos.Task
 	m.awaiting[taskID] = true
 	m.do(Send{withReason(status(taskID, state, message), reason)})
 	if m.phase == done {
-		m.arm(TimerAck, m.ackWait())
+		m.arm(TimerAck, m.unhurried(ackWait, hurryAck))
 	}
 }
 
@@ -87,8 +87,12 @@ func (m *Machine) imageReady(msg ImageReady) {
 		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "image %s: %v", m.plan.Spec.Image, msg.Err)
 		return
 	}
+	if refusal := m.set.ReviewImage(msg.Image, m.plan); refusal != nil {
+		m.failure = &failure{refusal.State, refusal.Reason, refusal.Message}
+		return
+	}
 	m.phase = creating
-	m.created = true
+	m.mayExist = true
 	m.do(CreateContainer{Plan: m.plan})
 }
 

@@ -53,7 +53,7 @@ type life struct {
 	t           *testing.T
 	containerID string
 	sandbox     string
-	leases      string
+	runDir      string
 	stdout      string // file
 	stderr      string
 	log         *syncBuffer
@@ -98,7 +98,7 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		t:           t,
 		containerID: id,
 		sandbox:     filepath.Join(dir, "sandbox"),
-		leases:      filepath.Join(dir, "run", "leases"),
+		runDir:      filepath.Join(dir, "run"),
 		stdout:      filepath.Join(dir, "stdout"),
 		stderr:      filepath.Join(dir, "stderr"),
 		log:         &syncBuffer{},
@@ -116,7 +116,7 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		Signals:     l.signals,
 		Mode:        task.Custom,
 		CgroupRoot:  cgroupRoot,
-		LeaseDir:    l.leases,
+		RunDir:      l.runDir,
 		Sandbox:     l.sandbox,
 		ContainerID: id,
 		Stdout:      NewSink(create(t, l.stdout)),
@@ -129,13 +129,14 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		ContainerID:   id,
 		ContainerName: "mesosx-" + id,
 		Sandbox:       l.sandbox,
-		SandboxSource: filepath.Join(l.leases, id+".1"),
+		SandboxSource: LeasePath(l.runDir, id),
 	}
 	o.Settings = Settings{
 		ContainerID:   id,
 		ShutdownGrace: 5 * time.Second,
 		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
+		ReviewImage:   func(engine.Image, *task.Plan) *task.Refusal { return nil },
 		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, security.BuiltIn()) },
 	}
 	for _, option := range options {
@@ -232,8 +233,10 @@ func (l *life) exits(want int) {
 
 func (l *life) nothingLeft() {
 	l.t.Helper()
-	if entries, err := os.ReadDir(l.leases); err == nil && len(entries) > 0 {
-		l.t.Errorf("lease left behind: %s", entries[0].Name())
+	for _, folder := range []string{"leases", "mounts"} {
+		if entries, err := os.ReadDir(filepath.Join(l.runDir, folder)); err == nil && len(entries) > 0 {
+			l.t.Errorf("left behind in %s: %s", folder, entries[0].Name())
+		}
 	}
 	e := openEngine(l.t, docker.Host)
 	if _, err := e.Probe(l.t.Context()); err != nil {

@@ -26,7 +26,9 @@ func (r *runner) logMessage(msg Message) {
 	case InitSeen:
 		attrs = append(attrs, "pid", m.PID)
 	case InitExited:
-		attrs = append(attrs, "known", m.Known, "wait_status", uint32(m.Status), "source", m.Source, "oom_kills", m.OOM.Kills)
+		attrs = append(attrs, "known", m.Known, "wait_status", uint32(m.Status), "source", m.Source)
+	case InitDied:
+		attrs = append(attrs, "oom_kills", m.OOM.Kills)
 	case WaitEnded:
 		attrs = append(attrs, "code", m.Code)
 	case LeafKilled:

@@ -23,18 +23,24 @@ type Settings struct {
 	Unfit string
 	// Decide translates and reviews a TaskInfo; pure.
 	Decide func(raw []byte) task.Decision
+	// ReviewImage decides on the task's image once it is there; nil = it may run. Pure.
+	ReviewImage func(engine.Image, *task.Plan) *task.Refusal
 }
 
 // How long the machine waits where neither operator nor protocol says so.
 const (
-	settleWait   = 10 * time.Second // for the engine's answers that are due when the init is dead
+	settleWait   = 10 * time.Second // for the answers that are due when the init is dead
+	settleKilled = time.Second      // the same for a killed task, whose state does not depend on them
 	recheckWait  = time.Second      // between inspects while the engine's word is needed; doubles up to recheckMax
 	recheckMax   = time.Minute
 	ladderWait   = time.Second // between rungs of the kill ladder after SIGKILL; doubles up to ladderMax
 	ladderMax    = 8 * time.Second
 	ackWait      = 60 * time.Second // for the terminal acknowledgement, as the stock executor
-	ackWaitAsked = 5 * time.Second  // the same when a signal or a lost agent asks for a prompt end
+	outputWait   = 10 * time.Second // for the output of an ended container before it is removed
 	discardWait  = 10 * time.Second // for the clean-up once the terminal update is acknowledged
+	hurryAck     = 5 * time.Second  // the same when a signal or a lost agent asks for a prompt end
+	hurryOutput  = 2 * time.Second
+	hurryDiscard = 5 * time.Second
 )
 
 // phase is how far the task has come. It only grows.
@@ -73,22 +79,24 @@ type Machine struct {
 	proc  procState
 	kill  killState
 	proof Evidence
+	oom   OOM
 
 	failure *failure // why the task failed before or beside its own exit; the first one counts
 
-	copying bool          // the container's output is being copied
-	drained bool          // the terminal update waits for the output no longer
-	created bool          // CreateContainer was asked for: there may be something to discard
-	asking  bool          // an InspectExit is under way
-	recheck time.Duration // pause before the next one
+	copying  bool          // the container's output is being copied
+	drained  bool          // the terminal update waits for the output no longer
+	mayExist bool          // CreateContainer was asked for: there may be something to discard
+	asking   bool          // an InspectExit is under way
+	recheck  time.Duration // pause before the next one
 
 	awaiting   map[string]bool // tasks whose terminal update is not acknowledged yet
-	refused    map[string]bool // tasks that were killed before they were launched
+	refused    map[string]bool // tasks other than the own one that were answered: second ones, groups, killed before LAUNCH
 	acked      bool            // the own task's terminal update was acknowledged
 	discarding bool            // Discard was asked for
 	discarded  bool
-	lost       bool // no agent will take an update any more
-	hurry      bool // a signal asked the executor itself to end
+	gone       bool      // nothing that is sent can arrive any more
+	hurry      bool      // the executor itself is asked to end
+	mustEnd    time.Time // when the terminal update must be out; zero: no such time
 	exited     bool
 }
 
@@ -98,6 +106,8 @@ type procState struct {
 	startAnswered bool
 	startErr      error
 	held          bool // init is (or was) held by a pidfd
+	dead          bool // the held init is dead
+	statusDue     bool // ... and its status has not come yet
 	missed        bool // the watch ended without an init
 	leafEmpty     bool // the leaf was found empty after the lease had been revoked
 	fenced        bool // the lease is revoked: nothing new can start
@@ -138,12 +148,18 @@ func (m *Machine) Handle(now time.Time, msg Message) []Command {
 	case KillAsked:
 		m.killAsked(msg)
 	case ShutdownAsked:
-		m.end(mesos.TASK_KILLED, shutdownGrace(m.taskGrace(), m.set.ShutdownGrace))
+		if m.mustEnd.IsZero() {
+			m.mustEnd = m.now.Add(m.set.ShutdownGrace - lastMoment)
+		}
+		m.end(mesos.TASK_KILLED, m.now.Add(m.shutdownGrace()))
 	case SignalReceived:
 		m.signalled()
 	case AgentLost:
-		m.lost = true
-		m.end(mesos.TASK_KILLED, shutdownGrace(m.taskGrace(), m.set.ShutdownGrace))
+		m.hurry = true
+		m.end(mesos.TASK_KILLED, m.now.Add(m.shutdownGrace()))
+	case AgentGone:
+		m.gone, m.hurry = true, true
+		m.end(mesos.TASK_KILLED, m.now.Add(m.shutdownGrace()))
 	case Acknowledged:
 		m.acknowledged(msg)
 	case Fired:
@@ -157,16 +173,19 @@ func (m *Machine) Handle(now time.Time, msg Message) []Command {
 
 // signalled takes SIGTERM or SIGINT: the executor is to end soon, and at the second time at once.
 func (m *Machine) signalled() {
-	grace := m.set.SignalGrace
+	grace := atMost(m.set.SignalGrace, m.taskGrace())
 	if m.hurry {
 		grace = 0
 	}
 	m.hurry = true
-	if m.phase == done {
-		m.arm(TimerAck, m.ackWait())
-		return
+	if m.phase == done && m.armed(TimerAck) {
+		m.arm(TimerAck, hurryAck)
 	}
-	m.end(mesos.TASK_KILLED, grace)
+	m.end(mesos.TASK_KILLED, m.now.Add(grace))
+}
+
+func (m *Machine) shutdownGrace() time.Duration {
+	return atMost(ShutdownGrace(m.set.ShutdownGrace), m.taskGrace())
 }
 
 // progress takes the messages about the container itself.
@@ -187,8 +206,15 @@ func (m *Machine) progress(msg Message) {
 		m.proc.held = true
 		m.initSeen()
 	case InitMissed:
-		m.proc.missed = true
+		m.proc.missed = !m.proc.held
+	case InitDied:
+		m.proc.dead, m.proc.statusDue = true, true
+		m.oom = msg.OOM
+		m.disarm(TimerGrace)
+		m.disarm(TimerLadder)
+		m.proof.Init = &InitExited{}
 	case InitExited:
+		m.proc.dead, m.proc.statusDue = true, false
 		m.proof.Init = &msg
 	case WaitEnded:
 		m.proof.Wait = &msg
@@ -211,7 +237,7 @@ func (m *Machine) fired(msg Fired) {
 	delete(m.timers, msg.Timer)
 	switch msg.Timer {
 	case TimerCompletion:
-		m.end(mesos.TASK_FAILED, 0)
+		m.end(mesos.TASK_FAILED, m.now)
 	case TimerGrace, TimerLadder:
 		m.killHard()
 	case TimerSettle:
@@ -220,10 +246,12 @@ func (m *Machine) fired(msg Fired) {
 		m.askExit()
 	case TimerDrain:
 		m.drained = true // copying goes on, but the update waits no longer
+	case TimerOutput:
+		m.copying = false
 	case TimerAck:
-		m.exit()
+		clear(m.awaiting)
 	case TimerDiscard:
-		m.giveUpDiscard()
+		m.discarded = true
 	}
 }
 
@@ -246,14 +274,34 @@ func (m *Machine) taskGrace() *time.Duration {
 	return m.plan.KillGrace
 }
 
-// fail notes why the task cannot go on; what may be alive is killed at once.
+// fail notes why the task cannot go on; what may be alive is killed at once. A kill that was decided before stays the
+// reason: it may well be why the rest failed.
 func (m *Machine) fail(reason mesos.TaskStatus_Reason, format string, args ...any) {
-	if m.failure == nil {
+	if m.phase >= ending {
+		return
+	}
+	if m.failure == nil && !m.kill.decided {
 		m.failure = &failure{mesos.TASK_FAILED, reason, fmt.Sprintf(format, args...)}
 	}
-	if m.proc.startSent {
+	if m.proc.startSent && !m.kill.hard {
 		m.killHard()
 	}
+}
+
+// within is a time that the terminal update may wait, cut to what is left until it must be out.
+func (m *Machine) within(d time.Duration) time.Duration {
+	if !m.mustEnd.IsZero() {
+		d = min(d, m.mustEnd.Sub(m.now))
+	}
+	return max(d, 0)
+}
+
+// unhurried is the first, or the second when the executor itself is asked to end.
+func (m *Machine) unhurried(normal, hurried time.Duration) time.Duration {
+	if m.hurry {
+		return hurried
+	}
+	return normal
 }
 
 // exit ends the executor: 0 after an acknowledged terminal update of a container that ran, 1 otherwise.

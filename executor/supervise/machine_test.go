@@ -32,7 +32,8 @@ func newScript(t *testing.T, plan task.Plan) *script {
 		ShutdownGrace: 5 * time.Second,
 		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
-		Decide:        func([]byte) task.Decision { return task.Decision{TaskID: taskID, Plan: &plan} },
+		ReviewImage:   func(engine.Image, *task.Plan) *task.Refusal { return nil },
+		Decide:        func([]byte) task.Decision { return task.Decision{Plan: &plan} },
 	})}
 	s.tell(Subscribed{mesos.FrameworkInfo{Capabilities: []mesos.FrameworkInfo_Capability{
 		{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE}}}})
@@ -87,8 +88,8 @@ var (
 	toStart  = append(slices.Clone(toCreate), Created{})
 	toSeen   = append(slices.Clone(toStart), InitSeen{PID: 42})
 	toRun    = append(slices.Clone(toSeen), Started{}, Inspected{})
-	died     = InitExited{Status: unix.WaitStatus(unix.SIGKILL), Known: true, Source: "kernel"}
-	finished = InitExited{Status: 0, Known: true, Source: "kernel"}
+	died     = InitExited{Status: unix.WaitStatus(unix.SIGKILL), Known: true, Proven: true, Source: "kernel"}
+	finished = InitExited{Status: 0, Known: true, Proven: true, Source: "kernel"}
 )
 
 func killNow() KillAsked { return killIn(0) }
@@ -194,7 +195,7 @@ func TestOutputThatDoesNotEndDelaysTheUpdateByLogDrainOnly(t *testing.T) {
 	s.tell(finished)
 	s.did()
 	s.wait(2*time.Second, TimerDrain)
-	s.want("FINISHED discard=10s acknowledgement=1m0s") // the rest may still be copied
+	s.want("FINISHED acknowledgement=1m0s output=10s") // the rest may still be copied
 	s.tell(Acknowledged{taskID, mesos.TASK_FINISHED}, OutputEnded{})
 	s.want("Discard discard=10s")
 	s.tell(Discarded{})
@@ -253,11 +254,96 @@ func TestSecondSignalKillsAtOnce(t *testing.T) {
 	s.want("SIGKILL kill_ladder=1s")
 }
 
+func TestShutdownAfterKillStillHasItsOwnGrace(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(killIn(time.Minute))
+	s.did()
+	s.now = s.now.Add(10 * time.Second)
+	s.tell(ShutdownAsked{})
+	s.want("kill_grace=3s")
+}
+
+func TestKilledUpdateLeavesBeforeTheAgentsShutdownTimer(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.did()
+	s.tell(ShutdownAsked{}) // the agent waits 5 s
+	s.want("KILLING kill_grace=3s StopInit")
+	s.wait(3*time.Second, TimerGrace)
+	s.want("SIGKILL kill_ladder=1s")
+	s.tell(InitDied{}) // its status does not come, nor does the end of the output
+	s.want("settle=1s")
+	s.wait(time.Second, TimerSettle)
+	s.want("log_drain=500ms")
+	s.wait(500*time.Millisecond, TimerDrain)
+	s.want("KILLED acknowledgement=1m0s output=10s")
+}
+
+func TestOwnKillIsNotReportedAsAFailedStart(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toStart...)
+	s.tell(killNow())
+	s.did()
+	refused := &engine.CallError{Call: "start", Outcome: engine.Refused, Err: errors.New("bind source path does not exist")}
+	s.tell(Started{refused}, InitMissed{errors.New("not found")})
+	s.want("KILLED acknowledgement=1m0s Discard")
+}
+
+func TestKillOfAMissedInitNeedsNoEngine(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toStart...)
+	s.tell(Started{}, InitMissed{errors.New("not found")}, Inspected{Err: errors.New("mute")})
+	s.did()
+	s.tell(killNow())
+	s.want("KILLING RevokeLease KillLeaf SignalByEngine settle=10s kill_ladder=1s")
+	s.tell(LeafKilled{})
+	s.want("")
+	s.wait(settleWait, TimerSettle)
+	s.tell(OutputEnded{})
+	s.want("log_drain=2s KILLED acknowledgement=1m0s Discard")
+}
+
+func TestSignalledExecutorDoesNotLeaveItsContainer(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(SignalReceived{"terminated"}, died)
+	s.did()
+	s.wait(2*time.Second, TimerDrain) // nobody reads the output
+	s.want("KILLED acknowledgement=5s output=2s")
+	s.tell(Acknowledged{taskID, mesos.TASK_KILLED})
+	s.want("")
+	s.wait(2*time.Second, TimerOutput)
+	s.want("Discard discard=5s")
+	s.wait(5*time.Second, TimerDiscard)
+	s.want("exit=0")
+}
+
+func TestLostAgentIsGivenTimeForTheLastUpdate(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(AgentLost{errors.New("recovery timeout")})
+	s.did()
+	s.tell(died, OutputEnded{}, Discarded{})
+	s.want("log_drain=2s KILLED acknowledgement=5s Discard")
+	s.tell(AgentGone{})
+	s.want("exit=1")
+}
+
+func TestLateAnswersAfterTheEndChangeNothing(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toStart...)
+	s.tell(killNow(), LeafKilled{})
+	s.did()
+	s.tell(Started{errors.New("late")}, InitMissed{}, WaitEnded{}, ImageReady{}, Created{})
+	s.want("")
+}
+
 func TestGraces(t *testing.T) {
 	ms := func(n int) *time.Duration { d := time.Duration(n) * time.Millisecond; return &d }
 	for _, test := range []struct {
 		override, task *time.Duration
-		shutdown       time.Duration
+		host           time.Duration
 		kill, shut     time.Duration
 	}{
 		{nil, nil, 5 * time.Second, 5 * time.Second, 3 * time.Second},
@@ -267,17 +353,20 @@ func TestGraces(t *testing.T) {
 		{ms(-5), nil, time.Second, 0, 500 * time.Millisecond},
 		{nil, nil, 0, 0, 0},
 	} {
-		if got := killGrace(test.override, test.task, test.shutdown); got != test.kill {
-			t.Errorf("killGrace(%v, %v, %v) = %v, want %v", test.override, test.task, test.shutdown, got, test.kill)
+		if got := killGrace(test.override, test.task, test.host); got != test.kill {
+			t.Errorf("killGrace(%v, %v, %v) = %v, want %v", test.override, test.task, test.host, got, test.kill)
 		}
-		if got := shutdownGrace(test.task, test.shutdown); got != test.shut {
-			t.Errorf("shutdownGrace(%v, %v) = %v, want %v", test.task, test.shutdown, got, test.shut)
+		if got := atMost(ShutdownGrace(test.host), test.task); got != test.shut {
+			t.Errorf("grace after a SHUTDOWN with %v, %v is %v, want %v", test.task, test.host, got, test.shut)
 		}
 	}
 }
 
 func TestJudge(t *testing.T) {
-	kernel := func(s unix.WaitStatus) *InitExited { return &InitExited{Status: s, Known: true, Source: "kernel"} }
+	kernel := func(s unix.WaitStatus) *InitExited {
+		return &InitExited{Status: s, Known: true, Proven: true, Source: "kernel"}
+	}
+	zombie := func(s unix.WaitStatus) *InitExited { return &InitExited{Status: s, Known: true, Source: "zombie"} }
 	wait := func(code int) *WaitEnded { return &WaitEnded{Code: code} }
 	account := func(change func(*engine.Container)) *ExitInspected {
 		c := engine.Container{Status: "exited", StartedAt: epoch}
@@ -293,6 +382,9 @@ func TestJudge(t *testing.T) {
 		{"kernel", Evidence{Init: kernel(7 << 8)}, "Container exited with status 7"},
 		{"kernel, signal", Evidence{Init: kernel(9)}, "Container exited with status 137 (SIGKILL)"},
 		{"kernel against a false 0", Evidence{Init: kernel(9 << 8), Wait: wait(0), Inspect: account(same)}, "Container exited with status 9"},
+		{"zombie", Evidence{Init: zombie(7 << 8)}, "Container exited with status 7"},
+		{"zombie's 0 alone", Evidence{Init: zombie(0)}, "unknown"},
+		{"zombie's 0 and docker, twice", Evidence{Init: zombie(0), Wait: wait(0), Inspect: account(same)}, "Container exited with status 0"},
 		{"docker, twice", Evidence{Wait: wait(0), Inspect: account(same)}, "Container exited with status 0"},
 		{"wait alone", Evidence{Wait: wait(0)}, "unknown"},
 		{"inspect alone", Evidence{Inspect: account(same)}, "unknown"},

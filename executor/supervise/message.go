@@ -38,8 +38,11 @@ type (
 		TaskID string
 		State  mesos.TaskState
 	}
-	// AgentLost is final: no agent will take us back. The task ends as by SHUTDOWN.
+	// AgentLost says that the task is given up, since the agent is: it ends as by SHUTDOWN. Its last update may get out
+	// nevertheless.
 	AgentLost struct{ Err error }
+	// AgentGone says that nothing will be sent or received any more.
+	AgentGone struct{}
 )
 
 // SignalReceived is SIGTERM or SIGINT sent to the executor.
@@ -50,7 +53,10 @@ type (
 	// EngineProbed is the result of the probe that begins with the executor.
 	EngineProbed struct{ Err error }
 	// ImageReady ends [EnsureImage].
-	ImageReady struct{ Err error }
+	ImageReady struct {
+		Image engine.Image
+		Err   error
+	}
 	// Created ends [CreateContainer]: the container exists and its output and exit are being listened to.
 	Created struct{ Err error }
 	// Started ends [StartContainer].
@@ -82,12 +88,14 @@ type (
 	InitSeen struct{ PID int }
 	// InitMissed says that start is over and no init could be found.
 	InitMissed struct{ Err error }
-	// InitExited says that the held init is dead.
+	// InitDied says that the held init is dead. Its status is due.
+	InitDied struct{ OOM OOM }
+	// InitExited brings the status of the dead init, or says that the kernel does not know it.
 	InitExited struct {
 		Status unix.WaitStatus
-		Known  bool   // Status is its true wait status
+		Known  bool   // there is a status
+		Proven bool   // it is the process's own beyond doubt; else a 0 may be the kernel's way to say nothing
 		Source string // who knew it
-		OOM    OOM
 	}
 	// LeafKilled ends [KillLeaf].
 	LeafKilled struct {
@@ -116,6 +124,7 @@ func (KillAsked) message()      {}
 func (ShutdownAsked) message()  {}
 func (Acknowledged) message()   {}
 func (AgentLost) message()      {}
+func (AgentGone) message()      {}
 func (SignalReceived) message() {}
 func (EngineProbed) message()   {}
 func (ImageReady) message()     {}
@@ -128,6 +137,7 @@ func (OutputEnded) message()    {}
 func (Discarded) message()      {}
 func (InitSeen) message()       {}
 func (InitMissed) message()     {}
+func (InitDied) message()       {}
 func (InitExited) message()     {}
 func (LeafKilled) message()     {}
 func (Fired) message()          {}

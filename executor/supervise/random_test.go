@@ -46,7 +46,10 @@ func judgeWorld(w *world) mesos.TaskState {
 	if w.exitCode == 0 && (w.withholdAcks || !w.exited && !w.alive) {
 		w.complain("exit status 0 without an acknowledgement or a container")
 	}
-	if !w.acked && !w.agentGone && w.now.Sub(w.terminalAt) < ackWaitAsked {
+	if w.mayExist && !w.discardAsked {
+		w.complain("exit without having asked for the clean-up")
+	}
+	if !w.acked && !w.agentGone && w.launched && w.now.Sub(w.terminalAt) < hurryAck {
 		w.complain("exit without waiting for the terminal acknowledgement")
 	}
 	return last.GetState()

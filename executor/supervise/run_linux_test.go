@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/enginetest"
@@ -361,4 +363,37 @@ func TestGoroutinesAndFilesReturnToTheBaseLine(t *testing.T) {
 	await(t, "goroutines and files to be gone", func() bool {
 		return runtime.NumGoroutine() <= goroutines && files() <= fds+3*2
 	})
+}
+
+func TestOutputThatNobodyReadsHoldsNothingUp(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	l := begin(t, withStdout(w))
+	l.launch(busybox("yes"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	await(t, "the pipe to be full", func() bool {
+		full := []unix.PollFd{{Fd: int32(w.Fd()), Events: unix.POLLOUT}}
+		n, err := unix.Poll(full, 0)
+		return err == nil && n == 0
+	})
+	l.say(session.Shutdown{})
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(0)
+}
+
+func TestEndOfTheSessionEndsTheTask(t *testing.T) {
+	l := begin(t, withoutAcks())
+	l.launch(busybox("sleep 600"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	close(l.events) // the session is over
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(1)
 }

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"sync"
@@ -24,7 +25,7 @@ type Agent interface {
 	Update(mesos.TaskStatus)
 }
 
-// Options are what [Run] works with. All fields are required.
+// Options are what [Run] works with. All fields are required, but that Engine may be nil when Settings.Unfit says why.
 type Options struct {
 	Settings Settings
 	Agent    Agent
@@ -33,13 +34,13 @@ type Options struct {
 
 	Mode        task.Mode
 	CgroupRoot  string // above our leaves, when they are not nested in the agent's
-	LeaseDir    string // where the lease symlink goes; root only
+	RunDir      string // config's run_directory: leases and staged volumes go below it
 	Sandbox     string // host path
 	ContainerID string // Mesos container id
 	Stdout      *Sink  // the container's, as it is
 	Stderr      *Sink
 	Log         *slog.Logger // for operators, with details
-	Say         func(string) // one line for whoever reads the task's stderr
+	Say         func(string) // one line for whoever reads the task's stderr; must not block
 }
 
 // runner carries out what the machine commands. Its fields belong to the goroutine of [Run]; operations hand their
@@ -49,6 +50,7 @@ type runner struct {
 	machine *Machine
 	inbox   chan delivery
 	ops     sync.WaitGroup
+	writers sync.WaitGroup  // copying of output
 	ctx     context.Context // of all operations; ends with Run
 	timers  map[Timer]*time.Timer
 	exit    *int
@@ -66,7 +68,8 @@ type runner struct {
 type container struct {
 	id        string
 	name      string
-	unknown   bool // create may still happen
+	unknown   bool           // create may still happen
+	stage     *process.Stage // of volumes below the sandbox
 	leaf      *process.Leaf
 	groups    []cgroupnet.Hierarchy
 	placement *cgroupnet.Placement
@@ -81,8 +84,8 @@ type delivery struct {
 }
 
 // Run supervises one task to its end and returns the executor's exit status: 0 after the acknowledged terminal update of
-// a container that ran, 1 otherwise. It returns early, with 1, when ctx ends. All its goroutines have ended by then,
-// and the engine is not closed.
+// a container that ran, 1 otherwise. It returns early, with 1, when ctx ends. All its goroutines have ended by then but
+// one that is writing output which nobody reads. The engine is not closed.
 func Run(ctx context.Context, o Options) int {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &runner{
@@ -93,10 +96,7 @@ func Run(ctx context.Context, o Options) int {
 		timers:  map[Timer]*time.Timer{},
 	}
 	defer r.end(cancel)
-	r.spawn(func() delivery {
-		info, err := r.Engine.Probe(ctx)
-		return delivery{EngineProbed{err}, func() { r.info = info }}
-	})
+	r.probe()
 	events := o.Agent.Events()
 	for r.exit == nil {
 		select {
@@ -113,13 +113,24 @@ func Run(ctx context.Context, o Options) int {
 		case ev, ok := <-events:
 			if !ok {
 				events = nil
-				r.handle(AgentLost{})
+				r.handle(AgentGone{})
 				continue
 			}
 			r.agentEvent(ev)
 		}
 	}
 	return *r.exit
+}
+
+// probe asks whether the engine is fit before there is a task, so that no task has to wait for the answer.
+func (r *runner) probe() {
+	r.spawn(func() delivery {
+		if r.Engine == nil {
+			return delivery{msg: EngineProbed{errors.New("there is no client for it")}}
+		}
+		info, err := r.Engine.Probe(r.ctx)
+		return delivery{EngineProbed{err}, func() { r.info = info }}
+	})
 }
 
 // end stops timers and operations and waits for the latter: each of them ends with ctx.
@@ -135,10 +146,24 @@ func (r *runner) end(cancel context.CancelFunc) {
 	if r.init != nil {
 		r.init.Close()
 	}
+	r.waitForWriters()
 	for stream, s := range map[string]*Sink{"stdout": r.Stdout, "stderr": r.Stderr} {
 		if _, dropped := s.Counts(); dropped > 0 {
 			r.Log.Warn("output could not be written and was dropped", "stream", stream, "bytes", dropped)
 		}
+	}
+}
+
+// writersWait is how long Run waits for output to be written to whoever reads it, or does not.
+const writersWait = time.Second
+
+func (r *runner) waitForWriters() {
+	written := make(chan struct{})
+	go func() { r.writers.Wait(); close(written) }()
+	select {
+	case <-written:
+	case <-time.After(writersWait):
+		r.Log.Warn("nobody reads stdout or stderr; the rest of the output is given up")
 	}
 }
 
@@ -180,7 +205,7 @@ func (r *runner) agentEvent(ev session.Event) {
 	case session.Acknowledged:
 		r.handle(Acknowledged{TaskID: ev.TaskID, State: ev.State})
 	case session.Lost:
-		r.Say("no agent takes this executor back: " + ev.Err.Error())
 		r.handle(AgentLost{Err: ev.Err})
+		r.Say("no agent takes this executor back: " + ev.Err.Error())
 	}
 }

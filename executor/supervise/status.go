@@ -1,9 +1,7 @@
 package supervise
 
 import (
-	"fmt"
 	"net/netip"
-	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
@@ -67,19 +65,4 @@ func hasKillingState(f mesos.FrameworkInfo) bool {
 		}
 	}
 	return false
-}
-
-func (o OOM) String() string {
-	if o.Lost {
-		return "docker inspect says OOMKilled"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "the memory cgroup counted %d OOM kill(s)", o.Kills)
-	if o.Limit > 0 {
-		fmt.Fprintf(&b, ", limit %d MiB", o.Limit>>20)
-	}
-	if o.Peak > 0 {
-		fmt.Fprintf(&b, ", peak %d MiB", o.Peak>>20)
-	}
-	return b.String()
 }

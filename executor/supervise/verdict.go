@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 )
 
 // Evidence is what each witness said about the end of the container. A nil field is a witness that said nothing.
@@ -28,19 +29,25 @@ type Verdict struct {
 
 // Judge decides which witness to believe.
 //
-// The kernel comes first: a status from the pidfd is the process's own. Docker is believed only when two of its answers
+// The kernel comes first: a status from the pidfd is the process's own, and so is one from the zombie's entry in /proc,
+// unless that is 0, which may mean the status of its first thread or that it is not shown. Docker is believed only when two of its answers
 // fit: the wait registered before start came back on an unbroken connection, and one inspect afterwards shows a container
 // that was started, has exited, has no error and has the same code. Each answer alone is known to lie: dockerd restores an
 // exit that it missed as status 0, a wait on a container that never started returns 0 at once, and a container that could
 // not be started shows 127 or 128.
 func Judge(e Evidence) Verdict {
-	if e.Init != nil && e.Init.Known {
+	if e.Init.settles() {
 		return fromWaitStatus(e.Init.Status, e.Init.Source)
 	}
 	if e.Wait != nil && e.Wait.Err == nil && inspectConfirms(e.Inspect, e.Wait.Code) {
 		return Verdict{Known: true, Code: e.Wait.Code, Source: "docker wait, confirmed by inspect"}
 	}
 	return Verdict{Doubts: e.String()}
+}
+
+// settles reports whether the kernel's word alone is enough.
+func (i *InitExited) settles() bool {
+	return i != nil && i.Known && (i.Proven || i.Status != 0)
 }
 
 func fromWaitStatus(status unix.WaitStatus, source string) Verdict {
@@ -103,9 +110,9 @@ func (v Verdict) String() string {
 	case !v.Known:
 		return "Container ended, exit status unknown (" + v.Doubts + ")"
 	case v.Signal != 0:
-		return fmt.Sprintf("Container exited with status %d (%s)", v.Code, unix.SignalName(v.Signal))
+		return fmt.Sprintf("Container exited with status %d (%s)", v.Code, process.SignalName(v.Signal))
 	case v.Code > 128 && unix.SignalName(unix.Signal(v.Code-128)) != "":
-		return fmt.Sprintf("Container exited with status %d (as after %s)", v.Code, unix.SignalName(unix.Signal(v.Code-128)))
+		return fmt.Sprintf("Container exited with status %d (as after %s)", v.Code, process.SignalName(unix.Signal(v.Code-128)))
 	default:
 		return fmt.Sprintf("Container exited with status %d", v.Code)
 	}
@@ -113,7 +120,30 @@ func (v Verdict) String() string {
 
 // killedByOOM reports whether the OOM killer ended the container: its cgroup counted a kill (or the engine says so, where
 // that account was gone too early) and the init died of SIGKILL, or passed on a child's 137. 137 alone is any SIGKILL.
+// A kill far from the limit was the whole host's lack of memory.
 func (v Verdict) killedByOOM(oom OOM, engine *ExitInspected) bool {
-	counted := oom.Kills > 0 || oom.Lost && engine.saysOver() && engine.Container.OOMKilled
+	counted := oom.Kills > 0 && !oom.farFromLimit() || oom.Lost && engine.saysOver() && engine.Container.OOMKilled
 	return v.Known && v.Code == 128+int(unix.SIGKILL) && counted
+}
+
+// farFromLimit reports that memory use never came near the cgroup's limit.
+func (o OOM) farFromLimit() bool { return o.Limit > 0 && o.Peak > 0 && o.Peak < o.Limit/10*9 }
+
+// String is the account in words.
+func (o OOM) String() string {
+	if o.Lost {
+		return "docker inspect says OOMKilled"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the memory cgroup counted %d OOM kill(s)", o.Kills)
+	if o.Limit > 0 {
+		fmt.Fprintf(&b, ", limit %d MiB", o.Limit>>20)
+	}
+	if o.Peak > 0 {
+		fmt.Fprintf(&b, ", peak %d MiB", o.Peak>>20)
+	}
+	if o.farFromLimit() {
+		b.WriteString(": the host itself ran out of memory")
+	}
+	return b.String()
 }

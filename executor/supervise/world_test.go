@@ -39,6 +39,14 @@ type world struct {
 	waitLies     bool // answers 0, whatever happened
 	unkillable   bool // KillLeaf fails the first time
 	kernelKnows  bool // PIDFD_INFO_EXIT works here
+	zombieLies   bool // without it, the zombie's entry shows 0 whatever happened
+	mute         bool // the engine answers nothing any more once the container has started
+	outputStuck  bool // nobody reads the output
+	shutdownAt   time.Time
+	diedAt       time.Time
+	toldAt       time.Time // when the machine was told of the death
+	discardAsked bool
+	mayExist     bool
 	watchBlind   bool // the init is never found
 
 	withholdAcks bool
@@ -82,6 +90,9 @@ func newWorld(seed uint64) *world {
 	w.ignoresTerm = w.chance(20)
 	w.waitBroken = w.chance(15)
 	w.waitLies = w.chance(10)
+	w.zombieLies = w.chance(10)
+	w.mute = w.chance(5)
+	w.outputStuck = w.chance(5)
 	w.unkillable = w.chance(10)
 	w.kernelKnows = !w.chance(20)
 	w.watchBlind = w.chance(15)
@@ -99,11 +110,12 @@ func newWorld(seed uint64) *world {
 	if w.chance(3) {
 		set.Unfit = "the sandbox is not writable"
 	}
+	set.ReviewImage = func(engine.Image, *task.Plan) *task.Refusal { return nil }
 	set.Decide = func([]byte) task.Decision {
 		if w.chance(5) {
-			return task.Decision{TaskID: taskID, Refusal: &task.Refusal{State: mesos.TASK_ERROR, Reason: mesos.REASON_TASK_INVALID}}
+			return task.Decision{Refusal: &task.Refusal{State: mesos.TASK_ERROR, Reason: mesos.REASON_TASK_INVALID}}
 		}
-		return task.Decision{TaskID: taskID, Plan: plan}
+		return task.Decision{Plan: plan}
 	}
 	w.m = NewMachine(set)
 	return w
@@ -158,7 +170,7 @@ func (w *world) run() {
 			w.complain("the executor never exits")
 		}
 	})
-	for len(w.queue) > 0 && !w.ended {
+	for len(w.queue) > 0 && !w.ended && len(w.complaints) == 0 {
 		e := heap.Pop(&w.queue).(event)
 		w.now = e.at
 		e.run()
@@ -199,10 +211,16 @@ func (w *world) agentScript() {
 func (w *world) disturb() {
 	switch w.rng.IntN(10) {
 	case 0:
+		if w.shutdownAt.IsZero() {
+			w.shutdownAt = w.now
+		}
 		w.tell(ShutdownAsked{})
 	case 1:
 		w.agentGone = true
 		w.tell(AgentLost{errors.New("gone")})
+		if w.chance(50) {
+			w.after(w.soon(), func() { w.tell(AgentGone{}) })
+		}
 	case 2:
 		w.tell(SignalReceived{"terminated"})
 	case 3:
@@ -224,14 +242,23 @@ func (w *world) carryOut(c Command) {
 	case Send:
 		w.update(c.Status)
 	case EnsureImage:
-		w.after(w.soon(), func() { w.tell(ImageReady{w.sometimes(5, "no such image")}) })
+		w.after(w.soon(), func() { w.tell(ImageReady{Err: w.sometimes(5, "no such image")}) })
 	case CreateContainer:
+		w.mayExist = true
 		w.after(w.soon(), func() { w.tell(Created{w.callError(6)}) })
 	case StartContainer:
 		w.start()
 	case InspectContainer:
+		if w.mute {
+			w.after(30*time.Second, func() { w.tell(Inspected{Err: errors.New("inspect hangs")}) })
+			return
+		}
 		w.after(w.soon(), func() { w.tell(Inspected{Err: w.sometimes(10, "inspect hangs")}) })
 	case InspectExit:
+		if w.mute {
+			w.after(30*time.Second, func() { w.tell(ExitInspected{Err: errors.New("inspect hangs")}) })
+			return
+		}
 		w.after(w.soon(), func() { w.tell(w.engineAccount()) })
 	case RevokeLease:
 		w.leaseRevoked = true
@@ -243,7 +270,7 @@ func (w *world) carryOut(c Command) {
 		}
 		w.dies(unix.WaitStatus(unix.SIGKILL))
 	case SignalByEngine:
-		if w.chance(70) {
+		if w.chance(70) && !w.mute {
 			w.after(w.soon(), func() { w.dies(unix.WaitStatus(unix.SIGKILL)) })
 		}
 	case KillLeaf:
@@ -254,7 +281,7 @@ func (w *world) carryOut(c Command) {
 		}
 		w.after(w.soon(), func() { w.tell(LeafKilled{Remaining: w.count()}) })
 	case Discard:
-		w.leaseRevoked = true
+		w.leaseRevoked, w.discardAsked = true, true
 		w.dies(unix.WaitStatus(unix.SIGKILL))
 		if w.chance(95) {
 			w.after(w.soon(), func() { w.tell(Discarded{}) })
@@ -356,18 +383,32 @@ func (w *world) dies(status unix.WaitStatus) {
 	if !w.alive {
 		return
 	}
-	w.alive, w.exited, w.status = false, true, status
+	w.alive, w.exited, w.status, w.diedAt = false, true, status, w.now
 	if w.held {
 		known := w.kernelKnows
-		w.after(w.soon(), func() {
-			w.tell(InitExited{Status: status, Known: known, Source: "kernel", OOM: OOM{Lost: w.chance(10)}})
+		exited := InitExited{Status: status, Known: true, Proven: true, Source: "kernel"}
+		if !known {
+			exited = InitExited{Status: status, Known: w.chance(50), Source: "zombie"}
+			if w.zombieLies {
+				exited.Status = 0
+			}
+		}
+		w.after(min(w.soon(), 2*time.Second), func() {
+			w.toldAt = w.now
+			w.tell(InitDied{OOM{Lost: w.chance(10)}})
+			w.after(w.soon(), func() { w.tell(exited) })
 		})
 	}
 	w.endWait()
-	w.after(w.soon(), func() { w.tell(OutputEnded{}) })
+	if !w.outputStuck {
+		w.after(w.soon(), func() { w.tell(OutputEnded{}) })
+	}
 }
 
 func (w *world) endWait() {
+	if w.mute {
+		return
+	}
 	var err error
 	if w.waitBroken {
 		err = errors.New("unexpected EOF")
@@ -435,6 +476,10 @@ func (w *world) check(s mesos.TaskStatus) {
 		if !sent(mesos.TASK_STARTING) {
 			w.complain("RUNNING before STARTING")
 		}
+	case mesos.TASK_FAILED:
+		if sent(mesos.TASK_KILLING) {
+			w.complain("FAILED after KILLING")
+		}
 	case mesos.TASK_FINISHED:
 		if !w.exited || w.status != 0 {
 			w.complain("FINISHED with status %#x, exited %v", w.status, w.exited)
@@ -445,8 +490,20 @@ func (w *world) check(s mesos.TaskStatus) {
 	}
 	if isTerminal(s.GetState()) {
 		w.terminalAt = w.now
+		w.checkShutdown(s)
 	}
 	if isTerminal(s.GetState()) && (w.alive || (w.startPending && !w.leaseRevoked)) {
 		w.complain("%v while the container is alive or may still start", s.GetState())
+	}
+}
+
+// checkShutdown complains about a terminal update that comes after the agent's timer although the container died in time.
+func (w *world) checkShutdown(s mesos.TaskStatus) {
+	if w.shutdownAt.IsZero() || !w.held || w.diedAt.IsZero() {
+		return
+	}
+	timer := w.shutdownAt.Add(5 * time.Second)
+	if w.toldAt.Before(timer.Add(-2*time.Second)) && w.toldAt.After(w.shutdownAt) && w.now.After(timer) {
+		w.complain("%v came %v after SHUTDOWN, and the death was known %v after it", s.GetState(), w.now.Sub(w.shutdownAt), w.toldAt.Sub(w.shutdownAt))
 	}
 }

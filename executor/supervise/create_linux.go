@@ -1,0 +1,178 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
+	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security"
+)
+
+func (r *runner) ensureImage(plan *task.Plan) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.cancelImage = cancel
+	ref := plan.Spec.Image
+	r.spawn(func() delivery {
+		defer cancel()
+		image, err := engine.Image{}, engine.ErrNotFound
+		if !plan.ForcePull {
+			image, err = r.Engine.Image(ctx, ref)
+		}
+		if errors.Is(err, engine.ErrNotFound) {
+			r.Say("pulling " + ref)
+			if err = r.Engine.Pull(ctx, ref, r.pullProgress(ref)); err == nil {
+				image, err = r.Engine.Image(ctx, ref)
+			}
+		}
+		return delivery{ImageReady{image, err}, func() { r.image = image }}
+	})
+}
+
+// attempt is the number of the only attempt that an executor makes.
+const attempt = 1
+
+// LeaseDir is where the leases of a host's executors are.
+func LeaseDir(runDir string) string { return filepath.Join(runDir, "leases") }
+
+// LeasePath is the source of the sandbox mount, by which Docker gets at the sandbox of a container.
+func LeasePath(runDir, containerID string) string {
+	return process.LeasePath(LeaseDir(runDir), containerID, attempt)
+}
+
+// createContainer makes the lease before anything else and in the owner's goroutine, so that no later revocation can
+// come too early.
+func (r *runner) createContainer(plan *task.Plan) {
+	r.creating = make(chan *container, 1)
+	lease, err := process.NewLease(LeaseDir(r.RunDir), r.ContainerID, attempt, r.Sandbox)
+	r.lease = lease
+	if err == nil && lease.Attempt != attempt {
+		err = fmt.Errorf("a lease of this container is there already, beside %s: another executor serves it", lease.Path)
+	}
+	r.ops.Go(func() {
+		c := &container{name: plan.Spec.Name}
+		if err == nil {
+			err = r.create(c, plan)
+		}
+		r.creating <- c
+		taken := r.post(delivery{Created{err}, func() {
+			r.container = c
+			if err == nil {
+				r.copyOutput(c.output)
+				r.awaitExit(c.exit)
+			}
+		}})
+		if !taken {
+			c.close()
+		}
+	})
+}
+
+// create fills c step by step; what it made before an error is unmade by discard.
+func (r *runner) create(c *container, plan *task.Plan) error {
+	spec := plan.Spec
+	if err := r.stageVolumes(c, &spec, plan.SandboxDirs); err != nil {
+		return err
+	}
+	if err := r.placeLeaf(c); err != nil {
+		return err
+	}
+	spec.Host.CgroupParent = c.placement.Parent
+	spec.Config.Labels = operatorLabels(spec.Config.Labels, plan.TaskID, r.ContainerID)
+
+	id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
+	if err != nil {
+		c.unknown = engine.OutcomeOf(err) == engine.Unknown
+		return err
+	}
+	c.id = id
+	for _, w := range warnings {
+		r.Log.Warn("docker create", "warning", w)
+	}
+	if c.output, err = r.Engine.Attach(r.ctx, id, spec.Config.Tty); err != nil {
+		return err
+	}
+	c.exit, err = r.Engine.NextExit(r.ctx, id)
+	return err
+}
+
+// stageVolumes puts folders of the sandbox behind paths that the task's user cannot change. Where the mounts would not
+// reach the daemon, the folders are only checked beforehand.
+func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) error {
+	if len(dirs) == 0 {
+		return nil
+	}
+	if !sharesHostMounts() {
+		r.Log.Warn("this process has a mount namespace of its own: volumes are not protected against being replaced by symbolic links")
+		return process.MakeSandboxDirs(r.Sandbox, dirs)
+	}
+	stage, err := process.StageSandboxDirs(filepath.Join(r.RunDir, "mounts"), r.ContainerID, attempt, r.Sandbox, dirs)
+	if err != nil {
+		return err
+	}
+	c.stage = stage
+	spec.Host.Mounts = slices.Clone(spec.Host.Mounts)
+	for i, m := range spec.Host.Mounts {
+		if rel, ok := strings.CutPrefix(m.Source, r.lease.Path+"/"); ok {
+			spec.Host.Mounts[i].Source = stage.Source(rel)
+		}
+	}
+	return nil
+}
+
+// sharesHostMounts reports whether this process is in the mount namespace of the host's first process, where the daemon is.
+func sharesHostMounts() bool {
+	ours, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return false
+	}
+	theirs, err := os.Readlink("/proc/1/ns/mnt")
+	return err == nil && ours == theirs
+}
+
+func (r *runner) placeLeaf(c *container) error {
+	groups, err := cgroupnet.Hierarchies()
+	if err != nil {
+		return err
+	}
+	freezer, err := cgroupnet.SelfFreezer()
+	if err != nil {
+		return err
+	}
+	placement, err := cgroupnet.Place(cgroupnet.PlaceInput{
+		Root:         r.CgroupRoot,
+		ContainerID:  r.ContainerID,
+		SelfFreezer:  freezer,
+		CgroupDriver: r.info.CgroupDriver,
+		Custom:       r.Mode == task.Custom,
+	})
+	if err != nil {
+		return err
+	}
+	c.groups, c.placement, c.leaf = groups, &placement, process.OpenLeaf(groups, placement.Path)
+	return cgroupnet.Prepare(groups, placement)
+}
+
+// operatorLabels adds our own labels to the reviewed ones. They name the task for the people who look at the host.
+func operatorLabels(reviewed map[string]string, taskID, containerID string) map[string]string {
+	labels := map[string]string{}
+	for k, v := range reviewed {
+		labels[k] = v
+	}
+	labels[labelTask] = taskID
+	labels[labelContainer] = containerID
+	return labels
+}
+
+// Labels of our containers.
+const (
+	labelTask      = "mesos-docker-executor.task_id"
+	labelContainer = "mesos-docker-executor.container_id"
+)

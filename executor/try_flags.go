@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// span is a flag's value: a time longer than 0; 0 until it is set.
+type span time.Duration
+
+// Set takes what time.ParseDuration takes; its errors say what to write.
+func (s *span) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if _, number := strconv.ParseFloat(text, 64); err != nil && number == nil {
+		return fmt.Errorf("the unit is missing: write %ss for seconds, or another of the units ms, s, m and h", text)
+	}
+	if err != nil {
+		return errors.New("not a duration: write a number and its unit, such as 3s; the units are ms, s, m and h")
+	}
+	if d <= 0 {
+		return errors.New("it must be longer than 0s; leave the flag out for never")
+	}
+	*s = span(d)
+	return nil
+}
+
+func (s *span) String() string { return time.Duration(*s).String() }
+
+// onlyArgument returns the one bare word; flags may also stand behind it, where the flag parser leaves them alone.
+func onlyArgument(c *cli.Context) (string, error) {
+	if c.NArg() == 0 {
+		return "", errors.New("it needs a task file; see --help")
+	}
+	late := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
+	late.SetOutput(io.Discard)
+	for _, f := range c.Command.Flags {
+		if err := f.Apply(late); err != nil {
+			return "", err
+		}
+	}
+	if err := late.Parse(c.Args().Tail()); err != nil {
+		return "", fmt.Errorf("%w; see --help", err)
+	}
+	if late.NArg() > 0 {
+		return "", fmt.Errorf("it needs one task file, and %q is one more; see --help", late.Arg(0))
+	}
+	var err error
+	late.Visit(func(f *flag.Flag) {
+		if setErr := c.Set(f.Name, f.Value.String()); err == nil {
+			err = setErr
+		}
+	})
+	if c.Bool("help") {
+		return "", flag.ErrHelp
+	}
+	return c.Args().First(), err
+}
