@@ -1,6 +1,6 @@
 # mesos-docker-executor: `make help` lists the targets.
 #
-# demo, test and acceptance first run scripts/setup, which installs and mounts
+# demo, test, soak, readme and acceptance first run scripts/setup, which installs and mounts
 # what is missing (as root, on Debian) and is silent when nothing is.
 
 # Root's PATH often lacks these: sudo and su drop Go's, Debian's users have no sbin.
@@ -56,13 +56,16 @@ darwin: ## build what a policy author's laptop runs: explain and its packages
 
 .PHONY: readme
 readme: ## run the README's tested commands (root)
-	scripts/setup demo
+	scripts/setup readme
+	@$(MAKE) --no-print-directory build
 	scripts/with-engine scripts/check-readme README.md
 
 .PHONY: acceptance
 acceptance: ## against a real Mesos: MESOS_MASTER=host:port, or mesos-mini in Docker (root); ACCEPTANCE_FLAGS=-help
+ifeq (,$(filter -h -help --help,$(ACCEPTANCE_FLAGS)))
 	@test -n "$(MESOS_MASTER)" || scripts/setup acceptance
 	@$(MAKE) --no-print-directory build
+endif
 	$(GO) run -tags acceptance ./executor/acceptance $(ACCEPTANCE_FLAGS)
 
 .PHONY: fuzz
