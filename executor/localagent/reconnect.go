@@ -2,11 +2,8 @@ package localagent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -16,53 +13,60 @@ import (
 // reconnectLimit bounds the probe and the message of one recovery.
 const reconnectLimit = 5 * time.Second
 
-// reconnect is what a recovering agent does with a run's libprocess.pid: one
-// connection that carries nothing and is closed, then the message
-// ReconnectExecutorMessage{slave_id} as libprocess posts it, chunked. A
-// libprocess peer may answer 202 or not at all, so the answer is read but
-// doesn't matter.
-func reconnect(ctx context.Context, upid, agent, agentID string) error {
-	name, address, ok := strings.Cut(strings.TrimSpace(upid), "@")
-	if !ok || name == "" {
-		return fmt.Errorf("libprocess.pid holds %q, not name@ip:port", upid)
+// libprocessPeer is what a run's libprocess.pid names.
+type libprocessPeer struct {
+	id      string // "executor(1)"
+	address string // "ip:port"
+}
+
+// parseUPID reads the file as libprocess does: no white space is forgiven (UPID in 3rdparty/libprocess/src/pid.cpp).
+func parseUPID(upid string) (libprocessPeer, error) {
+	id, address, ok := strings.Cut(upid, "@")
+	if _, _, err := net.SplitHostPort(address); !ok || id == "" || err != nil || strings.ContainsAny(upid, " \t\r\n") {
+		return libprocessPeer{}, fmt.Errorf("libprocess.pid holds %q, not name@ip:port", upid)
 	}
-	ctx, cancel := context.WithTimeout(ctx, reconnectLimit)
-	defer cancel()
-	var dialer net.Dialer
-	probe, err := dialer.DialContext(ctx, "tcp", address)
+	return libprocessPeer{id, address}, nil
+}
+
+// probe is what the Docker containerizer does when it recovers a run: one connection that carries nothing and is closed.
+func (p libprocessPeer) probe(ctx context.Context) error {
+	dialer := net.Dialer{Timeout: reconnectLimit}
+	connection, err := dialer.DialContext(ctx, "tcp", p.address)
 	if err != nil {
 		return fmt.Errorf("probe the executor's listener: %w", err)
 	}
-	probe.Close()
+	return connection.Close()
+}
 
+// reconnect posts ReconnectExecutorMessage{slave_id} as libprocess does (3rdparty/libprocess/src/encoder.hpp): chunked, with
+// an empty Host, on a connection that it means to keep. A libprocess peer may answer 202 or not at all, so the answer is
+// waited for a moment only, and doesn't matter.
+func (p libprocessPeer) reconnect(ctx context.Context, agent, agentID string) error {
 	body, err := (&mesos.AgentID{Value: agentID}).Marshal()
 	if err != nil {
 		return fmt.Errorf("encode the agent's id: %w", err)
 	}
 	message := append([]byte{1<<3 | 2}, appendUvarint(nil, len(body))...) // field 1, slave_id
 	message = append(message, body...)
-	return post(ctx, address, "/"+name+"/mesos.internal.ReconnectExecutorMessage", "slave(1)@"+agent, message)
-}
+	from := "slave(1)@" + agent
+	request := "POST /" + p.id + "/mesos.internal.ReconnectExecutorMessage HTTP/1.1\r\n" +
+		"User-Agent: libprocess/" + from + "\r\nLibprocess-From: " + from + "\r\n" +
+		"Connection: Keep-Alive\r\nHost: \r\nTransfer-Encoding: chunked\r\n\r\n" +
+		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(message), message)
 
-func post(ctx context.Context, address, path, from string, message []byte) error {
-	// A reader of unknown length makes the client send it chunked.
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+path, io.MultiReader(strings.NewReader(string(message))))
+	dialer := net.Dialer{Timeout: reconnectLimit}
+	connection, err := dialer.DialContext(ctx, "tcp", p.address)
 	if err != nil {
-		return fmt.Errorf("post to the executor: %w", err)
-	}
-	request.Header.Set("User-Agent", "libprocess/"+from)
-	request.Header.Set("Libprocess-From", from)
-	transport := &http.Transport{ResponseHeaderTimeout: time.Second}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
-	var network net.Error
-	switch {
-	case errors.As(err, &network) && network.Timeout(), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil // delivered, not answered
-	case err != nil:
 		return fmt.Errorf("post ReconnectExecutorMessage: %w", err)
 	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16))
+	defer connection.Close()
+	defer context.AfterFunc(ctx, func() { connection.Close() })()
+	if _, err := connection.Write([]byte(request)); err != nil {
+		return fmt.Errorf("post ReconnectExecutorMessage: %w", err)
+	}
+	if err := connection.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return fmt.Errorf("post ReconnectExecutorMessage: %w", err)
+	}
+	_, _ = connection.Read(make([]byte, 1<<10))
 	return nil
 }

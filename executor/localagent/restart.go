@@ -60,8 +60,10 @@ func (a *Agent) Restart(ctx context.Context, r Restart) error {
 	sleep(ctx, r.Recovery)
 
 	forget := r.Forget
+	var peer *libprocessPeer
 	if forget == ForgetNothing {
-		if err := a.recover(ctx); err != nil {
+		var err error
+		if peer, err = a.recover(ctx); err != nil {
 			if !errors.Is(err, errLost) {
 				return err
 			}
@@ -77,6 +79,13 @@ func (a *Agent) Restart(ctx context.Context, r Restart) error {
 		err := a.lose(ctx)
 		a.serveAgain()
 		return err
+	}
+	if peer != nil {
+		// SUBSCRIBE is admitted by now: Slave::_recover in src/slave/slave.cpp sends the messages last.
+		a.note("reconnect", "ReconnectExecutorMessage to "+peer.address)
+		if err := peer.reconnect(ctx, a.Endpoint(), a.ids.AgentID); err != nil {
+			a.note("reconnect", err.Error())
+		}
 	}
 	sleep(ctx, a.opts.ReregistrationTimeout)
 	if ctx.Err() != nil {
@@ -100,30 +109,33 @@ func (a *Agent) serveAgain() (missing bool) {
 	return a.state == registering && a.forgotten == ForgetNothing
 }
 
-// recover looks for the run as its containerizer does.
-func (a *Agent) recover(ctx context.Context) error {
+// recover looks for the run as its containerizer does. The peer is the drop-in executor's listener, nil in custom mode.
+func (a *Agent) recover(ctx context.Context) (*libprocessPeer, error) {
 	a.mu.Lock()
 	p := a.process
 	a.mu.Unlock()
 	switch {
 	case p != nil && p.ended():
-		return nil // its end is reported already
+		return nil, nil // its end is reported already
 	case !a.framework.GetCheckpoint():
-		return fmt.Errorf("%w: the framework does not checkpoint", errLost)
+		return nil, fmt.Errorf("%w: the framework does not checkpoint", errLost)
 	case a.opts.Mode == Custom:
-		return nil
+		return nil, nil
 	}
 	upid, err := os.ReadFile(a.libprocessPid())
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w: it has no libprocess.pid", errLost)
+		return nil, fmt.Errorf("%w: it has no libprocess.pid", errLost)
 	} else if err != nil {
-		return fmt.Errorf("recover the drop-in run: %w", err)
+		return nil, fmt.Errorf("recover the drop-in run: %w", err)
 	}
-	if err := reconnect(ctx, string(upid), a.Endpoint(), a.ids.AgentID); err != nil {
-		return fmt.Errorf("%w: %v", errLost, err)
+	peer, err := parseUPID(string(upid))
+	if err == nil {
+		err = peer.probe(ctx)
 	}
-	a.note("reconnect", "sent ReconnectExecutorMessage to "+string(upid))
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", errLost, err)
+	}
+	return &peer, nil
 }
 
 // lose does what recovery does to a run that it does not know: the Docker

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
@@ -104,13 +105,20 @@ func (r *runner) create(c *container, plan *task.Plan) error {
 }
 
 // stageVolumes puts folders of the sandbox behind paths that the task's user cannot change. Where the mounts would not
-// reach the daemon, the folders are only checked beforehand.
+// reach the daemon, the folders are only checked beforehand, and that is enough only if the sandbox is root's.
 func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) error {
 	if len(dirs) == 0 {
 		return nil
 	}
 	if !sharesHostMounts() {
-		r.Log.Warn("this process has a mount namespace of its own: volumes are not protected against being replaced by symbolic links")
+		info, err := os.Stat(r.Sandbox)
+		if err != nil {
+			return err
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
+			return fmt.Errorf("volumes below the sandbox of user %d cannot be protected against being replaced by symbolic links: "+
+				"the agent gave the executor a mount namespace of its own; mount the whole sandbox only", uid)
+		}
 		return process.MakeSandboxDirs(r.Sandbox, dirs)
 	}
 	stage, err := process.StageSandboxDirs(filepath.Join(r.RunDir, "mounts"), r.ContainerID, attempt, r.Sandbox, dirs)
