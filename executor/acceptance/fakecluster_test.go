@@ -46,6 +46,7 @@ type fakeCluster struct {
 	offers     int
 	running    map[string]*fakeTask
 	unacked    map[string]mesos.TaskStatus // by uuid
+	sent       []string                    // uuids, oldest first: the agent sends again in this order
 	torndown   bool
 
 	silent    atomic.Bool // no events any more, not even heartbeats
@@ -132,8 +133,10 @@ func (c *fakeCluster) subscribe(w http.ResponseWriter, r *http.Request, call *sc
 		stream <- &scheduler.Event{Type: scheduler.Event_SUBSCRIBED, Subscribed: &scheduler.Event_Subscribed{
 			FrameworkID: &mesos.FrameworkID{Value: fakeFrameworkID}, HeartbeatIntervalSeconds: &interval,
 		}}
-		for _, s := range c.unacked {
-			stream <- &scheduler.Event{Type: scheduler.Event_UPDATE, Update: &scheduler.Event_Update{Status: s}}
+		for _, id := range c.sent {
+			if s, ok := c.unacked[id]; ok {
+				stream <- &scheduler.Event{Type: scheduler.Event_UPDATE, Update: &scheduler.Event_Update{Status: s}}
+			}
 		}
 		c.makeOffer()
 	}
@@ -299,6 +302,7 @@ func (c *fakeCluster) update(task mesos.TaskInfo, s mesos.TaskStatus) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unacked[string(s.UUID)] = s
+	c.sent = append(c.sent, string(s.UUID))
 	c.send(e)
 	if c.resend {
 		c.send(e)

@@ -199,8 +199,10 @@ func (r *run) nothingLeft() {
 		r.t.Errorf("container left behind: %s", c.Status)
 	}
 	id := r.IDs().ContainerID
-	if left, _ := filepath.Glob(filepath.Join(r.runDir, "leases", "*")); len(left) > 0 {
-		r.t.Errorf("lease left behind: %s", left[0])
+	for _, folder := range []string{"leases", "mounts"} {
+		if left, _ := filepath.Glob(filepath.Join(r.runDir, folder, "*")); len(left) > 0 {
+			r.t.Errorf("left behind: %s", left[0])
+		}
 	}
 	hierarchies, err := cgroupnet.Hierarchies()
 	if err != nil {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
@@ -70,8 +68,9 @@ func (r *runner) createContainer(plan *task.Plan) {
 				r.awaitExit(c.exit)
 			}
 		}})
-		if !taken {
+		if !taken { // Run is over, and with it the one that would remove this
 			c.close()
+			r.release(c)
 		}
 	})
 }
@@ -91,7 +90,7 @@ func (r *runner) create(c *container, plan *task.Plan) error {
 	id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
 	if err != nil {
 		c.unknown = engine.OutcomeOf(err) == engine.Unknown
-		return err
+		return explainCreate(err, c)
 	}
 	c.id = id
 	for _, w := range warnings {
@@ -104,22 +103,10 @@ func (r *runner) create(c *container, plan *task.Plan) error {
 	return err
 }
 
-// stageVolumes puts folders of the sandbox behind paths that the task's user cannot change. Where the mounts would not
-// reach the daemon, the folders are only checked beforehand, and that is enough only if the sandbox is root's.
+// stageVolumes puts folders of the sandbox behind paths that the task's user cannot change.
 func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) error {
 	if len(dirs) == 0 {
 		return nil
-	}
-	if !sharesHostMounts() {
-		info, err := os.Stat(r.Sandbox)
-		if err != nil {
-			return err
-		}
-		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
-			return fmt.Errorf("volumes below the sandbox of user %d cannot be protected against being replaced by symbolic links: "+
-				"the agent gave the executor a mount namespace of its own; mount the whole sandbox only", uid)
-		}
-		return process.MakeSandboxDirs(r.Sandbox, dirs)
 	}
 	stage, err := process.StageSandboxDirs(filepath.Join(r.RunDir, "mounts"), r.ContainerID, attempt, r.Sandbox, dirs)
 	if err != nil {
@@ -135,14 +122,12 @@ func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) 
 	return nil
 }
 
-// sharesHostMounts reports whether this process is in the mount namespace of the host's first process, where the daemon is.
-func sharesHostMounts() bool {
-	ours, err := os.Readlink("/proc/self/ns/mnt")
-	if err != nil {
-		return false
+// explainCreate adds what an operator cannot see in the engine's words: staged volumes exist only in our mount namespace.
+func explainCreate(err error, c *container) error {
+	if c.stage == nil || !strings.Contains(err.Error(), "bind source path does not exist") {
+		return err
 	}
-	theirs, err := os.Readlink("/proc/1/ns/mnt")
-	return err == nil && ours == theirs
+	return fmt.Errorf("%w; volumes below the sandbox need an executor in the engine's mount namespace (agent without the filesystem/linux isolator)", err)
 }
 
 func (r *runner) placeLeaf(c *container) error {
