@@ -108,6 +108,9 @@ func recordedTask(t *testing.T, folder string) ([]byte, mesos.TaskInfo) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if !bytes.Contains(frame, raw) {
+				t.Fatal("the recorded bytes of the task are not those that its decoded form makes")
+			}
 			return raw, event.Launch.Task
 		}
 	}

@@ -20,6 +20,7 @@
 //
 // # What survives a crash
 //
-// Nothing here: a SIGKILLed executor leaves the container to whoever owns its cgroup (in custom mode the agent's launcher,
-// whose freezer cgroup holds it).
+// No state: a SIGKILLed executor leaves the container to whoever owns its cgroup (in custom mode the agent's launcher, whose
+// freezer cgroup holds it). Its lease stays below the run directory, and until the container has started the mounts of
+// staged volumes do as well.
 package supervise
