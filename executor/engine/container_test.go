@@ -152,3 +152,23 @@ func TestCreateNeedsConfigurations(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A message is shortened for people only after the values are hidden: one that lies across the cut would not be found.
+func TestValueAcrossTheCutOfALongMessageIsHidden(t *testing.T) {
+	secret := strings.Repeat("s3cret", 100)
+	filler := strings.Repeat("x", maxMessage-50)
+	text, err := json.Marshal(map[string]string{"message": filler + " invalid environment variable: PASSWORD=" + secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := startFake(t, say(jsonAnswer(400, string(text))))
+	c, h := minimal()
+	c.Env = []string{"PASSWORD=" + secret}
+	_, _, err = openFake(t, f, fakeLimits(10*time.Second)).Create(t.Context(), "name", c, h, nil)
+	if err == nil || strings.Contains(err.Error(), "s3") {
+		t.Errorf("the value is shown: %v", err)
+	}
+	if n := len(err.Error()); n > 2*maxMessage {
+		t.Errorf("the message has %d bytes", n)
+	}
+}

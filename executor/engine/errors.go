@@ -15,7 +15,7 @@ var (
 )
 
 // DaemonError is a refusal in the daemon's own words. Status is its HTTP status, 400 to 599, or 0 for a
-// failure that it reports in the course of an answer.
+// failure that it reports in the course of an answer. Message is whole; Error shortens it.
 type DaemonError struct {
 	Status  int
 	Message string
@@ -23,9 +23,9 @@ type DaemonError struct {
 
 func (e *DaemonError) Error() string {
 	if e.Status == 0 {
-		return "the daemon failed: " + e.Message
+		return "the daemon failed: " + shorten(e.Message)
 	}
-	return fmt.Sprintf("the daemon refused (%d): %s", e.Status, e.Message)
+	return fmt.Sprintf("the daemon refused (%d): %s", e.Status, shorten(e.Message))
 }
 
 // Is maps the daemon's answer to [ErrNotFound] and [ErrConflict].

@@ -84,7 +84,7 @@ func notAccepted(c call, resp *http.Response, body []byte) error {
 	var said struct{ Message string }
 	refused := resp.StatusCode >= 400 && kind == "application/json" && json.Unmarshal(body, &said) == nil && said.Message != ""
 	if refused && (resp.StatusCode != http.StatusNotFound || strings.Contains(said.Message, c.missing)) {
-		return &DaemonError{Status: resp.StatusCode, Message: shorten(strings.TrimSpace(said.Message))}
+		return &DaemonError{Status: resp.StatusCode, Message: strings.TrimSpace(said.Message)}
 	}
 	return fmt.Errorf("answer %q is not one of the Docker daemon: is something else listening on its socket?", resp.Status)
 }

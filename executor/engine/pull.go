@@ -110,7 +110,7 @@ func pullFailure(line pullLine) *DaemonError {
 	if message == "" {
 		message = line.Error
 	}
-	return &DaemonError{Message: shorten(message)}
+	return &DaemonError{Message: message}
 }
 
 // registryLacks recognizes the messages about an image that the registry doesn't have or doesn't show. The
