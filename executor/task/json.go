@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -130,7 +132,11 @@ func (j *jsonCheck) message(path string, m *message) {
 		at := join(path, security.Printable(key))
 		f := m.byName[key]
 		if f == nil {
-			j.add(at, "There is no such field in mesos.proto; check the spelling (field names have underscores).")
+			if slices.Contains(slices.Collect(maps.Values(m.newer)), key) {
+				j.add(at, "The field is not supported by this version; remove it from the task.")
+			} else {
+				j.add(at, "There is no such field in mesos.proto; check the spelling (field names have underscores).")
+			}
 			j.skip(at)
 			return
 		}

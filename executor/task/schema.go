@@ -1,6 +1,7 @@
 package task
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/gogo/protobuf/protoc-gen-gogo/descriptor"
@@ -12,6 +13,7 @@ type message struct {
 	byNumber map[uint64]*field
 	byName   map[string]*field
 	required []*field
+	newer    map[uint64]string // fields that mesos-go does not know yet
 }
 
 // field is what the protocol says about one field of a message.
@@ -23,6 +25,26 @@ type field struct {
 	message  *message         // for kind TYPE_MESSAGE
 	isMap    bool             // repeated message of key and value, an object in JSON
 	enum     map[int32]string // for kind TYPE_ENUM: number to name
+	newer    map[int32]string // for kind TYPE_ENUM: values that mesos-go does not know yet
+}
+
+// newerFields and newerValues name what Mesos 1.11 has and the messages of mesos-go, of Mesos 1.10, do not: it is refused
+// like everything unknown, but by its name. The keys are types of mesos.proto.
+func newerFields(message string) map[uint64]string {
+	if strings.HasSuffix(message, ".Volume.Source") {
+		return map[uint64]string{6: "csi_volume"}
+	}
+	return nil
+}
+
+func newerValues(enum string) map[int32]string {
+	switch {
+	case strings.HasSuffix(enum, ".Volume.Source.Type"):
+		return map[int32]string{5: "CSI_VOLUME"}
+	case strings.HasSuffix(enum, ".CapabilityInfo.Capability"):
+		return map[int32]string{1038: "PERFMON", 1039: "BPF", 1040: "CHECKPOINT_RESTORE"}
+	}
+	return nil
 }
 
 // taskInfoSchema and commandInfoSchema describe the two messages that a framework writes. They are read from the
@@ -37,6 +59,7 @@ func schemaOf(m descriptor.Message) *message {
 	s := schemaBuilder{
 		types: map[string]*descriptor.DescriptorProto{},
 		enums: map[string]*descriptor.EnumDescriptorProto{},
+		names: map[*descriptor.DescriptorProto]string{},
 		built: map[*descriptor.DescriptorProto]*message{},
 	}
 	s.index("."+file.GetPackage(), file.MessageType, file.EnumType)
@@ -47,6 +70,7 @@ func schemaOf(m descriptor.Message) *message {
 type schemaBuilder struct {
 	types map[string]*descriptor.DescriptorProto
 	enums map[string]*descriptor.EnumDescriptorProto
+	names map[*descriptor.DescriptorProto]string
 	built map[*descriptor.DescriptorProto]*message
 }
 
@@ -56,7 +80,7 @@ func (s schemaBuilder) index(scope string, types []*descriptor.DescriptorProto, 
 	}
 	for _, t := range types {
 		name := scope + "." + t.GetName()
-		s.types[name] = t
+		s.types[name], s.names[t] = t, name
 		s.index(name, t.NestedType, t.EnumType)
 	}
 }
@@ -65,7 +89,7 @@ func (s schemaBuilder) message(t *descriptor.DescriptorProto) *message {
 	if m := s.built[t]; m != nil {
 		return m
 	}
-	m := &message{byNumber: map[uint64]*field{}, byName: map[string]*field{}}
+	m := &message{byNumber: map[uint64]*field{}, byName: map[string]*field{}, newer: newerFields(s.names[t])}
 	s.built[t] = m
 	for _, d := range t.Field {
 		f := &field{number: uint64(d.GetNumber()), name: d.GetName(), kind: d.GetType(), repeated: d.IsRepeated()}
@@ -74,7 +98,7 @@ func (s schemaBuilder) message(t *descriptor.DescriptorProto) *message {
 			nested := s.types[d.GetTypeName()]
 			f.message, f.isMap = s.message(nested), nested.GetOptions().GetMapEntry()
 		case descriptor.FieldDescriptorProto_TYPE_ENUM:
-			f.enum = map[int32]string{}
+			f.enum, f.newer = map[int32]string{}, newerValues(d.GetTypeName())
 			for _, v := range s.enums[d.GetTypeName()].Value {
 				f.enum[v.GetNumber()] = v.GetName()
 			}

@@ -51,11 +51,7 @@ func (w *wireCheck) message(path string, data []byte, m *message) {
 
 		f := m.byNumber[number]
 		if f == nil {
-			where := path
-			if where == "" {
-				where = "the message"
-			}
-			w.add(path, "Field number %d of %s is not known to this version, so it cannot be honoured; remove it from the task.", number, where)
+			w.unknown(path, m, number)
 			continue
 		}
 		at := join(path, f.name)
@@ -74,6 +70,18 @@ func (w *wireCheck) message(path string, data []byte, m *message) {
 			w.add(join(path, f.name), "The field is required and missing; set it.")
 		}
 	}
+}
+
+func (w *wireCheck) unknown(path string, m *message, number uint64) {
+	if name := m.newer[number]; name != "" {
+		w.add(join(path, name), "The field is not supported by this version; remove it from the task.")
+		return
+	}
+	where := path
+	if where == "" {
+		where = "the message"
+	}
+	w.add(path, "Field number %d of %s is not known to this version, so it cannot be honoured; remove it from the task.", number, where)
 }
 
 // wireValue returns the content of the next value and the number of bytes that it takes with its length.
@@ -144,7 +152,11 @@ func (w *wireCheck) value(path string, f *field, wire uint64, content []byte) {
 func (w *wireCheck) number(path string, f *field, v uint64) {
 	switch f.kind {
 	case descriptor.FieldDescriptorProto_TYPE_ENUM:
-		if _, known := f.enum[int32(v)]; !known || uint64(int64(int32(v))) != v {
+		_, known := f.enum[int32(v)]
+		fits := uint64(int64(int32(v))) == v
+		if name := f.newer[int32(v)]; name != "" && fits {
+			w.add(path, "The value %s is not supported by this version; use one of %s.", name, enumNames(f))
+		} else if !known || !fits {
 			w.add(path, "The number %d is not a value of this field; use one of %s.", int64(v), enumNames(f))
 		}
 	case descriptor.FieldDescriptorProto_TYPE_UINT32:

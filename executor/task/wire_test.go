@@ -29,6 +29,36 @@ const (
 	fieldTaskID, fieldContainer, fieldCommand, fieldHealthCheck, fieldDocker = 2, 9, 7, 8, 3
 )
 
+// TestWhatNewerMesosHasIsRefusedByName sends what this protocol's messages have no names for.
+func TestWhatNewerMesosHasIsRefusedByName(t *testing.T) {
+	source := bytes.Join([][]byte{encode(1, uint64(5)), encode(6, encode(1, "plugin"))}, nil) // type CSI_VOLUME, csi_volume
+	volume := bytes.Join([][]byte{encode(3, uint64(1)), encode(1, "/data"), encode(5, source)}, nil)
+	capability := encode(8, encode(3, encode(1, uint64(1039)))) // linux_info, effective_capabilities, BPF
+	for _, test := range []struct {
+		name  string
+		extra []byte
+		parts []string
+	}{
+		{"CSI volume", encode(2, volume), []string{"container.volumes[0].source.type: The value CSI_VOLUME", "container.volumes[0].source.csi_volume: The field is not supported"}},
+		{"capability", capability, []string{"container.linux_info.effective_capabilities.capabilities[0]: The value BPF"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			task := fixtureTask(t, "hello")
+			container, err := task.Container.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			task.Container = nil
+			raw := append(marshal(t, task), encode(fieldContainer, append(container, test.extra...))...)
+			refused(t, raw, testInputs(), mesos.REASON_TASK_INVALID, test.parts...)
+		})
+	}
+	_, err := FromJSON([]byte(`{"container": {"volumes": [{"source": {"csi_volume": {}}}]}}`))
+	if err == nil || !strings.Contains(err.Error(), "container.volumes[0].source.csi_volume: The field is not supported") {
+		t.Error(err)
+	}
+}
+
 func TestWhatTheDecoderWouldDropOrBendIsRefused(t *testing.T) {
 	good := fixture(t, "hello")
 	// Appending to a message that is there already makes it a second occurrence, so these start without one.
