@@ -21,7 +21,8 @@ import (
 // Placeholders of what only an agent knows.
 const (
 	explainContainerID = "00000000-0000-4000-8000-000000000000"
-	explainSandbox     = "/var/lib/mesos/slaves/AGENT/frameworks/FRAMEWORK/executors/EXECUTOR/runs/" + explainContainerID
+	explainWorkDir     = "/var/lib/mesos"
+	explainSandbox     = explainWorkDir + "/slaves/AGENT/frameworks/FRAMEWORK/executors/EXECUTOR/runs/" + explainContainerID
 )
 
 func explainCommand() *cli.Command {
@@ -68,7 +69,11 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	d := task.Decide(raw, explainStart(mode, file).inputs(), security.BuiltIn())
+	s, err := explainStart(mode, file)
+	if err != nil {
+		return err
+	}
+	d := task.Decide(raw, s.inputs(), security.BuiltIn())
 	report := newExplanation(d, c.Bool("decisions"))
 	if c.Bool("json") {
 		encoder := json.NewEncoder(c.App.Writer)
@@ -104,17 +109,23 @@ func readTaskFile(path string, mode task.Mode) ([]byte, error) {
 	return info.Marshal()
 }
 
-func explainStart(mode task.Mode, file config.File) start {
+func explainStart(mode task.Mode, file config.File) (start, error) {
 	s := start{
 		mode: mode, file: file, sandbox: explainSandbox, containerID: explainContainerID,
 		name:       "mesos-" + explainContainerID,
 		mapped:     file.Container.MappedDirectory,
 		enforceCFS: file.Container.EnforceCFS,
+		workDir:    explainWorkDir,
 	}
 	if mode == task.Custom {
+		dns, err := task.ParseDefaultDNS(file.Container.DefaultDNS)
+		if err != nil {
+			return start{}, cli.Exit(fmt.Sprintf("config.yaml: container.default_dns: %v", err), exitUsage)
+		}
+		s.dns = dns
 		s.name = file.Container.NamePrefix + "-" + explainContainerID
 	}
-	return s
+	return s, nil
 }
 
 // explanation is what explain prints. Spec is nil when the task is refused.

@@ -22,6 +22,9 @@ type start struct {
 	mapped      string
 	enforceCFS  bool
 	taskEnv     map[string]string
+	workDir     string     // the agent's
+	dns         []task.DNS // for containers that name none
+	dnsErr      error      // dns cannot be used: no task starts
 	words       []string
 	flags       config.DropIn // drop-in mode only
 	containerID string        // Mesos container id
@@ -80,6 +83,7 @@ func customStart(environ []string, path string, words []string) (start, error) {
 		return start{}, err
 	}
 	file, fileErr := loadConfig(path)
+	dns, dnsErr := task.ParseDefaultDNS(file.Container.DefaultDNS)
 	return start{
 		mode:        task.Custom,
 		agent:       agent,
@@ -91,6 +95,9 @@ func customStart(environ []string, path string, words []string) (start, error) {
 		name:        file.Container.NamePrefix + "-" + run.ContainerID,
 		mapped:      file.Container.MappedDirectory,
 		enforceCFS:  file.Container.EnforceCFS,
+		workDir:     run.WorkDir,
+		dns:         dns,
+		dnsErr:      wrap("config.yaml: container.default_dns", dnsErr),
 		words:       words,
 	}, nil
 }
@@ -112,6 +119,7 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 	if host == "" {
 		host = file.Engine.Host
 	}
+	dns, dnsErr := task.ParseDefaultDNS(flags.DefaultContainerDNS)
 	return start{
 		mode:        task.DropIn,
 		agent:       agent,
@@ -124,8 +132,18 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 		mapped:      flags.MappedDirectory,
 		enforceCFS:  flags.EnableCFS,
 		taskEnv:     flags.TaskEnvironment,
+		workDir:     run.WorkDir,
+		dns:         dns,
+		dnsErr:      wrap("--default_container_dns", dnsErr),
 		flags:       flags,
 	}, nil
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // configFlag is --config of the command, or the one before the command; "" when there is none.
@@ -170,6 +188,9 @@ func (s start) inputs() task.Inputs {
 		Sandbox:         s.sandbox,
 		SandboxSource:   sandboxSource(s.file.RunDirectory, s.containerID),
 		MappedDirectory: s.mapped,
+		WorkDir:         s.workDir,
+		HostMemory:      hostMemory(),
+		DefaultDNS:      s.dns,
 		EnforceCFS:      s.enforceCFS,
 		TaskEnvironment: s.taskEnv,
 		Words:           s.words,

@@ -68,14 +68,11 @@ func (s start) run() int {
 	if docker != nil {
 		defer docker.Close()
 	}
-	unfit := errors.Join(wrap("config.yaml", s.fileErr), wrap("sandbox", logErr), wrap("engine", engineErr))
+	unfit := errors.Join(wrap("config.yaml", s.fileErr), s.dnsErr, wrap("sandbox", logErr), wrap("engine", engineErr))
 	voice := newSpeaker()
 	defer voice.close()
 	if unfit != nil {
 		voice.say(unfit.Error())
-	}
-	if s.flags.DefaultContainerDNS != "" {
-		log.Warn("--default_container_dns is not applied: containers get the engine's own DNS settings")
 	}
 	agent := session.New(s.sessionOptions(log))
 	defer s.register(agent, log)()
@@ -107,11 +104,13 @@ func (s start) run() int {
 	return status
 }
 
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
+// hostMemory is the host's memory in bytes (sysinfo(2)), as the stock executor takes it; 0 if the kernel does not say.
+func hostMemory() int64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return int64(info.Totalram) * int64(info.Unit)
 }
 
 func (s start) sessionOptions(log *slog.Logger) session.Options {

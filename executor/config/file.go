@@ -65,6 +65,8 @@ type Container struct {
 	NamePrefix      string `yaml:"name_prefix"`
 	MappedDirectory string `yaml:"mapped_directory"`
 	EnforceCFS      bool   `yaml:"enforce_cfs"`
+	// DefaultDNS is JSON as in the agent's --default_container_dns, or "".
+	DefaultDNS string `yaml:"default_dns"`
 }
 
 // Cgroup is the section about the task's own cgroup.

@@ -85,6 +85,8 @@ func (f *File) settings() []setting {
 			"path of the sandbox in the container; in drop-in mode the agent's `--mapped_directory` wins"),
 		booleanSetting(&f.Container.EnforceCFS, "container.enforce_cfs",
 			"custom mode: limit CPU time to the task's `cpus`; in drop-in mode the agent's `--cgroups_enable_cfs` decides"),
+		stringSetting(&f.Container.DefaultDNS, "container.default_dns", "JSON as for the agent's `--default_container_dns`, or empty", checkDefaultDNS,
+			"custom mode: DNS settings of containers that name none; in drop-in mode the agent's `--default_container_dns` holds"),
 
 		stringSetting(&f.Cgroup.Root, "cgroup.root", "absolute path below the cgroup mounts, not `/`, not `/mesos` or below", checkCgroupRoot,
 			"cgroup below which each task gets its own"),

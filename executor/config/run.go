@@ -18,6 +18,7 @@ type Run struct {
 	FrameworkID string
 	ExecutorID  string
 	ContainerID string
+	WorkDir     string // the agent's --work_dir, in which the rest of the path begins
 }
 
 // ResolveRun follows the symbolic links in the path of a sandbox and reads the
@@ -52,7 +53,10 @@ func parseRun(resolved string) (Run, error) {
 			fits = fits && (name == "" && tail[i] != "" || name == tail[i])
 		}
 		if fits {
-			return Run{Path: resolved, AgentID: tail[1], FrameworkID: tail[3], ExecutorID: tail[5], ContainerID: tail[7]}, nil
+			workDir := "/" + strings.Join(elements[1:len(elements)-len(layout)], "/")
+			return Run{
+				Path: resolved, AgentID: tail[1], FrameworkID: tail[3], ExecutorID: tail[5], ContainerID: tail[7], WorkDir: workDir,
+			}, nil
 		}
 	}
 	return Run{}, fmt.Errorf("the sandbox %s is not .../slaves/<agent id>/frameworks/<framework id>/executors/<executor id>/runs/<container id>", quote(resolved))

@@ -46,12 +46,12 @@ func link(t *testing.T, to, at string) {
 }
 
 func TestDropInWithPlainSandbox(t *testing.T) {
-	_, a, d := workDir(t, "E")
+	work, a, d := workDir(t, "E")
 	if err := a.CheckDropIn(d); err != nil {
 		t.Error(err)
 	}
 	run, err := config.ResolveRun(d.SandboxDirectory)
-	want := config.Run{Path: d.SandboxDirectory, AgentID: "S0", FrameworkID: "F", ExecutorID: "E", ContainerID: "C"}
+	want := config.Run{Path: d.SandboxDirectory, AgentID: "S0", FrameworkID: "F", ExecutorID: "E", ContainerID: "C", WorkDir: work}
 	if diff := cmp.Diff(want, run); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -164,7 +164,7 @@ func TestCustomRunIsFoundThroughLinks(t *testing.T) {
 	link(t, work, alias)
 	a.Directory = strings.Replace(a.Directory, work, alias, 1)
 	run, err := a.CheckCustom()
-	want := config.Run{Path: d.SandboxDirectory, AgentID: "S0", FrameworkID: "F", ExecutorID: "E", ContainerID: "C"}
+	want := config.Run{Path: d.SandboxDirectory, AgentID: "S0", FrameworkID: "F", ExecutorID: "E", ContainerID: "C", WorkDir: work}
 	if diff := cmp.Diff(want, run); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

@@ -131,6 +131,15 @@ func checkPinnedEndpoint(endpoint string) error {
 	return err
 }
 
+// checkDefaultDNS checks the form only; the translation of tasks knows the
+// fields, and no task starts with one that it does not take.
+func checkDefaultDNS(text string) error {
+	if text == "" {
+		return nil
+	}
+	return checkJSONObject(text)
+}
+
 // checkNamePrefix keeps containers of custom mode out of the Docker
 // containerizer's hands: at its start it takes every container whose name
 // begins with "mesos-" for its own and stops those it does not know (parse and

@@ -140,7 +140,7 @@ func (m *Machine) inspected(msg Inspected) {
 	}
 	s := status(m.taskID, mesos.TASK_RUNNING, "")
 	if msg.Err == nil {
-		m.networks = msg.Container.Networks
+		m.networks = networkInfos(m.plan.Networks, msg.Container.Networks)
 		s.Data = msg.Container.Raw
 	}
 	s.ContainerStatus = containerStatus(m.set.ContainerID, m.networks)

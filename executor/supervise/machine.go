@@ -71,7 +71,7 @@ type Machine struct {
 	taskID    string
 	plan      *task.Plan
 	framework mesos.FrameworkInfo
-	networks  []engine.Network
+	networks  []mesos.NetworkInfo // of the running container
 
 	engineProbed bool
 	engineErr    error

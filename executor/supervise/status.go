@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"net/netip"
+	"slices"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
@@ -31,12 +32,21 @@ func isTerminal(state mesos.TaskState) bool {
 	return true
 }
 
-// containerStatus reports the container's addresses. The id in it is the Mesos container's: the agent looks it up.
-// Host and none networks have no address of their own, and then the agent fills in its own.
-func containerStatus(containerID string, networks []engine.Network) *mesos.ContainerStatus {
-	cs := &mesos.ContainerStatus{ContainerID: &mesos.ContainerID{Value: containerID}}
+// containerStatus reports the container's networks. The id in it is the Mesos container's: the agent looks it up.
+func containerStatus(containerID string, networks []mesos.NetworkInfo) *mesos.ContainerStatus {
+	return &mesos.ContainerStatus{ContainerID: &mesos.ContainerID{Value: containerID}, NetworkInfos: networks}
+}
+
+// networkInfos joins what the task said of its networks with the addresses that they gave the container. Host and none
+// networks have no address of their own, and then the agent fills in its own.
+func networkInfos(asked []mesos.NetworkInfo, networks []engine.Network) []mesos.NetworkInfo {
+	var infos []mesos.NetworkInfo
 	for _, n := range networks {
 		info := mesos.NetworkInfo{}
+		if at := slices.IndexFunc(asked, func(a mesos.NetworkInfo) bool { return a.GetName() == n.Name }); at >= 0 {
+			info = asked[at]
+			info.IPAddresses = nil
+		}
 		for _, ip := range []string{n.IPv4, n.IPv6} {
 			addr, err := netip.ParseAddr(ip)
 			if err != nil {
@@ -53,9 +63,9 @@ func containerStatus(containerID string, networks []engine.Network) *mesos.Conta
 		}
 		name := n.Name
 		info.Name = &name
-		cs.NetworkInfos = append(cs.NetworkInfos, info)
+		infos = append(infos, info)
 	}
-	return cs
+	return infos
 }
 
 func hasKillingState(f mesos.FrameworkInfo) bool {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/docker/docker/api/types/strslice"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // command finds the CommandInfo and translates it as the stock executor does (src/docker/docker.cpp, RunOptions::create):
@@ -20,9 +22,7 @@ func (t *translation) command() *mesos.CommandInfo {
 	if command == nil || !t.commandCounts(field, command) {
 		return nil
 	}
-	if command.GetUser() != "" {
-		t.unsupported(join(field, "user"), "remove it, and use the parameter `user` of `container.docker`")
-	}
+	t.user(join(field, "user"), command.GetUser())
 	for i, word := range slices.Concat([]string{command.GetValue()}, command.Arguments) {
 		if strings.ContainsRune(word, 0) {
 			t.invalid(field, "", "Word %d of the command holds a NUL character; remove it.", i)
@@ -50,6 +50,19 @@ func (t *translation) command() *mesos.CommandInfo {
 	}
 	t.origin("Config.Cmd", field)
 	return command
+}
+
+// user runs the task as CommandInfo.user, which the stock executor ignores (MESOS-5754). Names are those of the image.
+func (t *translation) user(field, user string) {
+	if user == "" {
+		return
+	}
+	if err := security.CheckUser(user); err != nil {
+		t.invalid(field, user, "User %s cannot be used: it %v.", quote(user), err)
+		return
+	}
+	t.spec.Config.User = user
+	t.origin("Config.User", field)
 }
 
 // commandSource returns the CommandInfo of the task, nil for the image's own command, and the field it came from.

@@ -36,6 +36,12 @@ type Inputs struct {
 	SandboxSource string
 	// MappedDirectory is where the sandbox appears in the container; "" means DefaultMappedDirectory.
 	MappedDirectory string
+	// WorkDir is the agent's --work_dir, below which persistent volumes are; used in custom mode.
+	WorkDir string
+	// HostMemory is the memory of the host in bytes, 0 if it is not known; see TaskInfo.limits.
+	HostMemory int64
+	// DefaultDNS is what containers get that name no DNS settings themselves.
+	DefaultDNS []DNS
 	// EnforceCFS turns `cpus` into a CPU quota beside the shares.
 	EnforceCFS bool
 	// TaskEnvironment holds the variables of the agent's hook; they win over the framework's.
@@ -64,6 +70,8 @@ type Plan struct {
 	// SandboxDirs are the folders, relative to the sandbox, that are mounted: they must exist before create, and
 	// nothing in them may lead out of the sandbox.
 	SandboxDirs []string
+	// Networks are the task's network_infos, whose labels go into its status with the addresses.
+	Networks []mesos.NetworkInfo
 	// KillGrace is kill_policy.grace_period; nil if the task has none.
 	KillGrace *time.Duration
 	// MaxCompletion is how long the task may run; 0 is for ever.
@@ -111,7 +119,7 @@ func Decide(raw []byte, in Inputs, p security.Policy) Decision {
 	}
 
 	plan := t.translate()
-	review := p.Review(t.spec, []string{in.SandboxSource})
+	review := p.Review(t.spec, append([]string{in.SandboxSource}, t.bindRoots...))
 	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...)}
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d

@@ -35,6 +35,14 @@ func (t *translation) counts() bool {
 	for _, r := range t.task.Resources {
 		ranges += len(r.GetRanges().GetRange())
 	}
+	networkPorts, addresses := 0, 0
+	for _, n := range t.task.GetContainer().GetNetworkInfos() {
+		networkPorts += len(n.PortMappings)
+		addresses += len(n.IPAddresses)
+	}
+	linux := t.task.GetContainer().GetLinuxInfo()
+	capabilities := len(linux.GetCapabilityInfo().GetCapabilities()) + len(linux.GetEffectiveCapabilities().GetCapabilities()) +
+		len(linux.GetBoundingCapabilities().GetCapabilities())
 	docker := t.task.GetContainer().GetDocker()
 	lists := []struct {
 		field string
@@ -46,6 +54,10 @@ func (t *translation) counts() bool {
 		{"limits", len(t.task.Limits)},
 		{"container.volumes", len(t.task.GetContainer().GetVolumes())},
 		{"container.network_infos", len(t.task.GetContainer().GetNetworkInfos())},
+		{"container.network_infos.port_mappings", networkPorts},
+		{"container.network_infos.ip_addresses", addresses},
+		{"container.rlimit_info.rlimits", len(t.task.GetContainer().GetRlimitInfo().GetRlimits())},
+		{"container.linux_info.capabilities", capabilities},
 		{"container.docker.port_mappings", len(docker.GetPortMappings())},
 		{parametersPath, len(docker.GetParameters())},
 	}

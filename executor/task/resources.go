@@ -2,13 +2,9 @@ package task
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-
-	"mesos-docker-executor/security"
 )
 
 // Bounds of the stock Docker executor (src/slave/constants.hpp, src/docker/docker.cpp).
@@ -25,23 +21,16 @@ const (
 	scalarsPerUnit  = 1000 // Mesos keeps scalars to three decimals (docs/attributes-resources.md)
 )
 
-// resources turns cpus and mem into cgroup settings. Several resources of one name (reserved and unreserved, say) add
-// up. What is missing counts as nothing and gets the minimum: a task must not gain by leaving a resource out. Disk, ports
+// resources turns cpus and mem, and the limits above them, into cgroup settings as the stock executor does
+// (src/docker/docker.cpp, RunOptions::create). Several resources of one name (reserved and unreserved, say) add up. What
+// is missing counts as nothing and gets the minimum: a task must not gain by leaving a resource out. Plain disk, ports
 // and resources of other names have no effect on the container.
 func (t *translation) resources() {
 	for i, r := range t.task.Resources {
-		field := fmt.Sprintf("resources[%d]", i)
-		if r.GetDisk() != nil {
-			t.unsupported(field+".disk", "persistent volumes and disk sources cannot be mounted yet; request plain `disk`")
-		}
 		if r.Name == "gpus" && r.GetScalar().GetValue() != 0 {
-			t.unsupported(field, "remove `gpus`; a container gets no devices")
+			t.unsupported(fmt.Sprintf("resources[%d]", i), "remove `gpus`; a container gets no devices")
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.task.Limits)) {
-		t.unsupported("limits."+security.Printable(name), "remove `limits`; the requested resources are the limits")
-	}
-
 	cpus, hasCPUs := t.scalar("cpus", maxCPUs)
 	mem, hasMem := t.scalar("mem", maxMemoryMiB)
 	if !hasCPUs {
@@ -50,17 +39,60 @@ func (t *translation) resources() {
 	if !hasMem {
 		t.note("no mem resource: memory limited to %d MiB", minMemoryMiB)
 	}
+	limits := t.limits(amount{cpus, mem})
+	t.cpu(cpus, limits.cpus)
+	t.memory(mem, limits.mem)
+}
+
+// cpu: the request is the share of a busy host, the limit the share of an idle one.
+func (t *translation) cpu(request int64, limit *limit) {
 	host := &t.spec.Host
-	host.CPUShares = min(max(cpus*cpuSharesPerCPU/scalarsPerUnit, minCPUShares), maxCPUShares)
-	if t.in.EnforceCFS {
+	host.CPUShares = min(max(request*cpuSharesPerCPU/scalarsPerUnit, minCPUShares), maxCPUShares)
+	t.origin("Host.CPUShares", "resources `cpus`")
+	quota := func(cpus int64, origin string) {
 		host.CPUPeriod = cfsPeriod
 		host.CPUQuota = max(cpus*cfsPeriod/scalarsPerUnit, minCFSQuota)
+		t.origin("Host.CPUPeriod", origin)
+		t.origin("Host.CPUQuota", origin)
 	}
-	// Whole MiB, as in the stock executor.
-	host.Memory = max(mem/scalarsPerUnit, minMemoryMiB) * bytesPerMiB
-	t.origin("Host.CPUShares", "resources `cpus`")
-	t.origin("Host.CPUQuota", "resources `cpus`")
-	t.origin("Host.Memory", "resources `mem`")
+	switch {
+	case limit == nil && t.in.EnforceCFS:
+		quota(request, "resources `cpus`")
+	case limit != nil && !limit.infinite:
+		quota(limit.thousandths, "limits.cpus")
+	}
+}
+
+// memory: whole MiB, as in the stock executor. With a limit, the request is what the kernel leaves to the container when
+// the host runs short.
+func (t *translation) memory(request int64, limit *limit) {
+	host := &t.spec.Host
+	reserved := max(request/scalarsPerUnit, minMemoryMiB) * bytesPerMiB
+	if limit == nil {
+		host.Memory = reserved
+		t.origin("Host.Memory", "resources `mem`")
+		return
+	}
+	host.MemoryReservation = reserved
+	t.origin("Host.MemoryReservation", "resources `mem`")
+	t.origin("Host.Memory", "limits.mem")
+	if !limit.infinite {
+		host.Memory = max(limit.thousandths/scalarsPerUnit, minMemoryMiB) * bytesPerMiB
+	}
+	if limit.infinite || limit.thousandths > request {
+		t.oomScore(reserved)
+	}
+}
+
+// oomScore makes a container that may use more than it asked for a better victim than one that may not: the smaller its
+// request, the sooner. Its range is 0 to 1000 (proc_pid_oom_score_adj(5)).
+func (t *translation) oomScore(request int64) {
+	if t.in.HostMemory <= 0 {
+		t.note("oom_score_adj not computed: the host's memory is not known here")
+		return
+	}
+	t.spec.Host.OomScoreAdj = 1000 - int(min(1000*float64(request)/float64(t.in.HostMemory), 1000))
+	t.origin("Host.OomScoreAdj", "limits.mem")
 }
 
 // scalar returns the sum of a resource in thousandths, and whether there is one.
@@ -80,10 +112,12 @@ func (t *translation) scalar(name string, limit int64) (thousandths int64, found
 			t.invalid(field, fmt.Sprint(value), "Resource %s of %v is out of range; write a number from 0 to %d.", quote(name), value, limit)
 			continue
 		}
-		thousandths = min(thousandths+int64(math.Round(value*scalarsPerUnit)), limit*scalarsPerUnit)
+		thousandths = min(thousandths+inThousandths(value), limit*scalarsPerUnit)
 	}
 	return thousandths, found
 }
+
+func inThousandths(value float64) int64 { return int64(math.Round(value * scalarsPerUnit)) }
 
 // role returns the one role that all resources are allocated to. The agent fills it in; a mixture is no task of one
 // framework role, and nothing could be decided by it.

@@ -19,7 +19,10 @@ type translation struct {
 	spec     security.Spec
 	findings []security.Finding
 
-	mapped       string // the sandbox inside the container
+	mapped       string            // the sandbox inside the container
+	targets      map[string]string // what is mounted where, by whom
+	volumeDriver string            // the one of the task's volumes
+	bindRoots    []string          // persistent volumes on the host
 	sandboxDirs  []string
 	madeDirs     map[string]bool // the sandboxDirs
 	asPrivileged int             // how often the task asks for it
@@ -74,6 +77,7 @@ func (t *translation) translate() Plan {
 		TaskID:      t.task.TaskID.Value,
 		ForcePull:   t.task.GetContainer().GetDocker().GetForcePullImage(),
 		SandboxDirs: t.sandboxDirs,
+		Networks:    t.task.GetContainer().GetNetworkInfos(),
 	}
 	if d := t.task.GetKillPolicy().GetGracePeriod(); d != nil {
 		grace := t.duration("kill_policy.grace_period", d)
@@ -133,18 +137,9 @@ func (t *translation) container() {
 	if !isEmpty(c.Mesos) {
 		t.invalid("container.mesos", "", "The field is for the Mesos containerizer; remove it and use `container.docker`.")
 	}
-	if c.GetHostname() != "" {
-		t.unsupported("container.hostname", "use the parameter `hostname` of `container.docker`")
-	}
-	if !isEmpty(c.LinuxInfo) {
-		t.unsupported("container.linux_info", "remove it, and ask for capabilities with the parameter `cap-add`")
-	}
-	if !isEmpty(c.RlimitInfo) {
-		t.unsupported("container.rlimit_info", "use the parameter `ulimit` of `container.docker`")
-	}
-	if c.TTYInfo != nil {
-		t.unsupported("container.tty_info", "remove it")
-	}
+	t.linuxInfo(c.LinuxInfo)
+	t.rlimits(c.RlimitInfo)
+	t.tty(c.TTYInfo)
 
 	docker := c.Docker
 	if docker == nil {
@@ -155,12 +150,30 @@ func (t *translation) container() {
 	if docker.GetPrivileged() {
 		t.privileged("container.docker.privileged")
 	}
-	if docker.GetVolumeDriver() != "" {
-		t.unsupported("container.docker.volume_driver", "remove it; volumes come from the sandbox")
-	}
 	t.network(c, docker)
-	t.volumes(c.Volumes)
+	t.hostname(c.GetHostname())
+	t.oneDriver("container.docker.volume_driver", docker.GetVolumeDriver())
+	t.volumes(c.Volumes, docker.GetVolumeDriver())
 	t.parameters(docker.Parameters)
+	t.defaultDNS(docker.Parameters)
+}
+
+// hostname: a container on the host's network has the host's.
+func (t *translation) hostname(name string) {
+	const field = "container.hostname"
+	switch {
+	case name == "":
+		return
+	case t.spec.Host.NetworkMode.IsHost():
+		t.invalid(field, name, "A container on the host's network has the host's name; remove it, or set `container.docker.network` to BRIDGE.")
+		return
+	}
+	if err := security.CheckHostname(name); err != nil {
+		t.invalid(field, name, "Hostname %s cannot be used: it %v.", quote(name), err)
+		return
+	}
+	t.spec.Config.Hostname = name
+	t.origin("Config.Hostname", field)
 }
 
 func (t *translation) image(image string) {

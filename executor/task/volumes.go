@@ -10,36 +10,49 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// volumes translates host volumes and adds the sandbox itself, last.
+// volumes translates the volumes of a container and adds the sandbox itself, last.
 //
 // A host path in the sandbox, relative or absolute, is mounted through SandboxSource. Any other stays as it is: it is
 // the policy that refuses it.
-func (t *translation) volumes(volumes []mesos.Volume) {
-	targets := map[string]string{t.mapped: "the sandbox"}
+func (t *translation) volumes(volumes []mesos.Volume, driver string) {
+	t.targets = map[string]string{t.mapped: "the sandbox"}
 	for i, v := range volumes {
-		field := fmt.Sprintf("container.volumes[%d]", i)
-		if v.Image != nil {
-			t.unsupported(field+".image", "use `host_path` with a path in the sandbox")
-			continue
-		}
-		if v.Source != nil {
-			t.unsupported(field+".source", "use `host_path` with a path in the sandbox")
-			continue
-		}
-		source, target, ok := t.volumePaths(field, v)
-		if !ok {
-			continue
-		}
-		t.usablePath(field+".host_path", source)
-		t.usablePath(field+".container_path", target)
-		if other, taken := targets[target]; taken {
-			t.invalid(field+".container_path", target, "%s is taken by %s; give the volume a path of its own.", quote(target), other)
-			continue
-		}
-		targets[target] = field
-		t.bind(source, target, v.GetMode() == mesos.RO, field)
+		t.volume(fmt.Sprintf("container.volumes[%d]", i), v, driver)
 	}
+	t.persistentVolumes()
 	t.bind(t.in.SandboxSource, t.mapped, false, "the sandbox")
+}
+
+// volume translates one volume. Of host_path, image and source it must have one (src/common/validation.cpp).
+func (t *translation) volume(field string, v mesos.Volume, driver string) {
+	readOnly := v.GetMode() == mesos.RO
+	switch {
+	case v.Image != nil:
+		t.unsupported(field+".image", "use `host_path` with a path in the sandbox")
+	case v.Source != nil && v.HostPath != nil:
+		t.invalid(field+".source", "", "The volume has a host path and a source; remove one of the two.")
+	case v.Source != nil:
+		t.volumeSource(field, v)
+	case driver != "" && v.GetHostPath() != "" && !path.IsAbs(v.GetHostPath()):
+		// As with docker run: a name, not a path.
+		t.dockerVolume(field, field+".host_path", v.ContainerPath, readOnly, &mesos.Volume_Source_DockerVolume{Name: v.GetHostPath()})
+	default:
+		if source, target, ok := t.volumePaths(field, v); ok && t.claimTarget(field, source, target) {
+			t.bind(source, target, readOnly, field)
+		}
+	}
+}
+
+// claimTarget reports whether a mount can be made at target: both paths can be used, and nothing is mounted there yet.
+func (t *translation) claimTarget(field, source, target string) bool {
+	usable := t.usablePath(field+".host_path", source)
+	usable = t.usablePath(field+".container_path", target) && usable
+	if other, taken := t.targets[target]; taken {
+		t.invalid(field+".container_path", target, "%s is taken by %s; give the volume a path of its own.", quote(target), other)
+		return false
+	}
+	t.targets[target] = field
+	return usable
 }
 
 // volumePaths returns the source on the host and the target in the container, both absolute and clean.
@@ -59,24 +72,37 @@ func (t *translation) volumePaths(field string, v mesos.Volume) (source, target 
 		return "", "", false
 	}
 
-	target = path.Clean(containerPath)
-	if !path.IsAbs(containerPath) {
-		target = path.Join(t.mapped, containerPath)
-		if !isWithin(target, t.mapped) {
-			t.invalid(field+".container_path", containerPath, "%s leaves the sandbox; remove the \"..\".", quote(containerPath))
-			return "", "", false
-		}
+	if target, ok = t.containerPath(field, containerPath); !ok {
+		return "", "", false
 	}
-	source = path.Clean(hostPath)
+	return t.hostPath(hostPath), target, true
+}
+
+// containerPath returns the target of a mount, absolute and clean: a relative one is below the sandbox.
+func (t *translation) containerPath(field, containerPath string) (target string, ok bool) {
+	if path.IsAbs(containerPath) {
+		return path.Clean(containerPath), true
+	}
+	target = path.Join(t.mapped, containerPath)
+	if containerPath == "" || !isWithin(target, t.mapped) {
+		t.invalid(field+".container_path", containerPath, "%s leaves the sandbox; remove the \"..\".", quote(containerPath))
+		return "", false
+	}
+	return target, true
+}
+
+// hostPath returns the source of a mount: a path in the sandbox, relative or not, leads through SandboxSource.
+func (t *translation) hostPath(hostPath string) string {
+	source := path.Clean(hostPath)
 	if !path.IsAbs(hostPath) {
 		source = path.Join(t.in.Sandbox, hostPath)
 	}
 	for _, sandbox := range []string{path.Clean(t.in.Sandbox), t.in.SandboxSource} {
 		if path.IsAbs(sandbox) && isWithin(source, sandbox) {
-			return t.inSandbox(strings.TrimPrefix(strings.TrimPrefix(source, sandbox), "/")), target, true
+			return t.inSandbox(strings.TrimPrefix(strings.TrimPrefix(source, sandbox), "/"))
 		}
 	}
-	return source, target, true
+	return source
 }
 
 // usablePath refuses a path that no host can have or that no message can show. It is asked about the path as written, and
