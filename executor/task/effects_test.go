@@ -13,6 +13,8 @@ type effect struct {
 	change func(*mesos.TaskInfo)
 	want   map[string]string // path in the answer of inspect -> its JSON; "SANDBOX" stands for the sandbox's path
 	custom bool              // in custom mode
+	// beyondPolicy: no policy lets it through, so this is the container that there would be without one.
+	beyondPolicy bool
 }
 
 // Placeholders in what is wanted.
@@ -225,12 +227,13 @@ func volumeEffects() []effect {
 				SandboxPath: &mesos.Volume_Source_SandboxPath{Type: mesos.Volume_Source_SandboxPath_SELF, Path: "data"}}),
 			want: map[string]string{"HostConfig.Mounts": `[` + bind(sandboxHere+"/data", "/data", false) + `,` + sandboxMount + `]`},
 		}, {
-			fields: "Source.docker_volume DockerVolume.driver DockerVolume.driver_options", name: "Docker volume",
+			fields: "Source.docker_volume DockerVolume.driver DockerVolume.driver_options", name: "Docker volume with options", beyondPolicy: true,
 			change: withSource(mesos.Volume_Source{Type: mesos.Volume_Source_DOCKER_VOLUME, DockerVolume: &mesos.Volume_Source_DockerVolume{
 				Name: "effects", Driver: ptr("local"), DriverOptions: &mesos.Parameters{Parameter: []mesos.Parameter{
 					{Key: "type", Value: "tmpfs"}, {Key: "device", Value: "tmpfs"}}}}}),
 			want: map[string]string{"HostConfig.Mounts": `[{"Type":"volume","Source":"effects","Target":"/data","VolumeOptions":` +
-				`{"DriverConfig":{"Name":"local","Options":{"device":"tmpfs","type":"tmpfs"}}}},` + sandboxMount + `]`},
+				`{"DriverConfig":{"Name":"local","Options":{"device":"tmpfs","type":"tmpfs"}}}},` +
+				`{"Type":"bind","Source":"` + sandboxHere + `","Target":"/mnt/mesos/sandbox"}]`},
 		}, {
 			fields: "DockerInfo.volume_driver", name: "volume driver and a name for the host path",
 			change: inTurn(func(t *mesos.TaskInfo) { docker(t).VolumeDriver = ptr("local") },
@@ -256,7 +259,7 @@ func linuxEffects() []effect {
 			change: withLinux(mesos.LinuxInfo{BoundingCapabilities: capabilities(mesos.CapabilityInfo_CHOWN)}),
 			want:   map[string]string{"HostConfig.CapAdd": `["CAP_CHOWN"]`},
 		}, {
-			fields: "LinuxInfo.share_pid_namespace", name: "the host's pid namespace",
+			fields: "LinuxInfo.share_pid_namespace", name: "the host's pid namespace", beyondPolicy: true,
 			change: withLinux(mesos.LinuxInfo{SharePIDNamespace: ptr(true)}),
 			want:   map[string]string{"HostConfig.PidMode": `"host"`},
 		}, {
