@@ -13,7 +13,10 @@ import (
 type Image struct {
 	ID         string // "sha256:<64 hex digits>"
 	StopSignal string // "" = SIGTERM
+	User       string // "" = root
 	WorkingDir string // "" = /
+	Entrypoint []string
+	Cmd        []string
 	Labels     map[string]string
 }
 
@@ -38,7 +41,8 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		}
 		found = Image{ID: said.ID}
 		if c := said.Config; c != nil {
-			found.StopSignal, found.WorkingDir, found.Labels = c.StopSignal, c.WorkingDir, c.Labels
+			found.StopSignal, found.User, found.WorkingDir, found.Labels = c.StopSignal, c.User, c.WorkingDir, c.Labels
+			found.Entrypoint, found.Cmd = c.Entrypoint, c.Cmd
 		}
 		return nil
 	})
