@@ -170,11 +170,10 @@ func (s start) settings(unfit error) supervise.Settings {
 
 // reviewImage refuses an image that reaches what the task itself may not ask for; nil when it is fine.
 func reviewImage(policy security.Policy, image engine.Image, plan *task.Plan) *task.Refusal {
-	workdir := image.WorkingDir
-	if plan.Spec.Config.WorkingDir != "" {
-		workdir = "" // the task's own, reviewed before
+	inherited := security.Image{
+		Labels: image.Labels, User: image.User, WorkingDir: image.WorkingDir, Entrypoint: image.Entrypoint, Cmd: image.Cmd,
 	}
-	if findings := policy.ReviewImage(image.Labels, workdir); len(findings) > 0 {
+	if findings := policy.ReviewImage(inherited, plan.Spec); len(findings) > 0 {
 		return task.Refuse(findings, policy.Hash())
 	}
 	return nil

@@ -1,9 +1,9 @@
 package security
 
 import (
+	"fmt"
 	"slices"
-
-	"github.com/docker/docker/api/types/container"
+	"strings"
 )
 
 // privileged is not a setting of the policy: no section of any file can allow it.
@@ -36,12 +36,35 @@ func (r *review) capabilities() {
 			r.allow(field, c.name, "capabilities.allow")
 		}
 	}
-	for _, c := range drop {
-		r.allow("Host.CapDrop["+c.written+"]", c.name, "capabilities.drop")
-	}
+	r.dropped(drop)
 	r.out.Host.CapDrop = []string{allCapabilities}
 	r.out.Host.CapAdd = effectiveCapabilities(
 		r.rules.BaseCapabilities, r.rules.AllowedCapabilities, names(add), names(drop))
+}
+
+// dropped reports the dropped capabilities, in one finding for all that come from one place: a bounding set of the task
+// arrives as the long list of what is not in it.
+func (r *review) dropped(list []namedCapability) {
+	var origins []string
+	from := map[string][]namedCapability{}
+	for _, c := range list {
+		origin := r.origins.Of("Host.CapDrop[" + c.written + "]")
+		if from[origin] == nil {
+			origins = append(origins, origin)
+		}
+		from[origin] = append(from[origin], c)
+	}
+	for _, origin := range origins {
+		group := from[origin]
+		if len(group) == 1 {
+			r.allow("Host.CapDrop["+group[0].written+"]", group[0].name, "capabilities.drop")
+			continue
+		}
+		r.findings = append(r.findings, Finding{
+			Action: Allow, Field: "Host.CapDrop", Value: Printable(strings.Join(names(group), ", ")), Rule: "capabilities.drop",
+			Origin: Printable(origin), Message: fmt.Sprintf("Dropping these %d capabilities is allowed.", len(group)),
+		})
+	}
 }
 
 // namedCapability is a capability as written in the task and as Docker would write it.
@@ -69,28 +92,4 @@ func names(list []namedCapability) []string {
 		out = append(out, c.name)
 	}
 	return out
-}
-
-// confinement leaves Docker's default seccomp and AppArmor profiles alone. Security options of a task are not taken, so
-// [review.unknown] rejects any.
-func (r *review) confinement() {
-	if r.rules.NoNewPrivileges {
-		// The bare form is the one that every daemon version understands without a deprecation warning.
-		r.out.Host.SecurityOpt = []string{"no-new-privileges"}
-		r.found(Force, "Host.SecurityOpt", "no-new-privileges", "no_new_privileges",
-			"no-new-privileges is on: setuid binaries and file capabilities add no rights inside the container.")
-	}
-}
-
-// namespaces keeps each container in namespaces of its own. Pid, UTS, user and cgroup modes of a task are not taken:
-// their empty values mean the daemon's defaults, and [review.unknown] rejects any other.
-func (r *review) namespaces() {
-	switch mode := take(&r.left.Host.IpcMode); mode {
-	case "", container.IPCModePrivate:
-		// Said explicitly because a daemon may be configured with a shareable default.
-		r.out.Host.IpcMode = container.IPCModePrivate
-	default:
-		r.reject("Host.IpcMode", string(mode), "namespaces.ipc",
-			"IPC namespace %q is refused; leave it out, the container gets one of its own.", Shorten(string(mode)))
-	}
 }

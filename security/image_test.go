@@ -33,7 +33,7 @@ func TestImageMayNotPretendToBeTheExecutors(t *testing.T) {
 				labels[key] = "x"
 			}
 			var got []string
-			for _, f := range BuiltIn().ReviewImage(labels, test.workdir) {
+			for _, f := range BuiltIn().ReviewImage(Image{Labels: labels, WorkingDir: test.workdir}, Spec{}) {
 				got = append(got, f.Rule+" "+f.Field)
 				if f.Action != Reject || f.Origin != "image" || strings.Contains(f.Message, "\n") || !strings.HasSuffix(f.Message, ".") {
 					t.Errorf("%+v", f)

@@ -1,79 +1,87 @@
 package security
 
 import (
-	"fmt"
 	"maps"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/go-connections/nat"
 )
 
-// network decides over the network mode and the published ports. Endpoint settings (addresses, aliases, MAC addresses)
-// of a task are not taken, so [review.unknown] rejects any.
-//
-// Whether a host port belongs to the task is for the caller to check: the policy does not see offers.
+var (
+	// networkName is Docker's own rule for names of most objects. Networks may have others, which nobody needs.
+	networkName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	hexadecimal = regexp.MustCompile(`^[0-9a-f]+$`)
+)
+
+// network decides over the network that the container is connected to.
 func (r *review) network() {
 	mode := string(take(&r.left.Host.NetworkMode))
-	bindings := take(&r.left.Host.PortBindings)
-	exposed := take(&r.left.Config.ExposedPorts)
-
-	allowed := strings.Join(r.rules.NetworkModes, " or ")
 	switch {
-	case slices.Contains(r.rules.NetworkModes, mode):
+	case isUserNetwork(mode) && r.allowsUserNetwork(mode), isNetworkMode(mode) && slices.Contains(r.rules.Network.Modes, mode):
 		r.allow("Host.NetworkMode", mode, "network.modes")
 		r.out.Host.NetworkMode = container.NetworkMode(mode)
 	case mode == "host":
 		r.reject("Host.NetworkMode", mode, "network.modes",
 			"The host's network is refused (a task that sets no network asks for it: the protocol's default is HOST); "+
-				"set the network to %s.", allowed)
+				"set the network to %s.", r.allowedNetworks())
+	case strings.HasPrefix(mode, "container:"):
+		r.reject("Host.NetworkMode", mode, "network.modes",
+			"Another container's network is refused, and no policy can allow it; set the network to %s.", r.allowedNetworks())
 	default:
 		r.reject("Host.NetworkMode", mode, "network.modes",
-			"Network %q is refused; set the network to %s.", Shorten(mode), allowed)
+			"Network %q is refused; set the network to %s.", Shorten(mode), r.allowedNetworks())
 	}
+	r.ports(mode)
+	r.endpoints(mode)
 
-	for _, port := range slices.Sorted(maps.Keys(bindings)) {
-		r.portBinding(mode, port, bindings[port])
+	refuseEach(r, "Host.Links", take(&r.left.Host.Links), "network.links",
+		"Links to other containers are refused, and no policy can allow them; put both tasks on a user network, or find the other by its host and port.")
+}
+
+// isNetworkMode reports whether Docker takes this for one of its modes and not for a network's name. "default" and "" are
+// Docker's ways to say bridge; they are no modes that a policy can allow, so that each container's network is written out.
+func isNetworkMode(mode string) bool {
+	return slices.Contains([]string{"bridge", "host", "none"}, mode)
+}
+
+// isUserNetwork reports whether Docker looks for a network of this name. Names with other characters, a colon among
+// them, count as neither mode nor user network.
+func isUserNetwork(mode string) bool {
+	return networkName.MatchString(mode) && mode != "default" && !isNetworkMode(mode)
+}
+
+// allowsUserNetwork takes a name that could be the start of an ID only where the policy writes it out: the engine looks
+// for networks by the start of their IDs as well, the host's network included.
+func (r *review) allowsUserNetwork(name string) bool {
+	names := r.rules.Network.Names
+	return slices.Contains(names, name) || !hexadecimal.MatchString(name) && matchesAny(names, name)
+}
+
+func (r *review) allowedNetworks() string {
+	allowed := slices.Clone(r.rules.Network.Modes)
+	for _, name := range r.rules.Network.Names {
+		allowed = append(allowed, "the user network "+name)
 	}
-	for _, port := range slices.Sorted(maps.Keys(exposed)) {
-		if _, published := bindings[port]; !published {
-			r.reject("Config.ExposedPorts["+string(port)+"]", string(port), "network.ports",
-				"Port %s is exposed without a port mapping; remove it.", Printable(string(port)))
-		}
+	if len(allowed) == 0 {
+		return "what a policy allows, this one allows none"
+	}
+	return strings.Join(allowed, " or ")
+}
+
+// hasEndpoint reports whether a container of this mode has an interface of its own, to which ports can be published.
+func hasEndpoint(mode string) bool { return mode == "bridge" || isUserNetwork(mode) }
+
+// refuseEach rejects every element of a list that no policy can allow. Its text is the element's name in Origins; it is not
+// repeated in the value.
+func refuseEach[S ~[]string](r *review, field string, list S, rule, message string) {
+	for _, element := range list {
+		r.reject(field+"["+element+"]", "", rule, "%s", message)
 	}
 }
 
-func (r *review) portBinding(mode string, port nat.Port, bindings []nat.PortBinding) {
-	field := "Host.PortBindings[" + string(port) + "]"
-	number, protocol, _ := strings.Cut(string(port), "/")
-	if mode != "bridge" || !isPort(number) || (protocol != "tcp" && protocol != "udp") || len(bindings) == 0 {
-		r.reject(field, string(port), "network.ports",
-			"Port %q cannot be published; map a container port from 1 to 65535 with protocol tcp or udp on a bridge network.",
-			Shorten(string(port)))
-		return
-	}
-	for _, b := range bindings {
-		value := fmt.Sprintf("%s:%s", b.HostPort, port)
-		if b.HostIP != "" || !isPort(b.HostPort) {
-			r.reject(field, value, "network.ports",
-				"Host port %q at address %q cannot be published; name one host port from 1 to 65535 and no address.",
-				Shorten(b.HostPort), Shorten(b.HostIP))
-			return
-		}
-		r.allow(field, value, "network.ports")
-	}
-	if r.out.Host.PortBindings == nil {
-		r.out.Host.PortBindings = nat.PortMap{}
-		r.out.Config.ExposedPorts = nat.PortSet{}
-	}
-	r.out.Host.PortBindings[port] = slices.Clone(bindings)
-	r.out.Config.ExposedPorts[port] = struct{}{}
-}
-
-// isPort accepts exactly one port in its shortest decimal form: Docker would take a range such as "1-65535" as well.
-func isPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+// refuseKeys does the same for a map, of which only keys are shown: the values may be secrets.
+func refuseKeys[M ~map[string]V, V any](r *review, field string, m M, rule, message string) {
+	refuseEach(r, field, slices.Sorted(maps.Keys(m)), rule, message)
 }

@@ -2,23 +2,17 @@ package security
 
 import (
 	"fmt"
-	"maps"
+	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/distribution/reference"
 )
 
-var (
-	// containerName is Docker's own rule for names.
-	containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
-	hostnameLabel = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
-	// accountName is what useradd(8) accepts, and dots and upper case, which images use.
-	accountName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*\$?$`)
-)
+// containerName is Docker's own rule for names.
+var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 // identity decides over the container's name and image.
 func (r *review) identity() {
@@ -35,30 +29,90 @@ func (r *review) identity() {
 	r.out.Name, r.out.Image, r.out.Config.Image = name, image, image
 }
 
-// process decides over what runs inside the container and as whom.
+// process decides over what runs inside the container.
 func (r *review) process() {
-	r.out.Config.Entrypoint = take(&r.left.Config.Entrypoint)
-	r.out.Config.Cmd = take(&r.left.Config.Cmd)
-	r.out.Host.ReadonlyRootfs = take(&r.left.Host.ReadonlyRootfs)
-
-	if hostname := take(&r.left.Config.Hostname); hostname != "" {
-		if err := CheckHostname(hostname); err != nil {
-			r.reject("Config.Hostname", hostname, "hostname", "Hostname %q is refused: it %v.", Shorten(hostname), err)
-		} else {
-			r.allow("Config.Hostname", hostname, "hostname")
-		}
-		r.out.Config.Hostname = hostname
-	}
-	if user := take(&r.left.Config.User); user != "" {
-		if err := CheckUser(user); err != nil {
-			r.reject("Config.User", user, "user", "User %q is refused: it %v.", Shorten(user), err)
-		} else {
-			r.allow("Config.User", user, "user")
-		}
-		r.out.Config.User = user
-	}
+	r.command()
 	r.workingDir(take(&r.left.Config.WorkingDir))
 	r.environment(take(&r.left.Config.Env))
+	r.streams()
+
+	r.out.Host.ReadonlyRootfs = take(&r.left.Host.ReadonlyRootfs)
+	if r.rules.ReadonlyRootfs && !r.out.Host.ReadonlyRootfs {
+		r.out.Host.ReadonlyRootfs = true
+		r.found(Force, "Host.ReadonlyRootfs", "read-only root file system", "read_only", "The container's root file system is read-only.")
+	}
+}
+
+// command refuses a program in /proc: /proc/self/exe and /proc/self/fd/N led to the runtime's own program on the host
+// (CVE-2019-5736, CVE-2024-21626). A command without an entrypoint may be the arguments of the image's, so it is decided on
+// with the image.
+func (r *review) command() {
+	r.out.Config.Entrypoint = take(&r.left.Config.Entrypoint)
+	r.out.Config.Cmd = take(&r.left.Config.Cmd)
+	if r.out.Config.Entrypoint == nil {
+		return
+	}
+	if program := programOf(r.out.Config.Entrypoint, r.out.Config.Cmd); isProcProgram(program, r.left.Config.WorkingDir) {
+		r.reject("Config.Entrypoint", program, "command",
+			"Program %q is refused: it lies in /proc, which can lead out of the container; start a program of the image.", Shorten(program))
+	}
+}
+
+// programOf is what the engine starts, or "". An entrypoint of one empty word stands for none.
+func programOf(entrypoint, command []string) string {
+	words := slices.Concat(entrypoint, command)
+	if len(entrypoint) == 1 && entrypoint[0] == "" {
+		words = command
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
+}
+
+// isProcProgram takes a relative path from the working directory, in which it is looked up; a name without a slash is
+// looked up in PATH.
+func isProcProgram(program, workdir string) bool {
+	if !strings.Contains(program, "/") {
+		return false
+	}
+	if !path.IsAbs(program) {
+		program = path.Join("/", workdir, program)
+	}
+	return isBelow(path.Clean(program), "/proc")
+}
+
+// streams lets a terminal through. The rest has no meaning without a docker command in front of the container: nobody
+// writes to its standard input, which is empty.
+func (r *review) streams() {
+	c := &r.left.Config
+	r.out.Config.Tty = take(&c.Tty)
+	size := take(&r.left.Host.ConsoleSize)
+	if size != [2]uint{} {
+		value := fmt.Sprintf("%dx%d", size[0], size[1])
+		// The kernel keeps 16 bits of each (struct winsize).
+		if !r.out.Config.Tty || max(size[0], size[1]) > 1<<16-1 {
+			r.reject("Host.ConsoleSize", value, "tty", "Window size %s is refused: only a terminal (parameter `tty`) has one, of at most 65535 rows and columns.", value)
+		} else {
+			r.allow("Host.ConsoleSize", value, "tty")
+			r.out.Host.ConsoleSize = size
+		}
+	}
+	for _, stream := range []struct {
+		field string
+		asked bool
+	}{
+		{"Config.OpenStdin", take(&c.OpenStdin)},
+		{"Config.StdinOnce", take(&c.StdinOnce)},
+		{"Config.AttachStdin", take(&c.AttachStdin)},
+		{"Config.AttachStdout", take(&c.AttachStdout)},
+		{"Config.AttachStderr", take(&c.AttachStderr)},
+	} {
+		if stream.asked {
+			r.found(Trim, stream.field, strings.TrimPrefix(stream.field, "Config."), "stdin",
+				"%s is left out: a task has no standard input, and its output always goes to the sandbox.", stream.field)
+		}
+	}
 }
 
 // workingDir refuses every path below /proc: /proc/self/fd/N as a working directory led out of the container
@@ -80,72 +134,22 @@ func (r *review) workingDir(dir string) {
 	r.out.Config.WorkingDir = dir
 }
 
-// environment checks the form only, and shows no values. An entry without '=' would take a variable of the image away.
+// environment checks the form of names, takes away those that the policy denies, and shows no values. An entry without
+// '=' would take a variable of the image away.
 func (r *review) environment(env []string) {
 	for i, entry := range env {
 		field := fmt.Sprintf("Config.Env[%d]", i)
-		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" {
-			r.reject(field, "", "environment", "Environment entry %d has no name or no value; write NAME=value.", i)
-		} else if strings.ContainsFunc(name, unicode.IsControl) {
-			r.reject(field, "", "environment", "The name in environment entry %d holds a control character; remove it.", i)
-		}
-	}
-	r.out.Config.Env = env
-}
-
-// labels takes away the labels by which the executor finds its own containers.
-func (r *review) labels() {
-	labels := take(&r.left.Config.Labels)
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		field := "Config.Labels[" + key + "]"
+		name, _, ok := strings.Cut(entry, "=")
 		switch {
-		case strings.TrimSpace(key) == "":
-			r.reject(field, key, "labels", "A label without a name is refused; write name=value.")
-			continue
-		case strings.ContainsFunc(key, unicode.IsControl):
-			r.reject(field, key, "labels", "Label %q is refused: its name holds a control character; remove it.", Shorten(key))
-			continue
-		case isReservedLabel(key):
-			r.found(Trim, field, key, "labels.reserved",
-				"Label %q is left out: labels starting with %q belong to the executor.", Shorten(key), ReservedLabelPrefix)
-			continue
-		}
-		r.allow(field, key, "labels")
-		if r.out.Config.Labels == nil {
-			r.out.Config.Labels = map[string]string{}
-		}
-		r.out.Config.Labels[key] = labels[key]
-	}
-}
-
-// CheckHostname checks a hostname as RFC 1123 has it, at most 63 characters: Linux's limit is 64 (uname(2)), and some
-// C libraries need one for the NUL. The error completes "it ...".
-func CheckHostname(name string) error {
-	if len(name) == 0 || len(name) > 63 {
-		return fmt.Errorf("must have 1 to 63 characters")
-	}
-	for part := range strings.SplitSeq(name, ".") {
-		if !hostnameLabel.MatchString(part) {
-			return fmt.Errorf("must consist of letters, digits and '-' (not at an end), in parts separated by dots")
+		case !ok || name == "":
+			r.reject(field, "", "environment", "Environment entry %d has no name or no value; write NAME=value.", i)
+		case strings.ContainsFunc(name, unicode.IsControl):
+			r.reject(field, "", "environment", "The name in environment entry %d holds a control character; remove it.", i)
+		case matchesAny(r.rules.DeniedEnvironment, name):
+			r.found(Trim, "Config.Env["+name+"]", name, "environment.deny",
+				"Variable %q is left out: the policy denies it.", Shorten(name))
+		default:
+			r.out.Config.Env = append(r.out.Config.Env, entry)
 		}
 	}
-	return nil
-}
-
-// CheckUser checks user[:group], each a name or a number from 0 to 2147483647, which is runc's range. The error completes
-// "it ...".
-func CheckUser(user string) error {
-	parts := strings.Split(user, ":")
-	if len(parts) > 2 {
-		return fmt.Errorf("must be user or user:group")
-	}
-	for _, part := range parts {
-		if accountName.MatchString(part) {
-			continue
-		}
-		if _, err := strconv.ParseUint(part, 10, 31); err != nil {
-			return fmt.Errorf("must be user or user:group, each a name or a number from 0 to 2147483647")
-		}
-	}
-	return nil
 }

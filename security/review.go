@@ -10,7 +10,7 @@ import (
 
 // review is one run of a policy over one Spec.
 type review struct {
-	rules     rules
+	rules     Rules
 	bindRoots []string
 	origins   Origins
 	// left is a deep copy of the input. A rule takes its fields out of it; what is still there in the end is unknown.
@@ -40,12 +40,23 @@ func (p Policy) Review(spec Spec, bindRoots []string) Decision {
 	r.confinement()
 	r.namespaces()
 	r.network()
+	r.dns()
+	r.sysctls() // after the namespaces that they belong to
 	r.mounts()
+	r.devices()
 	r.process()
+	r.user()
 	r.labels()
-	r.resources()
+	r.memory()
+	r.shm() // after the memory limit
+	r.cpu()
+	r.pids()
 	r.ulimits()
+	r.otherResources()
+	r.health()
 	r.lifecycle()
+	r.runtime()
+	r.logging()
 	r.unknown("Config", reflect.ValueOf(r.left.Config))
 	r.unknown("Host", reflect.ValueOf(r.left.Host))
 	r.unknown("Network", reflect.ValueOf(r.left.Network))
@@ -83,6 +94,11 @@ func (r *review) allow(field, value, rule string) {
 
 func (r *review) reject(field, value, rule, format string, args ...any) {
 	r.found(Reject, field, value, rule, format, args...)
+}
+
+// rejectedSince reports whether there is a rejection among the findings from this index on.
+func (r *review) rejectedSince(index int) bool {
+	return slices.ContainsFunc(r.findings[index:], func(f Finding) bool { return f.Action == Reject })
 }
 
 // text rejects strings that cannot arrive as they were reviewed: the Docker API is JSON, whose encoder replaces invalid

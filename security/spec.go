@@ -27,17 +27,30 @@ type Spec struct {
 //
 //	"Host.CapAdd[NET_ADMIN]" -> "container.docker.parameters[0] `cap-add`"
 //
-// A field without an entry was not asked for by the task's author. Elements are named by what identifies them: mounts
-// by target, port bindings by container port, ulimits and capabilities by the name as written, labels by key.
+// A field without an entry was not asked for by the task's author. Elements are named by what identifies them:
+//
+//   - of maps by the key: "Host.PortBindings[80/tcp]", "Config.Labels[a]", "Host.Tmpfs[/run]", "Host.Sysctls[net.ipv4.x]",
+//     "Host.LogConfig.Config[max-size]", "Network.EndpointsConfig[web]";
+//   - of lists of strings by the string itself: "Host.GroupAdd[audio]", "Host.ExtraHosts[a:192.0.2.1]",
+//     "Network.EndpointsConfig[web].Aliases[db]";
+//   - mounts by target, devices by the path in the container, block devices by their path, ulimits by name;
+//   - variables that the policy takes away by name ("Config.Env[LD_PRELOAD]"), malformed ones by index, as are device
+//     requests.
 type Origins map[string]string
 
-// Of returns the origin of a field, or of the collection it is an element of, or "".
+// Of returns the origin of a field, or of what it is a part of, or "": for "Host.Mounts[/x].BindOptions.Propagation" that of
+// "Host.Mounts[/x]" or of "Host.Mounts".
 func (o Origins) Of(field string) string {
-	if origin, ok := o[field]; ok {
-		return origin
-	}
-	if at := strings.IndexByte(field, '['); at > 0 {
-		return o[field[:at]]
+	for field != "" {
+		if origin, ok := o[field]; ok {
+			return origin
+		}
+		// Cut behind the last bracket, or before it: what is in brackets may hold anything, brackets too.
+		at := strings.LastIndexByte(field, ']') + 1
+		if at == 0 || at == len(field) {
+			at = strings.LastIndexByte(field, '[')
+		}
+		field = field[:max(at, 0)]
 	}
 	return ""
 }

@@ -1,6 +1,8 @@
 package security
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -36,4 +38,16 @@ func Printable(s string) string {
 		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return b.String()
+}
+
+// chooseFrom writes into a message what a policy allows of a kind: a remedy that completes "... is refused: ".
+func chooseFrom(allowed []string) string {
+	const shown = 12
+	switch {
+	case len(allowed) == 0:
+		return "the policy allows none; remove it"
+	case len(allowed) > shown:
+		allowed = append(slices.Clone(allowed[:shown]), fmt.Sprintf("%d more", len(allowed)-shown))
+	}
+	return "the policy allows only " + strings.Join(allowed, ", ") + "; write one of these, or remove it"
 }

@@ -1,0 +1,126 @@
+package security
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// confinement decides over security options and over the paths of /proc and /sys that the engine hides. What a task does
+// not say stays the engine's: its seccomp and AppArmor profiles and its SELinux labels.
+func (r *review) confinement() {
+	noNewPrivileges, asked := r.rules.NoNewPrivileges, false
+	for _, option := range take(&r.left.Host.SecurityOpt) {
+		field := "Host.SecurityOpt[" + option + "]"
+		key, value := cutSecurityOption(option)
+		switch key {
+		case "no-new-privileges":
+			if on, ok := r.noNewPrivileges(field, value); ok {
+				noNewPrivileges, asked = on, true
+			}
+		case "seccomp":
+			r.seccomp(field, value)
+		case "apparmor":
+			r.apparmor(field, value)
+		case "label":
+			r.selinux(field, value)
+		case "systempaths":
+			r.reject(field, value, "security_opt.systempaths", systemPathsRefused)
+		default:
+			r.reject(field, key, "security_opt",
+				"Security option %q is refused: the policy does not know it; remove it.", Shorten(key))
+		}
+	}
+	if noNewPrivileges {
+		// The bare form is the one that every daemon version understands without a deprecation warning.
+		r.out.Host.SecurityOpt = append([]string{"no-new-privileges"}, r.out.Host.SecurityOpt...)
+		if !asked {
+			r.found(Force, "Host.SecurityOpt", "no-new-privileges", "no_new_privileges",
+				"no-new-privileges is on: setuid binaries and file capabilities add no rights inside the container.")
+		}
+	}
+	r.systemPaths("Host.MaskedPaths", take(&r.left.Host.MaskedPaths))
+	r.systemPaths("Host.ReadonlyPaths", take(&r.left.Host.ReadonlyPaths))
+}
+
+// cutSecurityOption reads an option as the engine does (daemon/daemon_unix.go, parseSecurityOpt), which still takes a
+// colon where there is no '='.
+func cutSecurityOption(option string) (key, value string) {
+	separator := "="
+	if !strings.Contains(option, separator) {
+		separator = ":"
+	}
+	key, value, _ = strings.Cut(option, separator)
+	if option == "no-new-privileges" {
+		value = "true"
+	}
+	return key, value
+}
+
+func (r *review) noNewPrivileges(field, value string) (on, ok bool) {
+	on, err := strconv.ParseBool(value)
+	switch {
+	case err != nil:
+		r.reject(field, value, "no_new_privileges", "%q is neither true nor false; write no-new-privileges=true.", Shorten(value))
+		return false, false
+	case !on && r.rules.NoNewPrivileges && !r.rules.NewPrivileges:
+		r.reject(field, value, "no_new_privileges",
+			"Switching no-new-privileges off is refused; remove it, and have the task start as the user that it needs.")
+		return false, false
+	}
+	r.allow(field, value, "no_new_privileges")
+	return on, true
+}
+
+// seccomp replaces the name of a profile by what the policy has under it. That itself is allowed as well, so that a
+// reviewed Spec passes a second time.
+func (r *review) seccomp(field, value string) {
+	profile, known := r.rules.SeccompProfiles[value]
+	for _, name := range slices.Sorted(maps.Keys(r.rules.SeccompProfiles)) {
+		if !known && r.rules.SeccompProfiles[name] == value {
+			profile, known, value = value, true, name
+		}
+	}
+	if !known || profile == "" {
+		r.reject(field, "", "security_opt.seccomp",
+			"A seccomp profile of the task is refused: profiles go by names, and %s. Without one, the engine's own profile holds.",
+			chooseFrom(slices.Sorted(maps.Keys(r.rules.SeccompProfiles))))
+		return
+	}
+	r.allow(field, value, "security_opt.seccomp")
+	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, "seccomp="+profile)
+}
+
+func (r *review) apparmor(field, value string) {
+	if !slices.Contains(r.rules.AppArmorProfiles, value) {
+		r.reject(field, value, "security_opt.apparmor",
+			"AppArmor profile %q is refused: %s.", Shorten(value), chooseFrom(r.rules.AppArmorProfiles))
+		return
+	}
+	r.allow(field, value, "security_opt.apparmor")
+	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, "apparmor="+value)
+}
+
+func (r *review) selinux(field, value string) {
+	allowed := slices.Contains(r.rules.SELinuxLabels, value)
+	if !allowed && value != "disable" {
+		allowed = matchesAny(r.rules.SELinuxLabels, value)
+	}
+	if !allowed {
+		r.reject(field, value, "security_opt.selinux",
+			"SELinux label %q is refused: %s.", Shorten(value), chooseFrom(r.rules.SELinuxLabels))
+		return
+	}
+	r.allow(field, value, "security_opt.selinux")
+	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, "label="+value)
+}
+
+const systemPathsRefused = "Uncovering the paths of /proc and /sys that the engine hides is refused, and no policy can allow it; remove it."
+
+// systemPaths rejects a list even if it is empty: it replaces the engine's own, and an empty one hides nothing.
+func (r *review) systemPaths(field string, paths []string) {
+	if paths != nil {
+		r.reject(field, "", "security_opt.systempaths", systemPathsRefused)
+	}
+}

@@ -1,0 +1,164 @@
+package security
+
+// Rules are the content of a policy: what a task may ask for, and what its container gets whether asked for or not.
+//
+// A list that is empty allows nothing, a limit that is 0 allows none of it, and a malformed entry matches nothing. So the
+// zero Rules are the strictest there are: they allow no container at all, as it would have no network mode.
+//
+// Some things are no matter of rules; no policy can allow them: privileged containers, the host's PID namespace (the
+// executor finds the container's init by its being process 1 of a namespace of its own), namespaces and volumes of
+// other containers, the engine's own sockets and the executor's files (see [HostPath]), driver options of local volumes,
+// publishing all ports, links, restarts, removal and health checks by the engine, and a cgroup parent of the task.
+//
+// A pattern is a text in which '*' stands for any number of characters but '/'. All other characters stand for
+// themselves.
+//
+// The JSON form is what the policy's hash is made from, so every field that influences a decision has to be in it.
+type Rules struct {
+	// BaseCapabilities is what a container has when its task asks for nothing, AllowedCapabilities the most it can have; the
+	// rest of what a task asks for is trimmed. Normalised names (CAP_CHOWN).
+	BaseCapabilities    []string `json:"base_capabilities,omitempty"`
+	AllowedCapabilities []string `json:"allowed_capabilities,omitempty"`
+
+	// NoNewPrivileges stops setuid binaries and file capabilities from adding rights (prctl(2), PR_SET_NO_NEW_PRIVS), unless
+	// the task switches it off, which it can only where NewPrivileges is set.
+	NoNewPrivileges bool `json:"no_new_privileges"`
+	// NewPrivileges lets a task ask for no-new-privileges=false.
+	NewPrivileges bool `json:"new_privileges"`
+	// SeccompProfiles that a task may name, and what the engine is sent for each: a profile in JSON, or "unconfined". Files
+	// are never read. For a task that names none, the engine's own profile holds.
+	SeccompProfiles map[string]string `json:"seccomp_profiles,omitempty"`
+	// AppArmorProfiles that a task may name; "unconfined" is one like any other.
+	AppArmorProfiles []string `json:"apparmor_profiles,omitempty"`
+	// SELinuxLabels that a task may set, as patterns of what follows label= ("type:container_t", "level:s0:*"). "disable"
+	// has to be written out, no '*' stands for it.
+	SELinuxLabels []string `json:"selinux_labels,omitempty"`
+	// HostNamespaces that a task may share with the host: any of "cgroup", "ipc", "userns" and "uts".
+	HostNamespaces []string `json:"host_namespaces,omitempty"`
+	// RunAsNonRoot demands a user by number other than 0, of the task or else of the image: whether a name is root is
+	// decided by a file in the image.
+	RunAsNonRoot bool `json:"run_as_non_root"`
+	// DeniedGroups cannot be added to the container's process: names, and numbers in decimal.
+	DeniedGroups []string `json:"denied_groups,omitempty"`
+	// ReadonlyRootfs makes every container's root file system read-only.
+	ReadonlyRootfs bool `json:"readonly_rootfs"`
+
+	Network NetworkRules `json:"network"`
+	Mounts  MountRules   `json:"mounts"`
+
+	// Devices that a task may have.
+	Devices []DeviceRule `json:"devices,omitempty"`
+	// DeviceCgroupRules that a task may add, as they are written ("c 10:229 rwm").
+	DeviceCgroupRules []string `json:"device_cgroup_rules,omitempty"`
+	// GPUs lets a task request GPUs from the engine's driver for them.
+	GPUs bool `json:"gpus"`
+
+	// Sysctls that a task may set, as patterns of their names. Those of a namespace that it shares with the host are
+	// rejected all the same.
+	Sysctls []string `json:"sysctls,omitempty"`
+	// DeniedEnvironment are patterns of the names of variables that are left out.
+	DeniedEnvironment []string `json:"denied_environment,omitempty"`
+	// Init is the value for a task that says nothing about an init process.
+	Init bool `json:"init"`
+	// Runtimes that a task may name. The engine's default needs no entry.
+	Runtimes []string `json:"runtimes,omitempty"`
+	// LogDrivers that a task may choose.
+	LogDrivers []LogDriver `json:"log_drivers,omitempty"`
+
+	// UnlimitedMemory lets a task have no memory limit, only a reservation (Mesos: limits["mem"] is infinite).
+	UnlimitedMemory bool `json:"unlimited_memory"`
+	// NoSwap limits memory and swap together to the memory limit.
+	NoSwap bool `json:"no_swap"`
+	// ShmSize is the largest /dev/shm that a task can ask for, in bytes; more is trimmed, as is what is above the memory
+	// limit. With 0 the engine's default (64 MiB) holds for every task.
+	ShmSize int64 `json:"shm_size"`
+	// OOMScoreAdj is the lowest score that a task can ask for, from -1000 to 1000 (proc(5), oom_score_adj). Below 0 the
+	// container is spared at the cost of the host's own processes.
+	OOMScoreAdj int `json:"oom_score_adj"`
+	// PidsLimit is the most processes and threads that a container may hold (pids.max of its cgroup), and what it gets if
+	// its task does not ask for fewer. It must be above 0.
+	PidsLimit int64 `json:"pids_limit"`
+	// Ulimits are the highest values per name that a task can ask for, in the unit of getrlimit(2); -1 is unlimited. Names
+	// that are missing are rejected. For a task that does not ask, the engine's own limits hold, higher or not.
+	Ulimits map[string]int64 `json:"ulimits,omitempty"`
+	// ZeroUlimits are set to 0, soft and hard, for a task that does not ask. Lowering to 0 needs no right on any host.
+	ZeroUlimits []string `json:"zero_ulimits,omitempty"`
+}
+
+// NetworkRules say which networks a container may be connected to, and how.
+type NetworkRules struct {
+	// Modes are "bridge", "none" and "host". An unset mode is never one of them.
+	Modes []string `json:"modes,omitempty"`
+	// Names are patterns of user networks. The name of a mode is none, so no pattern allows the host's network. A pattern
+	// with '*' allows no name that consists of the digits 0 to 9 and a to f, which the engine could take for the start of
+	// another network's ID; write such a name out.
+	Names []string `json:"names,omitempty"`
+	// Aliases lets a task choose names for its container on a user network.
+	Aliases bool `json:"aliases"`
+	// StaticAddresses lets a task choose its container's IP addresses; MACAddress the hardware address.
+	StaticAddresses bool `json:"static_addresses"`
+	MACAddress      bool `json:"mac_address"`
+	// HostIPs are the addresses of the host that a port may be published on. A port without an address is published on
+	// all of them.
+	HostIPs []string `json:"host_ips,omitempty"`
+	// HostGateway lets a task add the name of its choice for the host (add-host NAME:host-gateway).
+	HostGateway bool `json:"host_gateway"`
+}
+
+// MountRules say what may be mounted beside the folders that the caller of [Policy.Review] names.
+type MountRules struct {
+	HostPaths []HostPath `json:"host_paths,omitempty"`
+	// DeniedPaths are never mounted, nor is anything below or above them, whatever HostPaths say: the agent's work
+	// directory, the socket and the data of an engine that has them in unusual places.
+	DeniedPaths []string `json:"denied_paths,omitempty"`
+	// Volumes that a task may mount by name.
+	Volumes []VolumeRule `json:"volumes,omitempty"`
+	// AnonymousVolumes lets a task have volumes without a name, of the engine's local driver. They are on the engine's
+	// disk, without a limit.
+	AnonymousVolumes bool `json:"anonymous_volumes"`
+	// TmpfsSize is the largest tmpfs in bytes; more is trimmed, and a tmpfs without a size gets this one. With 0 none is
+	// allowed. Its pages count towards the memory limit.
+	TmpfsSize int64 `json:"tmpfs_size"`
+	// TmpfsOptions are set for every tmpfs: any of "noexec", "nosuid" and "nodev". A task cannot ask for the contrary.
+	TmpfsOptions []string `json:"tmpfs_options,omitempty"`
+}
+
+// HostPath allows bind mounts of a folder of the host and of everything below it.
+//
+// "/" allows nothing. Below a place such as /etc or /var/lib/docker (all of them: [deniedFolders]) it takes a Path that
+// itself lies below that place: /etc/ssl/certs opens a part of /etc, /etc does not. The places in [neverMounted] are not
+// opened by any Path.
+//
+// Paths are compared by their text. Who may write to the folder can place a symbolic link in it, which the engine follows.
+type HostPath struct {
+	Path string `json:"path"`
+	// Writable allows mounts that are not read-only.
+	Writable bool `json:"writable"`
+}
+
+// VolumeRule allows volumes of one driver by name.
+type VolumeRule struct {
+	// Driver is the name of the volume plugin; "local" is the engine's own.
+	Driver string `json:"driver"`
+	// Names are patterns of the volumes' names.
+	Names []string `json:"names,omitempty"`
+	// Options are the names of the driver's options that a task may set. Those of "local" are rejected all the same: they
+	// can mount any folder of the host.
+	Options []string `json:"options,omitempty"`
+}
+
+// DeviceRule allows devices of the host.
+type DeviceRule struct {
+	// Path is a pattern of paths on the host ("/dev/fuse", "/dev/ttyUSB*").
+	Path string `json:"path"`
+	// Permissions are the most that a task can have: letters of "rwm" (read, write, mknod).
+	Permissions string `json:"permissions"`
+}
+
+// LogDriver allows a log driver of the engine.
+type LogDriver struct {
+	// Name of the driver; "" is the engine's default, whose options a task may then set.
+	Name string `json:"name"`
+	// Options are the names of the options that a task may set.
+	Options []string `json:"options,omitempty"`
+}

@@ -1,0 +1,32 @@
+package security
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// sysctls decides over kernel parameters. Those that are not of a namespace are rejected by the engine's runtime; those of
+// a namespace that is the host's would change the host.
+func (r *review) sysctls() {
+	sysctls := take(&r.left.Host.Sysctls)
+	for _, name := range slices.Sorted(maps.Keys(sysctls)) {
+		field, value := "Host.Sysctls["+name+"]", sysctls[name]
+		switch {
+		case !matchesAny(r.rules.Sysctls, name):
+			r.reject(field, value, "sysctls", "Sysctl %q is refused: %s.", Shorten(name), chooseFrom(r.rules.Sysctls))
+		case strings.HasPrefix(name, "net.") && r.out.Host.NetworkMode == "host":
+			r.reject(field, value, "sysctls",
+				"Sysctl %q is refused: it would change the host's network, which the container shares; remove it.", Shorten(name))
+		case !strings.HasPrefix(name, "net.") && r.out.Host.IpcMode == "host":
+			r.reject(field, value, "sysctls",
+				"Sysctl %q is refused: it would change the host's IPC namespace, which the container shares; remove it.", Shorten(name))
+		default:
+			r.allow(field, value, "sysctls")
+			if r.out.Host.Sysctls == nil {
+				r.out.Host.Sysctls = map[string]string{}
+			}
+			r.out.Host.Sysctls[name] = value
+		}
+	}
+}

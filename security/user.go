@@ -1,0 +1,74 @@
+package security
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// accountName is what useradd(8) accepts, and dots and upper case, which images use.
+var accountName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*\$?$`)
+
+// user decides over whom the container's process runs as. A task that names no user gets the image's:
+// [Policy.ReviewImage].
+func (r *review) user() {
+	if user := take(&r.left.Config.User); user != "" {
+		if err := CheckUser(user); err != nil {
+			r.reject("Config.User", user, "user", "User %q is refused: it %v.", Shorten(user), err)
+		} else if r.rules.RunAsNonRoot && !isNonRoot(user) {
+			r.reject("Config.User", user, "user.non_root",
+				"User %q is refused: containers run as a user other than root, given by its number; write one such as 1000.", Shorten(user))
+		} else {
+			r.allow("Config.User", user, "user")
+		}
+		r.out.Config.User = user
+	}
+	for _, group := range take(&r.left.Host.GroupAdd) {
+		field := "Host.GroupAdd[" + group + "]"
+		switch {
+		case !isAccount(group):
+			r.reject(field, group, "groups", "Group %q is refused; write a name or a number from 0 to 2147483647.", Shorten(group))
+		case slices.ContainsFunc(r.rules.DeniedGroups, func(denied string) bool { return plainNumber(denied) == plainNumber(group) }):
+			r.reject(field, group, "groups",
+				"Group %q is refused: on a host its members have the rights of root; remove it.", Shorten(group))
+		default:
+			r.allow(field, group, "groups")
+			r.out.Host.GroupAdd = append(r.out.Host.GroupAdd, group)
+		}
+	}
+}
+
+// isNonRoot reports whether a user is certainly not root: a number other than 0. The group does not matter.
+func isNonRoot(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	uid, err := strconv.ParseUint(name, 10, 31)
+	return err == nil && uid != 0
+}
+
+// plainNumber writes a number without leading zeros, and leaves a name as it is.
+func plainNumber(account string) string {
+	if n, err := strconv.ParseUint(account, 10, 31); err == nil {
+		return strconv.FormatUint(n, 10)
+	}
+	return account
+}
+
+// isAccount takes a name or a number from 0 to 2147483647, which is runc's range.
+func isAccount(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 31)
+	return err == nil || accountName.MatchString(s)
+}
+
+// CheckUser checks user[:group], each a name or a number from 0 to 2147483647. The error completes "it ...".
+func CheckUser(user string) error {
+	parts := strings.Split(user, ":")
+	if len(parts) > 2 {
+		return fmt.Errorf("must be user or user:group")
+	}
+	if slices.ContainsFunc(parts, func(part string) bool { return !isAccount(part) }) {
+		return fmt.Errorf("must be user or user:group, each a name or a number from 0 to 2147483647")
+	}
+	return nil
+}

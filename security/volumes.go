@@ -1,0 +1,117 @@
+package security
+
+import (
+	"maps"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/mount"
+)
+
+// localDriver is the volume driver of the engine itself.
+const localDriver = "local"
+
+// volumeName is the rule of the local driver. Other drivers take options in a name, which nobody could review.
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// volume decides over a volume of the engine or of a plugin, by driver and name: what a volume holds is not the task's,
+// whoever made it first.
+func (r *review) volume(field string, m *mount.Mount, options *mount.VolumeOptions) {
+	var o mount.VolumeOptions
+	if options != nil {
+		o = *options
+	}
+	var driver mount.Driver
+	if config := take(&o.DriverConfig); config != nil {
+		driver = *config
+	}
+	if m.Source == "" {
+		r.anonymousMount(field, driver)
+	} else {
+		r.namedVolume(field, m.Source, driver)
+	}
+	m.VolumeOptions = r.volumeOptions(field+".VolumeOptions", o)
+	if driver.Name != "" || len(driver.Options) > 0 {
+		if m.VolumeOptions == nil {
+			m.VolumeOptions = &mount.VolumeOptions{}
+		}
+		m.VolumeOptions.DriverConfig = &driver
+	}
+}
+
+func (r *review) anonymousMount(field string, driver mount.Driver) {
+	switch {
+	case !r.rules.Mounts.AnonymousVolumes:
+		r.reject(field, "", "mounts.anonymous", anonymousRefused)
+	case driver.Name != "" && driver.Name != localDriver || len(driver.Options) > 0:
+		r.reject(field, driver.Name, "mounts.volumes", "A volume without a name has no driver of its own and no options; give it a name.")
+	}
+}
+
+func (r *review) namedVolume(field, name string, driver mount.Driver) {
+	kind := driver.Name
+	if kind == "" {
+		kind = localDriver
+	}
+	rule, found := r.volumeRule(kind, name)
+	if !found {
+		r.reject(field, kind+":"+name, "mounts.volumes", "Volume %q of driver %q is refused: %s. A folder of the sandbox is always there.",
+			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()))
+		return
+	}
+	for _, option := range slices.Sorted(maps.Keys(driver.Options)) {
+		at := field + ".VolumeOptions.DriverConfig.Options[" + option + "]"
+		switch {
+		case kind == localDriver:
+			r.reject(at, option, "mounts.volume_options",
+				"Options of the driver local are refused, and no policy can allow them: they can mount any folder of the host; remove them.")
+		case !slices.Contains(rule.Options, option):
+			r.reject(at, option, "mounts.volume_options", "Option %q of volume driver %q is refused: %s.",
+				Shorten(option), Shorten(kind), chooseFrom(rule.Options))
+		default:
+			r.allow(at, option, "mounts.volume_options")
+		}
+	}
+}
+
+func (r *review) volumeRule(driver, name string) (VolumeRule, bool) {
+	at := slices.IndexFunc(r.rules.Mounts.Volumes, func(v VolumeRule) bool {
+		return v.Driver == driver && volumeName.MatchString(name) && matchesAny(v.Names, name)
+	})
+	if at < 0 {
+		return VolumeRule{}, false
+	}
+	return r.rules.Mounts.Volumes[at], true
+}
+
+func (r *review) allowedVolumes() []string {
+	var allowed []string
+	for _, v := range r.rules.Mounts.Volumes {
+		for _, name := range v.Names {
+			allowed = append(allowed, v.Driver+":"+name)
+		}
+	}
+	return allowed
+}
+
+// volumeOptions returns nil where there is nothing to send. The driver's part is decided on before.
+func (r *review) volumeOptions(field string, o mount.VolumeOptions) *mount.VolumeOptions {
+	out := mount.VolumeOptions{NoCopy: take(&o.NoCopy), Subpath: take(&o.Subpath)}
+	if out.Subpath != "" {
+		if path.IsAbs(out.Subpath) || path.Clean(out.Subpath) != out.Subpath || out.Subpath == ".." || strings.HasPrefix(out.Subpath, "../") {
+			r.reject(field+".Subpath", out.Subpath, "mounts.options", "Path %q in the volume is refused; write a relative one without \".\" or \"..\".", Shorten(out.Subpath))
+		} else {
+			r.allow(field+".Subpath", out.Subpath, "mounts.options")
+		}
+	}
+	refuseKeys(r, field+".Labels", take(&o.Labels), "mounts.options",
+		"Labels for a new volume are refused: they belong to those who look after the host's volumes; remove them.")
+	r.unknown(field, reflect.ValueOf(o))
+	if reflect.ValueOf(out).IsZero() {
+		return nil
+	}
+	return &out
+}
