@@ -64,7 +64,8 @@ type life struct {
 	engine      *engine.Engine
 	cancel      context.CancelFunc
 
-	noAck bool
+	noAck  bool
+	inputs task.Inputs // of the decision
 }
 
 type lifeOption func(*life, *Options)
@@ -124,7 +125,7 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		Log:         slog.New(slog.NewTextHandler(l.log, nil)),
 		Say:         func(line string) { fmt.Fprintln(l.log, line) },
 	}
-	inputs := task.Inputs{
+	l.inputs = task.Inputs{
 		Mode:          task.DropIn,
 		ContainerID:   id,
 		ContainerName: "mesosx-" + id,
@@ -137,7 +138,7 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
 		ReviewImage:   func(engine.Image, *task.Plan) *task.Refusal { return nil },
-		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, security.BuiltIn()) },
+		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, l.inputs, security.BuiltIn()) },
 	}
 	for _, option := range options {
 		option(l, &o)

@@ -11,7 +11,7 @@ type effect struct {
 	fields string // "Message.field", separated by blanks
 	name   string
 	change func(*mesos.TaskInfo)
-	want   map[string]string // path in the answer of inspect -> its JSON; "SANDBOX" stands for the sandbox's path
+	want   map[string]string // path in the answer of inspect -> its JSON, with the placeholders below
 	custom bool              // in custom mode
 	// beyondPolicy: no policy lets it through, so this is the container that there would be without one.
 	beyondPolicy bool
@@ -19,9 +19,9 @@ type effect struct {
 
 // Placeholders in what is wanted.
 const (
-	sandboxHere = "SANDBOX" // the folder that stands for the lease
-	workHere    = "WORKDIR" // the agent's work_dir
-	network     = "effects" // a user network of the test's engine
+	sandboxHere = "@SANDBOX" // the folder that stands for the lease
+	workHere    = "@WORKDIR" // the agent's work_dir
+	network     = "effects"  // a user network of the test's engine
 )
 
 func withResource(name string, value float64) func(*mesos.TaskInfo) {
@@ -90,7 +90,8 @@ func commandEffects() []effect {
 				t.Command.Environment = &mesos.Environment{Variables: []mesos.Environment_Variable{{Name: "A", Value: ptr("1")}}}
 			},
 			want: map[string]string{"Config.Env": `["A=1","MESOS_SANDBOX=/mnt/mesos/sandbox",` +
-				`"MESOS_CONTAINER_NAME=NAME","MESOS_ALLOCATION_ROLE=demo"]`},
+				`"MESOS_CONTAINER_NAME=@NAME","MESOS_ALLOCATION_ROLE=demo",` +
+				`"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]`},
 		},
 	}
 }
@@ -214,13 +215,14 @@ func volumeEffects() []effect {
 			want:   map[string]string{"HostConfig.Mounts": `[` + bind(sandboxHere+"/data", "/data", true) + `,` + sandboxMount + `]`},
 		}, {
 			name:   "absolute path below the sandbox in the container",
-			change: withVolume(mesos.Volume{HostPath: ptr("/tmp"), ContainerPath: "host-tmp"}),
-			want:   map[string]string{"HostConfig.Mounts": `[` + bind("/tmp", "/mnt/mesos/sandbox/host-tmp", false) + `,` + sandboxMount + `]`},
+			change: withVolume(mesos.Volume{HostPath: ptr("/srv"), ContainerPath: "host-srv"}),
+			want:   map[string]string{"HostConfig.Mounts": `[` + bind("/srv", "/mnt/mesos/sandbox/host-srv", false) + `,` + sandboxMount + `]`},
 		}, {
-			fields: "Volume.source Source.host_path HostPath.path HostPath.mount_propagation", name: "host path with propagation",
-			change: withSource(mesos.Volume_Source{Type: mesos.Volume_Source_HOST_PATH, HostPath: &mesos.Volume_Source_HostPath{Path: "/tmp",
+			fields: "Volume.source Source.host_path HostPath.path HostPath.mount_propagation", name: "host path with propagation", beyondPolicy: true,
+			change: withSource(mesos.Volume_Source{Type: mesos.Volume_Source_HOST_PATH, HostPath: &mesos.Volume_Source_HostPath{Path: "/srv",
 				MountPropagation: &mesos.MountPropagation{Mode: mesos.MountPropagation_HOST_TO_CONTAINER.Enum()}}}),
-			want: map[string]string{"HostConfig.Mounts": `[{"Type":"bind","Source":"/tmp","Target":"/data","BindOptions":{"Propagation":"rslave"}},` + sandboxMount + `]`},
+			want: map[string]string{"HostConfig.Mounts": `[{"Type":"bind","Source":"/srv","Target":"/data","BindOptions":{"Propagation":"rslave"}},` +
+				`{"Type":"bind","Source":"` + sandboxHere + `","Target":"/mnt/mesos/sandbox"}]`},
 		}, {
 			fields: "Source.sandbox_path SandboxPath.path", name: "path of the own sandbox",
 			change: withSource(mesos.Volume_Source{Type: mesos.Volume_Source_SANDBOX_PATH,
