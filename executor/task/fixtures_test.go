@@ -135,10 +135,9 @@ func TestBadTasksAreRefusedByName(t *testing.T) {
 		"port-without-network":     {"container.docker.port_mappings", "BRIDGE"},
 		"negative-grace":           {"kill_policy.grace_period", "-1 ns"},
 		"negative-completion-time": {"max_completion_time", "-5 ns"},
-		"parameter-unknown":        {"container.docker.parameters[0] `frobnicate`", "not a flag of docker run", "ulimit"},
-		"parameter-short":          {"`l`", "long names"},
+		"parameter-unknown":        {"container.docker.parameters[0] `frobnicate`", "not a flag of docker run"},
 		"parameter-dashes":         {"`--label`", "without dashes"},
-		"parameter-upper-case":     {"`Label`"},
+		"parameter-upper-case":     {"`Label`", "write `label`"},
 		"parameter-contradiction":  {"container.docker.parameters[1] `hostname`", "contradicts container.docker.parameters[0]"},
 		"parameter-boolean-empty":  {"`init`", "true nor false"},
 		"ulimit-unknown":           {"`ulimit`", `"as=1"`},
@@ -179,7 +178,7 @@ func TestBadTasksAreRefusedByName(t *testing.T) {
 }
 
 func TestHostileTasksAreRefusedWithTheirRule(t *testing.T) {
-	// The rule that has to refuse; the files whose name starts with "parameter-" are refused by one rule.
+	// The rule that has to refuse; of the files whose name starts with "parameter-", the parameter has to be named.
 	want := map[string]string{
 		"host-network": "network.modes", "unset-network": "network.modes",
 		"user-network": "network.modes", "user-network-named-bridge": "network.modes",
@@ -203,7 +202,8 @@ func TestHostileTasksAreRefusedWithTheirRule(t *testing.T) {
 			case strings.HasPrefix(base, "privileged-"):
 				rule = "privileged"
 			case strings.HasPrefix(base, "parameter-"):
-				rule = ruleParameters
+				refused(t, fixture(t, name), testInputs(), mesos.REASON_TASK_UNAUTHORIZED, "container.docker.parameters[0] `", "[rule ")
+				return
 			default:
 				t.Fatal("the file has no entry in the table")
 			}

@@ -1,52 +1,109 @@
 package task
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/xrash/smetrics"
 )
 
-// dockerRunFlags are the long flags of docker run 28, with the hidden ones and the aliases: a parameter of one of these
-// names is refused as not allowed, one of any other name as a mistake. privileged and the supported ones are handled
-// before.
-const dockerRunFlags = `
-	add-host annotation attach blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns cidfile cpu-count
-	cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems detach detach-keys
-	device device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops disable-content-trust dns
-	dns-opt dns-option dns-search domainname entrypoint env env-file expose gpus group-add health-cmd health-interval
-	health-retries health-start-interval health-start-period health-timeout help hostname init interactive io-maxbandwidth
-	io-maxiops ip ip6 ipc isolation kernel-memory label label-file link link-local-ip log-driver log-opt mac-address memory
-	memory-reservation memory-swap memory-swappiness mount name net net-alias network network-alias no-healthcheck
-	oom-kill-disable oom-score-adj pid pids-limit platform privileged publish publish-all pull quiet read-only restart rm
-	runtime security-opt shm-size sig-proxy stop-signal stop-timeout storage-opt sysctl tmpfs tty ulimit use-api-socket user
-	userns uts volume volume-driver volumes-from workdir`
+// flag is one flag of docker run, under all its names, and what a parameter of that name means here.
+type flag struct {
+	name    string   // the long name that Docker documents
+	short   string   // its letter, "" if it has none
+	aliases []string // hidden long names
+	kind    flagKind
+	when    phase
+	// secret: the value may hold one, and no message shows it.
+	secret bool
+	// set translates the flag into the Spec; nil for a flag that is refused.
+	set func(*dockerRun, parameter)
 
-func isDockerRunFlag(name string) bool {
-	return slices.Contains(strings.Fields(dockerRunFlags), name)
+	// refusal says, for a flag that is refused, why and what to write instead: "<refusal>." ends a sentence.
+	refusal string
+	// usual is the value that a refused boolean has anyway in docker run: writing it asks for nothing.
+	usual bool
 }
 
-// insteadOf says what to write instead of a flag that has a place of its own in the TaskInfo; "" if it has none.
-func insteadOf(flag string) string {
-	switch flag {
-	case "net", "network":
-		return "set `container.docker.network` instead"
-	case "publish":
-		return "use `container.docker.port_mappings` instead"
-	case "volume", "mount":
-		return "use `container.volumes` with a path in the sandbox instead"
-	case "env", "env-file":
-		return "use `command.environment` instead"
-	case "entrypoint":
-		return "use `command` instead"
-	case "pull":
-		return "use `container.docker.force_pull_image` instead"
-	case "cpus", "cpu-shares", "cpu-quota", "cpu-period":
-		return "request `cpus` in `resources` instead"
-	case "memory", "memory-swap", "memory-reservation":
-		return "request `mem` in `resources` instead"
-	case "stop-timeout":
-		return "use `kill_policy.grace_period` instead"
-	case "name", "restart", "rm", "detach", "cidfile":
-		return "remove it, the executor decides on it"
+// flagKind tells how often a flag counts.
+type flagKind string
+
+const (
+	onOff    flagKind = "boolean" // true or false, once
+	single   flagKind = "single"  // one value, once
+	repeated flagKind = "list"    // each parameter adds to it
+)
+
+// phase orders the flags of one task: what one says about another must not depend on their order.
+type phase int
+
+const (
+	normally phase = iota
+	early          // what others need: the network, the volume driver
+	late           // what needs others: addresses need the network, expose the published ports
+)
+
+// flagTable finds each flag of docker run 28 by every name that it has, letters included. It is built once, on first use.
+var flagTable = sync.OnceValue(func() map[string]*flag {
+	table := map[string]*flag{}
+	for _, f := range slices.Concat(
+		processFlags(), healthFlags(), rightsFlags(), networkFlags(), portFlags(), mountFlags(), limitFlags(), deviceFlags(),
+		clientFlags(), resourceFlags(), windowsFlags(),
+	) {
+		names := append([]string{f.name}, f.aliases...)
+		if f.short != "" {
+			names = append(names, f.short)
+		}
+		for _, name := range names {
+			table[name] = &f
+		}
 	}
-	return ""
+	return table
+})
+
+// flagName is what docker run would take for the flag: its flag library ends the name at the first '='.
+func flagName(key string) string {
+	name, _, _ := strings.Cut(key, "=")
+	return name
+}
+
+// looksPrivileged recognises `privileged` in whatever dashes, blanks and quotes are around it, in any case: a key that
+// some reader could take for it is one.
+func looksPrivileged(name string) bool {
+	return strings.EqualFold(strings.TrimFunc(name, func(c rune) bool { return !unicode.IsLetter(c) }), "privileged")
+}
+
+// insteadOf says how to write a key that is no flag of docker run, as a sentence's end. Unless search is set, it looks for
+// no similar name: that takes some thousand times longer.
+func insteadOf(key string, search bool) string {
+	const none = "remove it, or write the name of a flag of docker run."
+	const longest = 40 // nobody mistypes a flag into more
+	if len(key) > longest {
+		return none
+	}
+	table := flagTable()
+	plain := strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(key), "-"))
+	for _, name := range []string{plain, strings.ToLower(plain)} {
+		if _, known := table[name]; known {
+			return fmt.Sprintf("write `%s`, without dashes or blanks and in this case.", name)
+		}
+	}
+
+	if !search {
+		return none
+	}
+	nearest, distance := "", len(key)
+	for name := range table {
+		d := smetrics.WagnerFischer(strings.ToLower(plain), name, 1, 1, 1)
+		if d < distance || d == distance && name < nearest {
+			nearest, distance = name, d
+		}
+	}
+	if distance*3 <= len(nearest) { // up to a third of the letters are wrong
+		return fmt.Sprintf("did you mean `%s`?", nearest)
+	}
+	return none
 }

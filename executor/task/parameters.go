@@ -2,13 +2,8 @@ package task
 
 import (
 	"fmt"
-	"path"
-	"slices"
 	"strconv"
-	"strings"
-	"unicode"
 
-	"github.com/docker/go-units"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/security"
@@ -16,155 +11,105 @@ import (
 
 const parametersPath = "container.docker.parameters"
 
-// supportedParameters are the keys that have a handler in [translation.parameter].
-const supportedParameters = "cap-add, cap-drop, hostname, init, label, read-only, ulimit, user and workdir"
+// maxSearches is for how many unknown keys a similar name is looked for: all that anybody reads.
+const maxSearches = 20
 
-// parameter is one of container.docker.parameters: the flag --key=value of docker run in the stock executor.
+// parameter is one of container.docker.parameters: the flag --key=value of docker run in the stock executor
+// (src/docker/docker.cpp, Docker::run).
 type parameter struct {
 	key, value string
 	field      string // "container.docker.parameters[3]"
+	secret     bool   // no message shows the value
 }
 
 // origin names the parameter as its author knows it.
 func (p parameter) origin() string { return p.field + " `" + security.Printable(p.key) + "`" }
 
-// parameters translates the docker run flags that are known to be safe or that the policy can judge, and refuses
-// every other by name. Values of refused ones are not shown: they may be secrets.
+// dockerRun is the command line of docker run that the parameters of one task make.
+//
+// Every flag has the meaning that it has for the docker command 28: it sets the same fields of the Docker API, and whether
+// it may is for the policy to say. What that command would do itself, in the client, is refused, as is what cannot be read.
+// Flags that take one value must not contradict each other, and no flag contradicts a field of the TaskInfo: in the stock
+// executor the last of them would silently win.
+type dockerRun struct {
+	*translation
+	once    map[string]parameter // what each flag that counts once was given, by its documented name
+	places  map[string]string    // what is mounted, by target: where it came from
+	hosts   map[string][]publication
+	unknown int            // keys that are no flag
+	ports   int            // container ports that the parameters publish and expose
+	env     map[string]int // variables by name: where each is in Config.Env, see variables
+}
+
+// parameters translates all of them. Each flag acts in its phase; the findings are in the order of the parameters.
 func (t *translation) parameters(list []mesos.Parameter) {
-	first := map[string]parameter{}
+	r := &dockerRun{translation: t, once: map[string]parameter{}}
+	found := make([][]security.Finding, len(list))
+	watch := func(i int, act func()) {
+		before := len(t.findings)
+		act()
+		found[i] = append(found[i], t.findings[before:]...)
+		t.findings = t.findings[:before]
+	}
+
+	flags, given := make([]*flag, len(list)), make([]parameter, len(list))
 	for i, raw := range list {
-		p := parameter{key: raw.Key, value: raw.Value, field: fmt.Sprintf("%s[%d]", parametersPath, i)}
-		if isScalar(p.key) {
-			if before, again := first[p.key]; again && before.value != p.value {
-				t.invalid(p.origin(), "", "The parameter contradicts %s; keep one of them.", before.field)
-				continue
+		given[i] = parameter{key: raw.Key, value: raw.Value, field: fmt.Sprintf("%s[%d]", parametersPath, i)}
+		watch(i, func() { flags[i] = r.find(&given[i]) })
+	}
+	for _, now := range []phase{early, normally, late} {
+		for i, f := range flags {
+			if f != nil && f.when == now {
+				watch(i, func() { f.set(r, given[i]) })
 			}
-			first[p.key] = p
 		}
-		t.parameter(p)
+	}
+	for _, findings := range found {
+		t.findings = append(t.findings, findings...)
 	}
 }
 
-// isScalar tells the flags that take one value from those that may be repeated.
-func isScalar(key string) bool {
-	return slices.Contains([]string{"hostname", "init", "read-only", "user", "workdir"}, key)
-}
+// find returns the flag to set, or nil when the parameter is refused or asks for nothing more.
+func (r *dockerRun) find(p *parameter) *flag {
+	name := flagName(p.key)
+	if looksPrivileged(name) {
+		if on, err := strconv.ParseBool(p.value); p.key != "privileged" || err != nil || on {
+			r.privileged(p.field + " `privileged`")
+		}
+		return nil
+	}
+	if name != p.key { // what follows the name may be a secret
+		r.invalid(p.field, name, "The key holds '=' after %s, which docker run would read as flag and value; write the flag's name as key and the rest as value.", quote(name))
+		return nil
+	}
+	f := flagTable()[name]
+	if f == nil {
+		r.invalid(p.origin(), p.key, "%s is not a flag of docker run; %s", quote(p.key), insteadOf(p.key, r.unknown < maxSearches))
+		r.unknown++
+		return nil
+	}
 
-func (t *translation) parameter(p parameter) {
-	if flag := flagName(p.key); strings.EqualFold(strings.Trim(flag, "- \t"), "privileged") {
-		t.privileged(p.field + " `privileged`")
-		return
-	} else if flag != p.key {
-		t.invalid(p.field, flag, "The key holds '=' after %s, which docker run would read as flag and value; write the flag's name as key and the rest as value.", quote(flag))
-		return
-	}
-	switch p.key {
-	case "cap-add":
-		t.spec.Host.CapAdd = append(t.spec.Host.CapAdd, p.value)
-		t.origin("Host.CapAdd["+p.value+"]", p.origin())
-	case "cap-drop":
-		t.spec.Host.CapDrop = append(t.spec.Host.CapDrop, p.value)
-		t.origin("Host.CapDrop["+p.value+"]", p.origin())
-	case "label":
-		t.label(p)
-	case "ulimit":
-		t.ulimit(p)
-	case "hostname":
-		if err := security.CheckHostname(p.value); err != nil {
-			t.invalid(p.origin(), p.value, "Hostname %s cannot be used: it %v.", quote(p.value), err)
-			return
+	p.secret = f.secret
+	value := p.value
+	if f.kind == onOff {
+		on, ok := r.boolean(*p)
+		if !ok || f.set == nil && on == f.usual {
+			return nil
 		}
-		t.spec.Config.Hostname = p.value
-		t.origin("Config.Hostname", p.origin())
-	case "user":
-		if err := security.CheckUser(p.value); err != nil {
-			t.invalid(p.origin(), p.value, "User %s cannot be used: it %v.", quote(p.value), err)
-			return
-		}
-		t.spec.Config.User = p.value
-		t.origin("Config.User", p.origin())
-	case "workdir":
-		if !path.IsAbs(p.value) {
-			t.invalid(p.origin(), p.value, "Working directory %s is not absolute; write a path that starts with a slash.", quote(p.value))
-			return
-		}
-		t.spec.Config.WorkingDir = path.Clean(p.value)
-		t.origin("Config.WorkingDir", p.origin())
-	case "init":
-		if on, ok := t.boolean(p); ok {
-			t.spec.Host.Init = &on
-			t.origin("Host.Init", p.origin())
-		}
-	case "read-only":
-		if on, ok := t.boolean(p); ok {
-			t.spec.Host.ReadonlyRootfs = on
-			t.origin("Host.ReadonlyRootfs", p.origin())
-		}
-	default:
-		t.refuseFlag(p)
+		value = strconv.FormatBool(on)
 	}
-}
-
-// flagName is what docker run would take for the flag: its flag library ends the name at the first '='.
-func flagName(key string) string {
-	name, _, _ := strings.Cut(key, "=")
-	return name
-}
-
-func (t *translation) label(p parameter) {
-	key, value, _ := strings.Cut(p.value, "=")
-	if strings.TrimSpace(key) == "" {
-		t.invalid(p.origin(), "", "The label has no name; write name=value.")
-		return
+	if f.set == nil {
+		r.reject(ruleParameters, p.origin(), p.key, "The docker run flag --%s is not allowed: %s.", f.name, f.refusal)
+		return nil
 	}
-	if strings.ContainsFunc(key, unicode.IsControl) {
-		t.invalid(p.origin(), key, "The label's name %s holds a control character; remove it.", quote(key))
-		return
-	}
-	if t.spec.Config.Labels == nil {
-		t.spec.Config.Labels = map[string]string{}
-	}
-	t.spec.Config.Labels[key] = value // of several, docker run takes the last
-	t.origin("Config.Labels["+key+"]", p.origin())
-}
-
-func (t *translation) ulimit(p parameter) {
-	u, err := units.ParseUlimit(p.value)
-	if err != nil || u.Soft < -1 || u.Hard < -1 {
-		t.invalid(p.origin(), p.value, "%s is not a ulimit; write name=soft[:hard], for example nofile=4096:8192, soft not above hard, -1 for unlimited.", quote(p.value))
-		return
-	}
-	for _, before := range t.spec.Host.Ulimits {
-		if before.Name == u.Name {
-			if *before != *u {
-				t.invalid(p.origin(), p.value, "Ulimit %s contradicts %s before it; keep one of them.", u, before)
+	if f.kind != repeated {
+		if before, again := r.once[f.name]; again {
+			if before.value != value {
+				r.invalid(p.origin(), "", "The parameter contradicts %s; keep one of them.", before.origin())
 			}
-			return
+			return nil
 		}
+		r.once[f.name] = parameter{key: p.key, value: value, field: p.field}
 	}
-	t.spec.Host.Ulimits = append(t.spec.Host.Ulimits, u)
-	t.origin("Host.Ulimits["+u.Name+"]", p.origin())
-}
-
-// boolean takes what docker run takes. An empty value is an error there too.
-func (t *translation) boolean(p parameter) (value, ok bool) {
-	value, err := strconv.ParseBool(p.value)
-	if err != nil {
-		t.invalid(p.origin(), p.value, "%s is neither true nor false; write one of the two.", quote(p.value))
-		return false, false
-	}
-	return value, true
-}
-
-func (t *translation) refuseFlag(p parameter) {
-	if !isDockerRunFlag(p.key) {
-		t.invalid(p.origin(), p.key, "%s is not a flag of docker run (write long names, without dashes); supported are %s.", quote(p.key), supportedParameters)
-		return
-	}
-	remedy := insteadOf(p.key)
-	if remedy == "" {
-		remedy = "remove it"
-	}
-	t.reject(ruleParameters, p.origin(), p.key,
-		"The docker run flag --%s is not allowed by this version; %s (supported are %s).", p.key, remedy, supportedParameters)
+	return f
 }
