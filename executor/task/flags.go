@@ -102,7 +102,7 @@ func insteadOf(key string, search bool) string {
 			nearest, distance = name, d
 		}
 	}
-	if distance*3 <= len(nearest) { // up to a third of the letters are wrong
+	if nearest != "" && distance*5 <= len(nearest)*2 { // most letters are right
 		return fmt.Sprintf("did you mean `%s`?", nearest)
 	}
 	return none

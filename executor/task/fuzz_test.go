@@ -1,8 +1,11 @@
 package task
 
 import (
+	"path"
 	"strings"
 	"testing"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/security"
 )
@@ -17,6 +20,11 @@ func FuzzDecide(f *testing.F) {
 		}
 	}
 	task := fixtureTask(f, "hello")
+	for _, e := range effects() {
+		task.Container.Docker.Parameters = parametersOf(append(e.given, e.parameter)...)
+		f.Add(marshal(f, task), true)
+	}
+	task.Container.Docker.Parameters = nil
 	task.Command, task.Data = nil, manyThenHostile()
 	f.Add(marshal(f, task), false)
 	f.Add(manyThenHostile(), true)
@@ -62,6 +70,36 @@ func FuzzDecide(f *testing.F) {
 		}
 		if own != 1 {
 			t.Fatalf("environment %q", spec.Config.Env)
+		}
+	})
+}
+
+// FuzzParameters: no two parameters make the translation panic, whatever they say. Either they are refused, or what they
+// set can be told to Docker: each mount has a target of its own, and ports stay within their bound.
+func FuzzParameters(f *testing.F) {
+	for _, e := range effects() {
+		key, value, _ := strings.Cut(e.parameter, " ")
+		f.Add(key, value, "network", "web")
+	}
+	f.Fuzz(func(t *testing.T, key, value, key2, value2 string) {
+		spec, found := translated(t, func(task *mesos.TaskInfo) {
+			task.Container.Docker.Parameters = []mesos.Parameter{{Key: key, Value: value}, {Key: key2, Value: value2}}
+		})
+		if len(found) > 0 {
+			return
+		}
+		targets := map[string]bool{}
+		for _, m := range spec.Host.Mounts {
+			if targets[m.Target] || !path.IsAbs(m.Target) || path.Clean(m.Target) != m.Target {
+				t.Errorf("mount at %q", m.Target)
+			}
+			targets[m.Target] = true
+		}
+		if len(spec.Config.ExposedPorts) > maxPorts || len(spec.Host.PortBindings) > maxPorts {
+			t.Errorf("%d ports", len(spec.Config.ExposedPorts))
+		}
+		if host := spec.Host; host.AutoRemove || len(host.Binds) > 0 || spec.Name != testInputs().ContainerName {
+			t.Errorf("%+v", spec)
 		}
 	})
 }

@@ -33,11 +33,14 @@ const publishRemedy = "write HOSTPORT:PORT, or ADDRESS:HOSTPORT:PORT, with /udp 
 // publishPorts reads [ADDRESS:]HOSTPORT:PORT[/PROTOCOL], in which both can be ranges, and the long form
 // published=HOSTPORT,target=PORT,protocol=PROTOCOL. The host ports have to be the task's own.
 func (r *dockerRun) publishPorts(p parameter) {
+	if !r.plain(p) {
+		return
+	}
 	spec, ok := p.value, true
 	if strings.Contains(spec, "=") {
 		spec, ok = longPort(spec)
 	}
-	if !ok || !r.plain(p) {
+	if !ok {
 		r.malformed(p, publishRemedy)
 		return
 	}
