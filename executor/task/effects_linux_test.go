@@ -35,7 +35,7 @@ func wideOpen() security.Policy {
 func TestFieldsShowInTheCreatedContainer(t *testing.T) {
 	docker := dockerClient(t)
 	makeNetwork(t, docker)
-	for _, e := range effects() {
+	for _, e := range fieldEffects() {
 		t.Run(e.name, func(t *testing.T) {
 			in := testInputs()
 			in.Sandbox, in.WorkDir, in.HostMemory = t.TempDir(), t.TempDir(), 1<<30
@@ -61,7 +61,7 @@ func TestFieldsShowInTheCreatedContainer(t *testing.T) {
 }
 
 // specOf decides on the task. What no policy lets through is what the policy would have refused.
-func (e effect) specOf(t *testing.T, raw []byte, in Inputs) security.Spec {
+func (e fieldEffect) specOf(t *testing.T, raw []byte, in Inputs) security.Spec {
 	t.Helper()
 	if e.beyondPolicy {
 		translated := translation{in: in, spec: security.Spec{Origins: security.Origins{}}}
@@ -93,14 +93,14 @@ func dockerClient(t *testing.T) *client.Client {
 // makeNetwork makes the user network of the effects.
 func makeNetwork(t *testing.T, docker *client.Client) {
 	t.Helper()
-	_, err := docker.NetworkCreate(t.Context(), network, endpoint.CreateOptions{
+	_, err := docker.NetworkCreate(t.Context(), testNetwork, endpoint.CreateOptions{
 		Driver: "bridge", IPAM: &endpoint.IPAM{Config: []endpoint.IPAMConfig{{Subnet: "10.77.0.0/24"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := docker.NetworkRemove(context.WithoutCancel(t.Context()), network); err != nil {
+		if err := docker.NetworkRemove(context.WithoutCancel(t.Context()), testNetwork); err != nil {
 			t.Error(err)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 )
 
 // effect is a task whose fields show in what the engine says of the created container.
-type effect struct {
+type fieldEffect struct {
 	fields string // "Message.field", separated by blanks
 	name   string
 	change func(*mesos.TaskInfo)
@@ -21,7 +21,7 @@ type effect struct {
 const (
 	sandboxHere = "@SANDBOX" // the folder that stands for the lease
 	workHere    = "@WORKDIR" // the agent's work_dir
-	network     = "effects"  // a user network of the test's engine
+	testNetwork = "effects"  // a user network of the test's engine
 )
 
 func withResource(name string, value float64) func(*mesos.TaskInfo) {
@@ -52,20 +52,20 @@ func withPorts(begin, end uint64) func(*mesos.TaskInfo) {
 }
 
 // effects has at least one row for each field that a container can show.
-func effects() []effect {
+func fieldEffects() []fieldEffect {
 	return concat(commandEffects(), resourceEffects(), containerEffects(), volumeEffects(), linuxEffects())
 }
 
-func concat(groups ...[]effect) []effect {
-	var all []effect
+func concat(groups ...[]fieldEffect) []fieldEffect {
+	var all []fieldEffect
 	for _, g := range groups {
 		all = append(all, g...)
 	}
 	return all
 }
 
-func commandEffects() []effect {
-	return []effect{
+func commandEffects() []fieldEffect {
+	return []fieldEffect{
 		{
 			fields: "TaskInfo.command CommandInfo.shell CommandInfo.value", name: "shell command",
 			change: func(t *mesos.TaskInfo) { t.Command = &mesos.CommandInfo{Value: ptr("echo $A")} },
@@ -96,8 +96,8 @@ func commandEffects() []effect {
 	}
 }
 
-func resourceEffects() []effect {
-	return []effect{
+func resourceEffects() []fieldEffect {
+	return []fieldEffect{
 		{
 			fields: "TaskInfo.resources Resource.name Resource.type Resource.scalar", name: "cpus and mem",
 			change: inTurn(withResource("cpus", 1.5), withResource("mem", 100)),
@@ -164,8 +164,8 @@ func resourceEffects() []effect {
 	}
 }
 
-func containerEffects() []effect {
-	return []effect{
+func containerEffects() []fieldEffect {
+	return []fieldEffect{
 		{
 			fields: "TaskInfo.container DockerInfo.image DockerInfo.network", name: "image and bridge",
 			change: func(*mesos.TaskInfo) {},
@@ -180,13 +180,13 @@ func containerEffects() []effect {
 			want:   map[string]string{"HostConfig.NetworkMode": `"none"`},
 		}, {
 			fields: "ContainerInfo.network_infos NetworkInfo.name NetworkInfo.ip_addresses IPAddress.ip_address", name: "user network",
-			change: withUserNetwork(mesos.NetworkInfo{Name: ptr(network), IPAddresses: []mesos.NetworkInfo_IPAddress{
+			change: withUserNetwork(mesos.NetworkInfo{Name: ptr(testNetwork), IPAddresses: []mesos.NetworkInfo_IPAddress{
 				{Protocol: mesos.IPv4.Enum(), IPAddress: ptr("10.77.0.9")}, {Protocol: mesos.IPv6.Enum()}}}),
-			want: map[string]string{"HostConfig.NetworkMode": `"` + network + `"`,
-				"NetworkSettings.Networks." + network + ".IPAMConfig": `{"IPv4Address":"10.77.0.9"}`},
+			want: map[string]string{"HostConfig.NetworkMode": `"` + testNetwork + `"`,
+				"NetworkSettings.Networks." + testNetwork + ".IPAMConfig": `{"IPv4Address":"10.77.0.9"}`},
 		}, {
 			fields: "NetworkInfo.port_mappings", name: "ports of a user network",
-			change: inTurn(withPorts(31000, 31010), withUserNetwork(mesos.NetworkInfo{Name: ptr(network),
+			change: inTurn(withPorts(31000, 31010), withUserNetwork(mesos.NetworkInfo{Name: ptr(testNetwork),
 				PortMappings: []mesos.NetworkInfo_PortMapping{{HostPort: 31005, ContainerPort: 80}}}), func(t *mesos.TaskInfo) {
 				docker(t).PortMappings = []mesos.ContainerInfo_DockerInfo_PortMapping{{HostPort: 31005, ContainerPort: 80, Protocol: ptr("TCP")}}
 			}),
@@ -207,8 +207,8 @@ func containerEffects() []effect {
 	}
 }
 
-func volumeEffects() []effect {
-	return []effect{
+func volumeEffects() []fieldEffect {
+	return []fieldEffect{
 		{
 			fields: "ContainerInfo.volumes Volume.host_path Volume.container_path Volume.mode", name: "path in the sandbox, read only",
 			change: withVolume(mesos.Volume{HostPath: ptr("data"), ContainerPath: "/data", Mode: mesos.RO.Enum()}),
@@ -246,8 +246,8 @@ func volumeEffects() []effect {
 	}
 }
 
-func linuxEffects() []effect {
-	return []effect{
+func linuxEffects() []fieldEffect {
+	return []fieldEffect{
 		{
 			fields: "ContainerInfo.linux_info LinuxInfo.effective_capabilities", name: "effective capabilities",
 			change: withLinux(mesos.LinuxInfo{EffectiveCapabilities: capabilities(mesos.CapabilityInfo_CHOWN, mesos.CapabilityInfo_KILL)}),

@@ -114,7 +114,7 @@ func TestEveryFieldIsDecidedOn(t *testing.T) {
 	for field := range elsewhere {
 		decided[field] = true
 	}
-	for _, e := range effects() {
+	for _, e := range fieldEffects() {
 		for field := range strings.FieldsSeq(e.fields) {
 			decided[field] = true
 		}

@@ -29,10 +29,6 @@ func (t *translation) network(c *mesos.ContainerInfo, docker *mesos.ContainerInf
 		t.portMappings(docker.PortMappings)
 	default: // HOST and NONE
 		t.spec.Host.NetworkMode = container.NetworkMode(strings.ToLower(docker.GetNetwork().String()))
-		if len(docker.PortMappings) > 0 {
-			t.invalid("container.docker.port_mappings", "", "The network %s cannot publish ports; set the network to BRIDGE or USER, or remove the mappings.",
-				docker.GetNetwork())
-		}
 	}
 	t.origin("Host.NetworkMode", field)
 	if docker.Network == nil {
@@ -40,6 +36,15 @@ func (t *translation) network(c *mesos.ContainerInfo, docker *mesos.ContainerInf
 	}
 	if named {
 		t.invalid("container.network_infos", "", "Only the network USER has network infos; set `container.docker.network` to USER, or remove them.")
+	}
+}
+
+// portsNeedNetwork refuses mappings that the network cannot have. It is asked when the parameters, which can name a network
+// where the field does not, have been read.
+func (t *translation) portsNeedNetwork(mappings []mesos.ContainerInfo_DockerInfo_PortMapping) {
+	if mode := t.spec.Host.NetworkMode; len(mappings) > 0 && (mode.IsHost() || mode.IsNone() || mode.IsContainer()) {
+		t.invalid("container.docker.port_mappings", "", "The network %s cannot publish ports; set the network to BRIDGE or USER, or remove the mappings.",
+			quote(string(mode)))
 	}
 }
 

@@ -138,10 +138,6 @@ func refusals() []refusal {
 			{Protocol: mesos.IPv6.Enum(), IPAddress: ptr("10.0.0.1")}}}), []string{"ip_addresses[0].ip_address", "IPv6"}, 0},
 		{"", "two addresses", withUserNetwork(mesos.NetworkInfo{Name: ptr("n"), IPAddresses: []mesos.NetworkInfo_IPAddress{
 			{IPAddress: ptr("10.0.0.1")}, {IPAddress: ptr("10.0.0.2")}}}), []string{"ip_addresses[1].ip_address"}, 0},
-		{"", "hostname on the host's network", func(t *mesos.TaskInfo) {
-			docker(t).Network = mesos.ContainerInfo_DockerInfo_HOST.Enum()
-			t.Container.Hostname = ptr("web")
-		}, []string{"container.hostname", "host's network"}, 0},
 		{"", "hostname", func(t *mesos.TaskInfo) { t.Container.Hostname = ptr("a_b") }, []string{"container.hostname", `"a_b"`}, 0},
 
 		{"", "limit below the request", withLimit("mem", 1), []string{"limits.mem", "below"}, 0},

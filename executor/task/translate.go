@@ -155,17 +155,13 @@ func (t *translation) container() {
 	t.oneDriver("container.docker.volume_driver", docker.GetVolumeDriver())
 	t.volumes(c.Volumes, docker.GetVolumeDriver())
 	t.parameters(docker.Parameters)
+	t.portsNeedNetwork(docker.PortMappings)
 	t.defaultDNS(docker.Parameters)
 }
 
-// hostname: a container on the host's network has the host's.
 func (t *translation) hostname(name string) {
 	const field = "container.hostname"
-	switch {
-	case name == "":
-		return
-	case t.spec.Host.NetworkMode.IsHost():
-		t.invalid(field, name, "A container on the host's network has the host's name; remove it, or set `container.docker.network` to BRIDGE.")
+	if name == "" {
 		return
 	}
 	if err := security.CheckHostname(name); err != nil {
