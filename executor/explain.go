@@ -4,13 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
-	"text/tabwriter"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/network"
 	"github.com/urfave/cli/v2"
 
 	"mesos-docker-executor/executor/config"
@@ -139,14 +134,6 @@ type explanation struct {
 	Create   *createRequest     `json:"create,omitempty"`
 }
 
-// createRequest is the body of the create call, with the values of environment variables left out.
-type createRequest struct {
-	Name    string                   `json:"name"`
-	Config  container.Config         `json:"config"`
-	Host    container.HostConfig     `json:"host_config"`
-	Network network.NetworkingConfig `json:"networking_config"`
-}
-
 func newExplanation(d task.Decision, decisions bool) explanation {
 	e := explanation{Accepted: d.Refusal == nil}
 	for _, f := range d.Findings {
@@ -192,75 +179,4 @@ func prefixed(prefix, s string) string {
 		return ""
 	}
 	return prefix + s
-}
-
-// print shows what people look for; --json has everything.
-func (r *createRequest) print(out io.Writer) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	defer w.Flush()
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %s\t"+format+"\n", append([]any{name}, args...)...)
-	}
-	line("container", "%s", r.Name)
-	line("image", "%s", r.Config.Image)
-	if len(r.Config.Entrypoint) > 0 {
-		line("entrypoint", "%q", []string(r.Config.Entrypoint))
-	}
-	if len(r.Config.Cmd) > 0 {
-		line("command", "%q", []string(r.Config.Cmd))
-	}
-	if len(r.Config.Env) > 0 {
-		line("environment", "%s", strings.ReplaceAll(strings.Join(r.Config.Env, " "), "=...", ""))
-	}
-	for _, field := range []struct{ name, value string }{
-		{"user", r.Config.User}, {"workdir", r.Config.WorkingDir}, {"hostname", r.Config.Hostname},
-	} {
-		if field.value != "" {
-			line(field.name, "%s", field.value)
-		}
-	}
-	if r.Host.ReadonlyRootfs {
-		line("root filesystem", "read only")
-	}
-	if r.Host.Init != nil && *r.Host.Init {
-		line("init", "the engine's init process is pid 1")
-	}
-	for _, key := range slices.Sorted(maps.Keys(r.Config.Labels)) {
-		line("label", "%s=%s", key, r.Config.Labels[key])
-	}
-	for _, u := range r.Host.Ulimits {
-		line("ulimit", "%s", u)
-	}
-	for _, m := range r.Host.Mounts {
-		line("mount", "%s on %s%s", m.Source, m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
-	}
-	line("network", "%s", r.Host.NetworkMode)
-	for _, port := range sortedPorts(r.Host) {
-		line("port", "%s", port)
-	}
-	line("cpu", "shares %d%s", r.Host.CPUShares, quota(r.Host))
-	line("memory", "%d MiB%s", r.Host.Memory>>20, map[bool]string{true: ", no swap"}[r.Host.MemorySwap == r.Host.Memory])
-	line("capabilities", "%s", strings.Join(r.Host.CapAdd, " "))
-	line("security", "%s", strings.Join(r.Host.SecurityOpt, " "))
-	if r.Host.PidsLimit != nil {
-		line("pids limit", "%d", *r.Host.PidsLimit)
-	}
-}
-
-func sortedPorts(h container.HostConfig) []string {
-	var ports []string
-	for port, bindings := range h.PortBindings {
-		for _, b := range bindings {
-			ports = append(ports, fmt.Sprintf("host %s to container %s", b.HostPort, port))
-		}
-	}
-	slices.Sort(ports)
-	return ports
-}
-
-func quota(h container.HostConfig) string {
-	if h.CPUPeriod == 0 || h.CPUQuota == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", at most %.2f cpus", float64(h.CPUQuota)/float64(h.CPUPeriod))
 }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+)
+
+// createRequest is the body of the create call, with the values of environment variables left out.
+type createRequest struct {
+	Name    string                   `json:"name"`
+	Config  container.Config         `json:"config"`
+	Host    container.HostConfig     `json:"host_config"`
+	Network network.NetworkingConfig `json:"networking_config"`
+}
+
+// print shows what people look for; --json has everything.
+func (r *createRequest) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %s\t"+format+"\n", append([]any{name}, args...)...)
+	}
+	line("container", "%s", r.Name)
+	line("image", "%s", r.Config.Image)
+	if len(r.Config.Entrypoint) > 0 {
+		line("entrypoint", "%q", []string(r.Config.Entrypoint))
+	}
+	if len(r.Config.Cmd) > 0 {
+		line("command", "%q", []string(r.Config.Cmd))
+	}
+	if len(r.Config.Env) > 0 {
+		line("environment", "%s", strings.ReplaceAll(strings.Join(r.Config.Env, " "), "=...", ""))
+	}
+	for _, field := range []struct{ name, value string }{
+		{"user", r.Config.User}, {"groups", strings.Join(r.Host.GroupAdd, " ")}, {"workdir", r.Config.WorkingDir},
+		{"hostname", r.Config.Hostname}, {"domainname", r.Config.Domainname}, {"stop signal", r.Config.StopSignal},
+		{"dns", strings.Join(r.Host.DNS, " ")}, {"dns search", strings.Join(r.Host.DNSSearch, " ")},
+		{"dns options", strings.Join(r.Host.DNSOptions, " ")}, {"hosts", strings.Join(r.Host.ExtraHosts, " ")},
+	} {
+		if field.value != "" {
+			line(field.name, "%s", field.value)
+		}
+	}
+	if r.Config.Tty {
+		line("terminal", "yes")
+	}
+	if r.Host.ReadonlyRootfs {
+		line("root filesystem", "read only")
+	}
+	if r.Host.Init != nil && *r.Host.Init {
+		line("init", "the engine's init process is pid 1")
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Config.Labels)) {
+		line("label", "%s=%s", key, r.Config.Labels[key])
+	}
+	for _, u := range r.Host.Ulimits {
+		line("ulimit", "%s", u)
+	}
+	for _, m := range r.Host.Mounts {
+		line("mount", "%s%s on %s%s", mountKind(m), m.Source, m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
+	}
+	for _, target := range slices.Sorted(maps.Keys(r.Host.Tmpfs)) {
+		line("tmpfs", "%s %s", target, r.Host.Tmpfs[target])
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Host.Sysctls)) {
+		line("sysctl", "%s=%s", name, r.Host.Sysctls[name])
+	}
+	line("network", "%s", r.Host.NetworkMode)
+	for _, port := range sortedPorts(r.Host) {
+		line("port", "%s", port)
+	}
+	line("cpu", "shares %d%s", r.Host.CPUShares, quota(r.Host))
+	line("memory", "%s", memory(r.Host))
+	line("capabilities", "%s", strings.Join(r.Host.CapAdd, " "))
+	line("security", "%s", strings.Join(r.Host.SecurityOpt, " "))
+	if r.Host.PidsLimit != nil {
+		line("pids limit", "%d", *r.Host.PidsLimit)
+	}
+}
+
+func sortedPorts(h container.HostConfig) []string {
+	var ports []string
+	for port, bindings := range h.PortBindings {
+		for _, b := range bindings {
+			ports = append(ports, fmt.Sprintf("host %s to container %s", b.HostPort, port))
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
+func quota(h container.HostConfig) string {
+	if h.CPUPeriod == 0 || h.CPUQuota == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at most %.2f cpus", float64(h.CPUQuota)/float64(h.CPUPeriod))
+}
+
+// memory describes the limit, and what the kernel leaves to the container when the host runs short.
+func memory(h container.HostConfig) string {
+	text := "no limit"
+	if h.Memory > 0 {
+		text = fmt.Sprintf("%d MiB", h.Memory>>20)
+	}
+	if h.MemoryReservation > 0 {
+		text += fmt.Sprintf(", %d MiB reserved", h.MemoryReservation>>20)
+	}
+	if h.Memory > 0 && h.MemorySwap == h.Memory {
+		text += ", no swap"
+	}
+	if h.ShmSize > 0 {
+		text += fmt.Sprintf(", /dev/shm of %d MiB", h.ShmSize>>20)
+	}
+	return text
+}
+
+// mountKind names what is no bind mount.
+func mountKind(m mount.Mount) string {
+	if m.Type == mount.TypeBind {
+		return ""
+	}
+	return string(m.Type) + " "
+}
