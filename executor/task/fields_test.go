@@ -2,6 +2,7 @@ package task
 
 import (
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -134,4 +135,32 @@ func TestEveryFieldIsDecidedOn(t *testing.T) {
 			t.Errorf("%s is in a table and not in the message types", field)
 		}
 	}
+}
+
+// TestEveryFieldIsDocumented looks for the name of each field, between backticks or as a part of a path there.
+func TestEveryFieldIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/tasks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for i, code := range strings.Split(string(page), "`") {
+		for name := range strings.SplitSeq(code, ".") {
+			documented[name] = documented[name] || i%2 == 1
+		}
+	}
+	all := map[string]bool{}
+	fieldsOf(reflect.TypeFor[mesos.TaskInfo](), all)
+	for _, field := range slices.Sorted(maps.Keys(all)) {
+		message, name, _ := strings.Cut(field, ".")
+		if !documented[name] && !slices.Contains(evident, message) {
+			t.Errorf("docs/tasks.md does not say what becomes of %s", field)
+		}
+	}
+}
+
+// evident are messages whose fields need no words of their own.
+var evident = []string{
+	"Value_Scalar", "Value_Range", "Value_Ranges", "Value_Set", "DurationInfo", "Variable", "Parameter", "Parameters",
+	"CapabilityInfo", "TTYInfo", "Resource",
 }
