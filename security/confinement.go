@@ -32,13 +32,16 @@ func (r *review) confinement() {
 				"Security option %q is refused: the policy does not know it; remove it.", Shorten(key))
 		}
 	}
-	if noNewPrivileges {
+	switch {
+	case noNewPrivileges:
 		// The bare form is the one that every daemon version understands without a deprecation warning.
 		r.out.Host.SecurityOpt = append([]string{"no-new-privileges"}, r.out.Host.SecurityOpt...)
 		if !asked {
 			r.found(Force, "Host.SecurityOpt", "no-new-privileges", "no_new_privileges",
 				"no-new-privileges is on: setuid binaries and file capabilities add no rights inside the container.")
 		}
+	case asked: // said, since a daemon may be configured to switch it on
+		r.out.Host.SecurityOpt = append([]string{"no-new-privileges=false"}, r.out.Host.SecurityOpt...)
 	}
 	r.systemPaths("Host.MaskedPaths", take(&r.left.Host.MaskedPaths))
 	r.systemPaths("Host.ReadonlyPaths", take(&r.left.Host.ReadonlyPaths))

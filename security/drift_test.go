@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-units"
 )
 
@@ -222,16 +223,14 @@ type field struct {
 }
 
 func everyField() []field {
-	var found []field
-	structs := map[string]func(*Spec) reflect.Value{
-		"Config":  func(s *Spec) reflect.Value { return reflect.ValueOf(&s.Config).Elem() },
-		"Host":    func(s *Spec) reflect.Value { return reflect.ValueOf(&s.Host).Elem() },
-		"Network": func(s *Spec) reflect.Value { return reflect.ValueOf(&s.Network).Elem() },
+	in := func(part func(*Spec) any) func(*Spec) reflect.Value {
+		return func(s *Spec) reflect.Value { return reflect.ValueOf(part(s)).Elem() }
 	}
-	for name, in := range structs {
-		found = append(found, fieldsOf(name, in(&Spec{}).Type(), in)...)
-	}
-	return found
+	return slices.Concat(
+		fieldsOf("Config", reflect.TypeFor[container.Config](), in(func(s *Spec) any { return &s.Config })),
+		fieldsOf("Host", reflect.TypeFor[container.HostConfig](), in(func(s *Spec) any { return &s.Host })),
+		fieldsOf("Network", reflect.TypeFor[network.NetworkingConfig](), in(func(s *Spec) any { return &s.Network })),
+	)
 }
 
 // fieldsOf descends into structs, also behind pointers and in lists and maps, of which it makes one element.

@@ -1,11 +1,14 @@
 package security
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
+	"github.com/google/go-cmp/cmp"
 )
 
 // FuzzReview: no Spec makes a review panic, and whatever is accepted holds the invariants of [violation].
@@ -51,4 +54,91 @@ func FuzzReview(f *testing.F) {
 			t.Fatalf("accepted with %s: %+v", problem, d.Spec)
 		}
 	})
+}
+
+// hostileWords are what [FuzzEveryField] writes into texts: values that some field takes, and values that none may.
+const hostileWords = `host none bridge private container:x team-a cafe default shareable 0 1 -1 root 1000 1000:0 docker 06 /
+	/proc/self/exe /etc /etc/shadow /run /run/docker.sock /var/run/docker.sock /var /var/lib/docker/x /srv /srv/a /lease/1 /lease/1/a /lease/1/../2
+	/x /x/ x ../x /dev/fuse /dev/sda rwm rw size=1m size=9g exec noexec,size=1k suid,size=1g size=1m,mode=777 ro,shared true false
+	no-new-privileges no-new-privileges=false seccomp=unconfined apparmor=unconfined apparmor=docker-default label=disable systempaths=unconfined
+	bind volume tmpfs image npipe local rshared rprivate SIGTERM SIGKILL 9 net.ipv4.tcp_syncookies net.core.somaxconn kernel.shm_rmid_forced
+	192.0.2.1 fd00::1 169.254.1.1 a:192.0.2.1 a:host-gateway 02:42:ac:11:00:02 0.0.0.0 80/tcp 1-9/tcp 31000 syslog syslog-address
+	A=b NVIDIA_VISIBLE_DEVICES=all A NONE CMD gpu nvidia type device nofile core nope NET_ADMIN ALL KILL always mesos-docker-executor.x`
+
+// FuzzEveryField sets any fields of the Docker structs to any of these words and to small and large numbers. What the
+// built-in policy accepts holds [violation], what the most generous one accepts holds [hardViolation], and what either
+// accepts it accepts again, unchanged.
+func FuzzEveryField(f *testing.F) {
+	fields, words := everyField(), strings.Fields(hostileWords)
+	for i := range fields {
+		f.Add([]byte{byte(i), 0, byte(i), byte(i), byte(i + 7), byte(i)})
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		next := func() int {
+			if len(data) == 0 {
+				return 0
+			}
+			b := data[0]
+			data = data[1:]
+			return int(b)
+		}
+		spec := goodSpec()
+		for len(data) > 0 {
+			fillFrom(fields[next()%len(fields)].in(&spec), words, next)
+		}
+		for _, p := range []struct {
+			policy Policy
+			broken func(Spec, []string) string
+		}{{BuiltIn(), violation}, {New("everything", everyRule()), hardViolation}} {
+			d := p.policy.Review(spec, testRoots)
+			if d.Rejected() {
+				continue
+			}
+			if problem := p.broken(d.Spec, testRoots); problem != "" {
+				t.Fatalf("%s accepts %s: %+v", d.PolicyHash, problem, d.Spec)
+			}
+			again := p.policy.Review(d.Spec, testRoots)
+			if diff := cmp.Diff(d.Spec, again.Spec); diff != "" {
+				t.Fatalf("a second review changes it (%+v): %s", again.Rejections(), diff)
+			}
+		}
+	})
+}
+
+// fillFrom is [fill] with values that next chooses.
+func fillFrom(v reflect.Value, words []string, next func() int) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillFrom(v.Elem(), words, next)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fillFrom(v.Field(i), words, next)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), next()%3, 3))
+		for i := range v.Len() {
+			fillFrom(v.Index(i), words, next)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fillFrom(v.Index(i), words, next)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range next() % 3 {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fillFrom(key, words, next)
+			fillFrom(value, words, next)
+			v.SetMapIndex(key, value)
+		}
+	case reflect.String:
+		v.SetString(words[next()%len(words)])
+	case reflect.Bool:
+		v.SetBool(next()%2 == 1)
+	case reflect.Int, reflect.Int64:
+		v.SetInt([]int64{0, 1, -1, 2, 1000, 4096, 100_000, 1 << 20, 1 << 25, 1 << 33, -1 << 62}[next()%11])
+	case reflect.Uint, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(uint64(next()))
+	}
 }

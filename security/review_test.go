@@ -1,7 +1,6 @@
 package security
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -282,80 +281,4 @@ func TestHostnamesAndUsers(t *testing.T) {
 			t.Errorf("user %q: %v", user, err)
 		}
 	}
-}
-
-// violation checks what must hold for anything that is sent, without using the rules' own code. It returns "" or what is
-// wrong.
-func violation(s Spec, roots []string) string {
-	allowed := strings.Fields(`CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_SETGID CAP_SETUID CAP_SETFCAP CAP_SETPCAP
-		CAP_NET_BIND_SERVICE CAP_SYS_CHROOT CAP_KILL CAP_AUDIT_WRITE`)
-	h, c := s.Host, s.Config
-	switch {
-	case h.Privileged:
-		return "privileged"
-	case !slices.Equal(h.CapDrop, []string{"ALL"}):
-		return fmt.Sprintf("CapDrop %q", h.CapDrop)
-	case !slices.IsSorted(h.CapAdd):
-		return fmt.Sprintf("CapAdd %q", h.CapAdd)
-	case !slices.Equal(h.SecurityOpt, []string{"no-new-privileges"}):
-		return fmt.Sprintf("SecurityOpt %q", h.SecurityOpt)
-	case h.PidsLimit == nil || *h.PidsLimit > 4096 || *h.PidsLimit < 1:
-		return "no pids limit"
-	case h.NetworkMode != "bridge" && h.NetworkMode != "none":
-		return fmt.Sprintf("network %q", h.NetworkMode)
-	case h.Memory <= 0 || h.CPUShares < 2 || h.CPUQuota < -1:
-		return "no limits"
-	case h.PidMode != "" || h.UTSMode != "" || h.UsernsMode != "" || h.IpcMode != "private" && h.IpcMode != "none" || h.CgroupnsMode == "host":
-		return "namespaces"
-	case len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules)+len(h.Binds)+len(h.VolumesFrom)+len(h.Links)+
-		len(h.StorageOpt)+len(h.Annotations)+len(h.LogConfig.Config)+len(c.Volumes)+len(s.Network.EndpointsConfig) != 0:
-		return "a list that must be empty is not"
-	case h.MaskedPaths != nil || h.ReadonlyPaths != nil:
-		return "system paths"
-	case h.CgroupParent != "" || h.Runtime != "" || h.VolumeDriver != "" || h.LogConfig.Type != "" || h.AutoRemove || h.PublishAllPorts:
-		return "a host setting"
-	case h.RestartPolicy.Name != "no" || c.Healthcheck == nil || !slices.Equal(c.Healthcheck.Test, []string{"NONE"}):
-		return "life cycle"
-	case h.OomKillDisable != nil || h.OomScoreAdj < 0 || h.ShmSize < 0 || h.ShmSize > h.Memory || h.MemorySwap != h.Memory || h.MemorySwappiness != nil:
-		return "memory settings"
-	case !slices.ContainsFunc(h.Ulimits, func(u *container.Ulimit) bool { return u.Name == "core" && u.Soft == 0 && u.Hard == 0 }):
-		return "core dumps"
-	case c.Image != s.Image || s.Image == "" || strings.HasPrefix(c.WorkingDir, "/proc"):
-		return "image or workdir"
-	}
-	for _, name := range h.CapAdd {
-		if !slices.Contains(allowed, name) {
-			return "capability " + name
-		}
-	}
-	for _, m := range h.Mounts {
-		if m.Type == mount.TypeTmpfs {
-			if o := m.TmpfsOptions; m.Source != "" || o == nil || o.SizeBytes <= 0 || o.SizeBytes > 1<<30 || len(o.Options) != 0 {
-				return fmt.Sprintf("tmpfs %+v", m)
-			}
-			continue
-		}
-		inside := slices.ContainsFunc(roots, func(root string) bool { return strings.HasPrefix(m.Source+"/", root+"/") })
-		if m.Type != mount.TypeBind || !inside || strings.Contains(m.Source+"/", "/../") || m.BindOptions.Propagation != "rprivate" {
-			return fmt.Sprintf("mount %+v", m)
-		}
-		for _, hidden := range []string{"/proc/", "/sys/", "/dev/"} {
-			if strings.HasPrefix(m.Target+"/", hidden) || m.Target == "/" {
-				return "target " + m.Target
-			}
-		}
-	}
-	for key := range c.Labels {
-		if strings.HasPrefix(key, ReservedLabelPrefix) || strings.ContainsAny(key, "\n\r\x1b") {
-			return "label " + key
-		}
-	}
-	for _, bindings := range h.PortBindings {
-		for _, b := range bindings {
-			if b.HostIP != "" || b.HostPort == "" || strings.Contains(b.HostPort, "-") || h.NetworkMode != "bridge" {
-				return fmt.Sprintf("port %+v", b)
-			}
-		}
-	}
-	return ""
 }

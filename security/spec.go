@@ -41,18 +41,24 @@ type Origins map[string]string
 // Of returns the origin of a field, or of what it is a part of, or "": for "Host.Mounts[/x].BindOptions.Propagation" that of
 // "Host.Mounts[/x]" or of "Host.Mounts".
 func (o Origins) Of(field string) string {
-	for field != "" {
-		if origin, ok := o[field]; ok {
+	const deepest = 6 // parts that a field of Docker's structs has; a key of the task may hold any number of brackets
+	part := field
+	for range deepest {
+		if origin, ok := o[part]; ok {
 			return origin
 		}
-		// Cut behind the last bracket, or before it: what is in brackets may hold anything, brackets too.
-		at := strings.LastIndexByte(field, ']') + 1
-		if at == 0 || at == len(field) {
-			at = strings.LastIndexByte(field, '[')
+		// Cut behind the last bracket, or before it.
+		at := strings.LastIndexByte(part, ']') + 1
+		if at == 0 || at == len(part) {
+			at = strings.LastIndexByte(part, '[')
 		}
-		field = field[:max(at, 0)]
+		if at <= 0 {
+			return ""
+		}
+		part = part[:at]
 	}
-	return ""
+	collection, _, _ := strings.Cut(field, "[")
+	return o[collection]
 }
 
 // ReservedLabelPrefix starts the container labels that only the executor may set.
