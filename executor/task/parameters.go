@@ -11,6 +11,10 @@ import (
 
 const parametersPath = "container.docker.parameters"
 
+// maxParameter is the longest parameter, key and value, in bytes: the kernel takes no longer word of a command line
+// (include/uapi/linux/binfmts.h, MAX_ARG_STRLEN, with "--", "=" and a NUL), so no docker run ever had one.
+const maxParameter = 128<<10 - 4
+
 // maxSearches is for how many unknown keys a similar name is looked for: all that anybody reads.
 const maxSearches = 20
 
@@ -80,6 +84,10 @@ func (r *dockerRun) find(p *parameter) *flag {
 	}
 	if name != p.key { // what follows the name may be a secret
 		r.invalid(p.field, name, "The key holds '=' after %s, which docker run would read as flag and value; write the flag's name as key and the rest as value.", quote(name))
+		return nil
+	}
+	if length := len(p.key) + len(p.value); length > maxParameter {
+		r.invalid(p.origin(), "", "The parameter has %d bytes, and no command line takes more than %d; shorten it.", length, maxParameter)
 		return nil
 	}
 	f := flagTable()[name]

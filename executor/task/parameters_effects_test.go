@@ -102,7 +102,7 @@ func effects() []effect {
 		sets("dns 0:0:0:0:0:0:0:1", "Host.DNS", func(s *spec) *[]string { return &s.Host.DNS }, []string{"::1"}),
 		sets("dns-option ndots:2", "Host.DNSOptions[ndots:2]", func(s *spec) *[]string { return &s.Host.DNSOptions }, []string{"ndots:2"}),
 		sets("dns-opt use-vc", "Host.DNSOptions", func(s *spec) *[]string { return &s.Host.DNSOptions }, []string{"use-vc"}),
-		sets("dns-search example.org", "Host.DNSSearch[example.org]", func(s *spec) *[]string { return &s.Host.DNSSearch }, []string{"example.org"}),
+		sets("dns-search example.org.", "Host.DNSSearch[example.org]", func(s *spec) *[]string { return &s.Host.DNSSearch }, []string{"example.org"}),
 		sets("dns-search .", "Host.DNSSearch", func(s *spec) *[]string { return &s.Host.DNSSearch }, []string{"."}),
 		sets("network none", "Host.NetworkMode", func(s *spec) *container.NetworkMode { return &s.Host.NetworkMode }, "none"),
 		sets("net container:x", "Host.NetworkMode", func(s *spec) *container.NetworkMode { return &s.Host.NetworkMode }, "container:x"),

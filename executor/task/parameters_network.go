@@ -17,8 +17,7 @@ func networkFlags() []flag {
 		{name: "add-host", kind: repeated, set: (*dockerRun).addHost},
 		{name: "dns", kind: repeated, set: (*dockerRun).addNameServer},
 		{name: "dns-option", aliases: []string{"dns-opt"}, kind: repeated, set: addText("Host.DNSOptions", func(s *security.Spec) *[]string { return &s.Host.DNSOptions }, nil)},
-		{name: "dns-search", kind: repeated, set: addText("Host.DNSSearch", func(s *security.Spec) *[]string { return &s.Host.DNSSearch },
-			unless("write a domain, or a dot for none", isSearchDomain))},
+		{name: "dns-search", kind: repeated, set: (*dockerRun).addSearchDomain},
 		{name: "ip", kind: single, when: late, set: (*dockerRun).setIPv4},
 		{name: "ip6", kind: single, when: late, set: (*dockerRun).setIPv6},
 		{name: "link", kind: repeated, when: late, set: (*dockerRun).addLink},
@@ -56,12 +55,21 @@ func (r *dockerRun) addNameServer(p parameter) {
 	addElement(r, p, "Host.DNS", &r.spec.Host.DNS, ip.String(), ip.String())
 }
 
-// isSearchDomain accepts what the docker command does: labels of letters, digits and inner hyphens, a letter at least.
-func isSearchDomain(s string) bool {
-	if s == "." {
-		return true
+// addSearchDomain takes a domain, without the dot of its end, or a dot for none at all.
+func (r *dockerRun) addSearchDomain(p parameter) {
+	domain := p.value
+	if domain != "." {
+		domain = strings.TrimSuffix(domain, ".")
+		if !isDomain(domain) {
+			r.malformed(p, "write a domain, or a dot for none")
+			return
+		}
 	}
-	s = strings.TrimSuffix(s, ".")
+	addElement(r, p, "Host.DNSSearch", &r.spec.Host.DNSSearch, domain, domain)
+}
+
+// isDomain accepts what the docker command does: labels of letters, digits and inner hyphens, with a letter somewhere.
+func isDomain(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
 		odd := func(c rune) bool {
 			return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '-'

@@ -20,18 +20,27 @@ func translated(t testing.TB, change func(*mesos.TaskInfo), parameters ...string
 	task := fixtureTask(t, "hello")
 	task.Command = &mesos.CommandInfo{Shell: ptr(false)}
 	task.Container.Docker.Network = nil
-	task.Resources = append(task.Resources, mesos.Resource{
-		Name: "ports", Type: mesos.RANGES.Enum(), AllocationInfo: task.Resources[0].AllocationInfo,
-		Ranges: &mesos.Value_Ranges{Range: []mesos.Value_Range{{Begin: 31000, End: 31999}}},
-	})
+	task.Resources = append(task.Resources, portsResource(task))
 	task.Container.Docker.Parameters = parametersOf(parameters...)
 	if change != nil {
 		change(&task)
 	}
-	translation := translation{in: testInputs(), task: task, spec: security.Spec{Origins: security.Origins{}}}
-	translation.in.TaskEnvironment = map[string]string{"HOOK": "hook"}
-	translation.translate()
-	return translation.spec, translation.findings
+	in := testInputs()
+	in.TaskEnvironment = map[string]string{"HOOK": "hook"}
+	return translatedIn(in, task)
+}
+
+func portsResource(task mesos.TaskInfo) mesos.Resource {
+	return mesos.Resource{
+		Name: "ports", Type: mesos.RANGES.Enum(), AllocationInfo: task.Resources[0].AllocationInfo,
+		Ranges: &mesos.Value_Ranges{Range: []mesos.Value_Range{{Begin: 31000, End: 31999}}},
+	}
+}
+
+func translatedIn(in Inputs, task mesos.TaskInfo) (security.Spec, []security.Finding) {
+	t := translation{in: in, task: task, spec: security.Spec{Origins: security.Origins{}}}
+	t.translate()
+	return t.spec, t.findings
 }
 
 func parametersOf(written ...string) []mesos.Parameter {

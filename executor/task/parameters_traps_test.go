@@ -313,6 +313,16 @@ func TestRangesOfPortsHaveABound(t *testing.T) {
 	}
 }
 
+func TestParametersAreNoLongerThanACommandLineTakes(t *testing.T) {
+	fits := strings.Repeat("x", maxParameter-len("env")-len("A="))
+	if message := problemsOf(t, nil, "env A="+fits); message != "" {
+		t.Error(message)
+	}
+	if message := problemsOf(t, nil, "env A=x"+fits); !strings.Contains(message, "has 131069 bytes") {
+		t.Error(message)
+	}
+}
+
 func TestFindingsKeepTheOrderOfTheParameters(t *testing.T) {
 	message := problemsOf(t, nil, "ip x", "hostname a_b", "expose 0", "network", "frobnicate x")
 	at := -1
