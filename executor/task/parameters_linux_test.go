@@ -218,14 +218,14 @@ func (d daemon) inspect(t *testing.T, id string) stored {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.HasPrefix(id, got.Config.Hostname) {
+	if got.Config.Hostname == id[:12] {
 		got.Config.Hostname = "" // the daemon's choice
 	}
 	for i, link := range got.HostConfig.Links { // "/other:/NAME/db"
 		got.HostConfig.Links[i] = strings.ReplaceAll(strings.TrimPrefix(link, "/"), got.Name+"/", "")
 	}
 	for _, e := range got.NetworkSettings.Networks {
-		e.Aliases = slices.DeleteFunc(e.Aliases, func(alias string) bool { return strings.HasPrefix(id, alias) })
+		e.Aliases = slices.DeleteFunc(e.Aliases, func(alias string) bool { return alias == id[:12] })
 	}
 	s := stored{"Config": fields(t, got.Config), "HostConfig": fields(t, got.HostConfig), "Networks": fields(t, got.NetworkSettings.Networks)}
 	delete(s["Config"], "AttachStdout") // of the docker command's own connection

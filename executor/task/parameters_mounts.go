@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"path"
 	"reflect"
 	"regexp"
@@ -73,7 +74,8 @@ func (r *dockerRun) addVolume(p parameter) {
 	if optional && !r.readVolumeOptions(p, &m, options) {
 		return
 	}
-	if driver := r.spec.Host.VolumeDriver; driver != "" && m.Type == mount.TypeVolume {
+	driver := cmp.Or(r.spec.Host.VolumeDriver, r.task.GetContainer().GetDocker().GetVolumeDriver())
+	if driver != "" && m.Type == mount.TypeVolume {
 		volumeOptions(&m).DriverConfig = &mount.Driver{Name: driver}
 	}
 	r.mount(p, m)
