@@ -45,8 +45,8 @@ var batches = map[string][]string{
 	},
 }
 
-// elsewhere are the flags that are in no batch, and why.
-var elsewhere = map[string]string{
+// inNoBatch are the flags that are in no batch, and why.
+var inNoBatch = map[string]string{
 	"blkio-weight":          "wants a kernel with the weight policy",
 	"blkio-weight-device":   "wants a kernel with the weight policy",
 	"cpu-rt-period":         "wants a kernel with real-time groups",
@@ -90,7 +90,7 @@ func TestDockerStoresWhatTheDockerCommandWouldHaveStored(t *testing.T) {
 		}
 	}
 	for _, f := range flagTable() {
-		if why := elsewhere[f.name]; f.set != nil && !inBatch[f.name] && why == "" {
+		if why := inNoBatch[f.name]; f.set != nil && !inBatch[f.name] && why == "" {
 			t.Errorf("--%s is in no batch", f.name)
 		}
 	}
