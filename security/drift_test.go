@@ -1,6 +1,8 @@
 package security
 
 import (
+	"bytes"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -212,6 +214,19 @@ func TestEveryFieldIsDecidedOn(t *testing.T) {
 	for path := range decidedBy {
 		if !slices.Contains(paths, path) {
 			t.Errorf("%s is listed and does not exist", path)
+		}
+	}
+}
+
+// TestEveryRuleIsInTheDocumentation: the page is what people look a rule of a rejection up in.
+func TestEveryRuleIsInTheDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, rule := range decidedBy {
+		if rule = strings.Trim(rule, "()"); !bytes.Contains(page, []byte("`"+rule+"`")) {
+			t.Errorf("rule %s, which decides on %s, is not in docs/policy.md", rule, path)
 		}
 	}
 }
