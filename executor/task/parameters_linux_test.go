@@ -21,14 +21,14 @@ import (
 	"mesos-docker-executor/executor/enginetest"
 )
 
-// batches are parameters that Docker 20.10 takes together, on any kernel.
+// batches are parameters that Docker 20.10 takes together, command and engine, on any kernel.
 var batches = map[string][]string{
 	"process and limits": {
 		"network bridge", "domainname example.org", "entrypoint /bin/app", "env A=b=c", "hostname h", "init true", "label a=b", "log-driver json-file",
 		"log-opt max-size=1m", "read-only true", "restart on-failure:3", "stop-signal SIGUSR1", "stop-timeout 7", "tty true", "ulimit nofile=10:20",
 		"user 5:6", "workdir /w", "cap-add CAP_KILL", "cap-drop CAP_CHOWN", "cgroup-parent /params", "cgroupns private", "device /dev/null:/dev/n:r",
 		"device-cgroup-rule c 1:* rm", "group-add 7", "ipc shareable", "runtime runc", "security-opt no-new-privileges", "sysctl net.core.somaxconn=5",
-		"add-host a=10.0.0.1", "dns 10.0.0.53", "dns-option ndots:2", "dns-search example.org", "link other:db",
+		"add-host a:10.0.0.1", "dns 10.0.0.53", "dns-option ndots:2", "dns-search example.org",
 		"publish 31000-31001:80-81", "publish 127.0.0.1:31002:82/udp", "publish published=31003,target=83", "publish-all true", "expose 90-91/udp",
 		"tmpfs /run:size=1m", "volumes-from other", "volume-driver local", "volume /anonymous",
 		"mount type=bind,src=%s/data,dst=/b,ro,bind-propagation=rslave,bind-nonrecursive", "mount type=volume,src=v1,dst=/v1,volume-driver=local,volume-nocopy,volume-label=a=b",
@@ -96,7 +96,7 @@ func TestDockerStoresWhatTheDockerCommandWouldHaveStored(t *testing.T) {
 	}
 }
 
-// daemon is a private engine with what the batches refer to.
+// daemon is the private engine with what the batches refer to, which ends with the engine.
 type daemon struct {
 	client  *client.Client
 	host    string
@@ -105,16 +105,7 @@ type daemon struct {
 
 func newDaemon(t *testing.T) daemon {
 	t.Helper()
-	e, err := enginetest.Start(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	c, err := client.NewClientWithOpts(client.WithHost(e.Host), client.WithVersion("1.41"))
+	c, err := client.NewClientWithOpts(client.WithHost(private.Host), client.WithVersion("1.41"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +114,7 @@ func newDaemon(t *testing.T) daemon {
 			t.Error(err)
 		}
 	})
-	d := daemon{client: c, host: e.Host, sandbox: t.TempDir()}
+	d := daemon{client: c, host: private.Host, sandbox: t.TempDir()}
 	if err := os.Mkdir(filepath.Join(d.sandbox, "data"), 0o755); err != nil {
 		t.Fatal(err)
 	}
