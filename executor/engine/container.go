@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/versions"
 )
 
 // noContainer begins the daemon's message for a container that does not exist (moby, daemon/errors.go). Two calls draw
@@ -50,7 +51,7 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 			return errors.New("configuration missing")
 		}
 		config, host := *c, *h // the client normalizes some fields in place
-		answer, err := p.docker.ContainerCreate(ctx, &config, &host, n, nil, name)
+		answer, err := p.docker.ContainerCreate(ctx, &config, &host, p.endpoints(n), nil, name)
 		if err != nil {
 			return err
 		}
@@ -61,6 +62,26 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 		return nil
 	})
 	return id, warnings, withoutEnvironment(err, c)
+}
+
+// endpointMAC is the first API version in which an endpoint has a hardware address of its own; before, it is the
+// container's (Config.MacAddress), and the client refuses to send the endpoint's.
+const endpointMAC = "1.44"
+
+// endpoints returns what can be sent of n in the agreed version.
+func (p *protocol) endpoints(n *network.NetworkingConfig) *network.NetworkingConfig {
+	if n == nil || !versions.LessThan(p.version, endpointMAC) {
+		return n
+	}
+	sent := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{}}
+	for name, settings := range n.EndpointsConfig {
+		if settings != nil && settings.MacAddress != "" {
+			settings = settings.Copy()
+			settings.MacAddress = ""
+		}
+		sent.EndpointsConfig[name] = settings
+	}
+	return sent
 }
 
 // withoutEnvironment takes the values of environment variables out of a daemon's message: it quotes a variable
