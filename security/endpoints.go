@@ -32,8 +32,6 @@ func (r *review) endpoints(mode string) {
 			}
 		}
 	}
-	// Engines before 1.44 of the API know the address only here.
-	r.out.Config.MacAddress = r.macAddress(mode, "Config.MacAddress", take(&r.left.Config.MacAddress))
 }
 
 func (r *review) endpoint(mode, field string, e network.EndpointSettings) (out network.EndpointSettings) {
@@ -45,7 +43,7 @@ func (r *review) endpoint(mode, field string, e network.EndpointSettings) (out n
 	if ipam := take(&e.IPAMConfig); ipam != nil {
 		out.IPAMConfig = r.staticAddresses(mode, field+".IPAMConfig", *ipam)
 	}
-	out.MacAddress = r.macAddress(mode, field+".MacAddress", take(&e.MacAddress))
+	out.MacAddress = r.macAddress(field+".MacAddress", take(&e.MacAddress))
 	refuseEach(r, field+".Links", take(&e.Links), "network.links",
 		"Links to other containers are refused, and no policy can allow them; use the other container's own name on the network.")
 	refuseKeys(r, field+".DriverOpts", take(&e.DriverOpts), "network.driver_options",
@@ -110,7 +108,9 @@ func (r *review) staticAddress(mode, field, ip string, fits func(netip.Addr) boo
 	return false
 }
 
-func (r *review) macAddress(mode, field, address string) string {
+// macAddress decides over an endpoint's hardware address. Config.MacAddress, where the API had it before 1.44, is not taken:
+// two places could differ.
+func (r *review) macAddress(field, address string) string {
 	if address == "" {
 		return ""
 	}
@@ -119,9 +119,6 @@ func (r *review) macAddress(mode, field, address string) string {
 	case !r.rules.Network.MACAddress:
 		r.reject(field, address, "network.mac_address",
 			"The hardware address %q is refused: it could be another container's; remove it, the engine assigns one.", Shorten(address))
-	case !hasEndpoint(mode):
-		r.reject(field, address, "network.mac_address",
-			"The hardware address %q is refused: on network %q the container has no interface of its own; remove it.", Shorten(address), Shorten(mode))
 	case err != nil || len(hardware) != 6 || hardware[0]&1 != 0:
 		r.reject(field, address, "network.mac_address",
 			"%q is no hardware address of one interface; write six bytes such as 02:42:ac:11:00:02.", Shorten(address))

@@ -176,7 +176,6 @@ func TestStopSignals(t *testing.T) {
 
 func TestManyDroppedCapabilitiesAreOneFinding(t *testing.T) {
 	all := sortedCapabilities()
-	slices.Sort(all)
 	d := reviewOf(func(s *Spec) {
 		s.Host.CapDrop = append(slices.Clone(all), "all")
 		s.Origins = Origins{"Host.CapDrop": "container.linux_info.bounding_capabilities", "Host.CapDrop[all]": "parameter 2 `cap-drop`"}

@@ -50,14 +50,13 @@ func (r *review) pids() {
 // otherResources rejects what would move limits away from the task's resources, or past its neighbours.
 func (r *review) otherResources() {
 	host := &r.left.Host
-	const cpus, mem = "request `cpus` instead", "request `mem` instead"
+	const cpus = "request `cpus` instead"
 	refuse(r, "Host.NanoCPUs", &host.NanoCPUs, "cpu.nano_cpus", cpus)
 	refuse(r, "Host.CPURealtimePeriod", &host.CPURealtimePeriod, "cpu.realtime", cpus)
 	refuse(r, "Host.CPURealtimeRuntime", &host.CPURealtimeRuntime, "cpu.realtime", cpus)
 	refuse(r, "Host.CpusetCpus", &host.CpusetCpus, "cpu.set", cpus)
 	refuse(r, "Host.CpusetMems", &host.CpusetMems, "cpu.set", cpus)
-	refuse(r, "Host.KernelMemory", &host.KernelMemory, "memory.kernel", mem)
-	refuse(r, "Host.KernelMemoryTCP", &host.KernelMemoryTCP, "memory.kernel", mem)
+	refuse(r, "Host.KernelMemory", &host.KernelMemory, "memory.kernel", "request `mem` instead")
 	if swappiness := take(&host.MemorySwappiness); swappiness != nil {
 		r.reject("Host.MemorySwappiness", fmt.Sprint(*swappiness), "memory.swappiness", refusedField,
 			"Host.MemorySwappiness", "remove it, the policy decides on swap")

@@ -2,7 +2,9 @@ package security
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,8 +60,9 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 			"Network.EndpointsConfig[team-a].IPAMConfig.IPv6Address", "network.addresses", teams, func(r *Rules) { r.Network.StaticAddresses = true }},
 		{"link-local address", onTeamNetwork(network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{LinkLocalIPs: []string{"169.254.3.4"}}}),
 			"Network.EndpointsConfig[team-a].IPAMConfig.LinkLocalIPs[169.254.3.4]", "network.addresses", teams, func(r *Rules) { r.Network.StaticAddresses = true }},
-		{"hardware address", func(s *Spec) { s.Config.MacAddress = "02:42:ac:11:00:02" }, "Config.MacAddress", "network.mac_address",
-			nil, func(r *Rules) { r.Network.MACAddress = true }},
+		{"hardware address on the bridge", func(s *Spec) {
+			s.Network.EndpointsConfig = map[string]*network.EndpointSettings{"bridge": {MacAddress: "02:42:ac:11:00:02"}}
+		}, "Network.EndpointsConfig[bridge].MacAddress", "network.mac_address", nil, func(r *Rules) { r.Network.MACAddress = true }},
 		{"hardware address of an endpoint", onTeamNetwork(network.EndpointSettings{MacAddress: "02:42:ac:11:00:02"}),
 			"Network.EndpointsConfig[team-a].MacAddress", "network.mac_address", teams, func(r *Rules) { r.Network.MACAddress = true }},
 		{"host IP of a port", func(s *Spec) {
@@ -162,7 +165,7 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 			asked := goodSpec()
 			test.change(&asked)
 			for _, part := range []struct{ got, want any }{
-				{d.Spec.Network, asked.Network}, {d.Spec.Config.Volumes, asked.Config.Volumes}, {d.Spec.Config.MacAddress, asked.Config.MacAddress},
+				{d.Spec.Network, asked.Network}, {d.Spec.Config.Volumes, asked.Config.Volumes},
 				{d.Spec.Host.Devices, asked.Host.Devices}, {d.Spec.Host.DeviceCgroupRules, asked.Host.DeviceCgroupRules},
 				{d.Spec.Host.DeviceRequests, asked.Host.DeviceRequests}, {d.Spec.Host.Sysctls, asked.Host.Sysctls},
 				{d.Spec.Host.LogConfig, asked.Host.LogConfig}, {d.Spec.Host.Runtime, asked.Host.Runtime}, {d.Spec.Host.Tmpfs, asked.Host.Tmpfs},
@@ -189,9 +192,7 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 // everyRule allows as much as rules can.
 func everyRule() Rules {
 	r := BuiltInRules()
-	for _, c := range sortedCapabilities() {
-		r.AllowedCapabilities = append(r.AllowedCapabilities, c)
-	}
+	r.AllowedCapabilities = append(r.AllowedCapabilities, sortedCapabilities()...)
 	all := []string{"*", "*/*", "*/*/*", "*/*/*/*"}
 	r.NewPrivileges, r.GPUs, r.UnlimitedMemory, r.NoNewPrivileges = true, true, true, false
 	r.SeccompProfiles = map[string]string{"unconfined": "unconfined"}
@@ -294,13 +295,7 @@ func TestWhatNoPolicyCanAllow(t *testing.T) {
 	}
 }
 
-func sortedCapabilities() []string {
-	var out []string
-	for name := range knownCapabilities() {
-		out = append(out, name)
-	}
-	return out
-}
+func sortedCapabilities() []string { return slices.Sorted(maps.Keys(knownCapabilities())) }
 
 // TestEveryRuleIsInTheHash changes every field of Rules in turn, and expects another hash and an unchanged policy.
 func TestEveryRuleIsInTheHash(t *testing.T) {

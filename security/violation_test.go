@@ -40,7 +40,7 @@ func violation(s Spec, roots []string) string {
 		return "system paths"
 	case h.CgroupParent != "" || h.Runtime != "" || h.VolumeDriver != "" || h.LogConfig.Type != "" || h.AutoRemove || h.PublishAllPorts:
 		return "a host setting"
-	case c.OpenStdin || c.AttachStdin || c.StopTimeout != nil || c.MacAddress != "" || c.NetworkDisabled || len(c.OnBuild)+len(c.Shell) != 0:
+	case c.OpenStdin || c.AttachStdin || c.StopTimeout != nil || c.NetworkDisabled || len(c.OnBuild)+len(c.Shell) != 0:
 		return "a setting of the client's"
 	case h.RestartPolicy.Name != "no" || c.Healthcheck == nil || !slices.Equal(c.Healthcheck.Test, []string{"NONE"}):
 		return "life cycle"
