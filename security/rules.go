@@ -132,7 +132,8 @@ type MountRules struct {
 // Paths are compared by their text. Who may write to the folder can place a symbolic link in it, which the engine follows.
 type HostPath struct {
 	Path string `json:"path"`
-	// Writable allows mounts that are not read-only.
+	// Writable allows mounts that are not read-only. Engines before Docker 25 make only the mount itself read-only, not
+	// what the host has mounted below it.
 	Writable bool `json:"writable"`
 }
 

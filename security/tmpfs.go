@@ -111,7 +111,11 @@ func (r *review) tmpfsSize(field string, asked int64) int64 {
 // tmpfsNames returns the policy's options and those of a task that do not contradict them, sorted.
 func (r *review) tmpfsNames(field string, asked []string) (names []string, ok bool) {
 	ok = true
-	names = slices.Clone(r.rules.Mounts.TmpfsOptions)
+	for _, name := range []string{"nodev", "noexec", "nosuid"} {
+		if slices.Contains(r.rules.Mounts.TmpfsOptions, name) {
+			names = append(names, name)
+		}
+	}
 	for _, name := range asked {
 		contrary := "no" + name
 		if positive, found := strings.CutPrefix(name, "no"); found {
