@@ -51,7 +51,7 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 			return errors.New("configuration missing")
 		}
 		config, host := *c, *h // the client normalizes some fields in place
-		answer, err := p.docker.ContainerCreate(ctx, &config, &host, p.endpoints(n), nil, name)
+		answer, err := p.docker.ContainerCreate(ctx, &config, &host, p.endpoints(n, &config), nil, name)
 		if err != nil {
 			return err
 		}
@@ -68,14 +68,16 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 // container's (Config.MacAddress), and the client refuses to send the endpoint's.
 const endpointMAC = "1.44"
 
-// endpoints returns what can be sent of n in the agreed version.
-func (p *protocol) endpoints(n *network.NetworkingConfig) *network.NetworkingConfig {
+// endpoints returns what can be sent of n in the agreed version, and puts into c what has to be sent there instead.
+func (p *protocol) endpoints(n *network.NetworkingConfig, c *container.Config) *network.NetworkingConfig {
 	if n == nil || !versions.LessThan(p.version, endpointMAC) {
 		return n
 	}
 	sent := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{}}
 	for name, settings := range n.EndpointsConfig {
 		if settings != nil && settings.MacAddress != "" {
+			//lint:ignore SA1019 older engines take nothing else
+			c.MacAddress = settings.MacAddress
 			settings = settings.Copy()
 			settings.MacAddress = ""
 		}

@@ -11,14 +11,11 @@ import (
 	"mesos-docker-executor/executor/enginetest"
 )
 
-// TestHardwareAddressReachesEnginesOfEveryVersion: the Spec has the address in the container and in its endpoint, and only
-// one of them can be sent, depending on the version of the API.
-func TestHardwareAddressReachesEnginesOfEveryVersion(t *testing.T) {
+// TestHardwareAddressReachesOldEngines: the Spec has it in the endpoint, where API 1.41 has no place for it.
+func TestHardwareAddressReachesOldEngines(t *testing.T) {
 	const mac = "02:42:ac:11:00:99"
 	e := openReal(t)
 	config := container.Config{Image: enginetest.Image}
-	//lint:ignore SA1019 older engines take it
-	config.MacAddress = mac
 	networks := network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"bridge": {MacAddress: mac}}}
 	id, _, err := e.Create(t.Context(), "mac", &config, &container.HostConfig{NetworkMode: "bridge"}, &networks)
 	if err != nil {
@@ -29,7 +26,8 @@ func TestHardwareAddressReachesEnginesOfEveryVersion(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if networks.EndpointsConfig["bridge"].MacAddress != mac {
+	//lint:ignore SA1019 it must not have been touched
+	if networks.EndpointsConfig["bridge"].MacAddress != mac || config.MacAddress != "" {
 		t.Error("the caller's struct was changed")
 	}
 	c, err := e.Inspect(t.Context(), id)

@@ -49,6 +49,7 @@ func LeasePath(runDir, containerID string) string {
 // createContainer makes the lease before anything else and in the owner's goroutine, so that no later revocation can
 // come too early.
 func (r *runner) createContainer(plan *task.Plan) {
+	r.taskStopSignal = plan.Spec.Config.StopSignal
 	r.creating = make(chan *container, 1)
 	lease, err := process.NewLease(LeaseDir(r.RunDir), r.ContainerID, attempt, r.Sandbox)
 	r.lease = lease

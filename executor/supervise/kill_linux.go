@@ -27,10 +27,12 @@ func (r *runner) signalInit(sig unix.Signal) {
 	}
 }
 
-// stopSignal is the image's, SIGTERM without one or when it cannot be read.
+// stopSignal is the task's, else the image's, SIGTERM without one or when it cannot be read.
 func (r *runner) stopSignal() unix.Signal {
-	if sig, ok := process.SignalNumber(r.image.StopSignal); ok {
-		return sig
+	for _, name := range []string{r.taskStopSignal, r.image.StopSignal} {
+		if sig, ok := process.SignalNumber(name); ok {
+			return sig
+		}
 	}
 	return unix.SIGTERM
 }

@@ -170,6 +170,22 @@ func TestImageStopSignalIsUsed(t *testing.T) {
 	l.exits(0)
 }
 
+func TestStopSignalOfTheTaskWinsOverTheImages(t *testing.T) {
+	l := begin(t)
+	l.launch(strings.Replace(
+		taskJSON(`{"shell": true, "value": "trap 'exit 41' USR1; trap 'exit 42' USR2; echo ready; while :; do sleep 0.05; done"}`, enginetest.StopSignalImage),
+		`"network"`, `"parameters": [{"key": "stop-signal", "value": "SIGUSR2"}], "network"`, 1))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	awaitFile(t, l.stdout, "ready\n")
+	kill(l, time.Minute)
+	l.await(mesos.TASK_KILLING)
+	if killed := l.await(mesos.TASK_KILLED); killed.GetMessage() != "Container exited with status 42" {
+		t.Errorf("%q", killed.GetMessage())
+	}
+	l.exits(0)
+}
+
 func TestMaxCompletionTimeFailsTheTask(t *testing.T) {
 	l := begin(t)
 	l.launch(busybox("sleep 600", `"max_completion_time": {"nanoseconds": 2000000000}`))

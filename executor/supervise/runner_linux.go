@@ -57,11 +57,15 @@ type runner struct {
 
 	cancelImage context.CancelFunc
 	image       engine.Image
-	info        engine.Info
-	lease       *process.Lease
-	creating    chan *container // what the create operation made, for the one that removes it
-	container   *container
-	init        *process.Init
+
+	// taskStopSignal is the one that the task asks for, "" if it leaves it to the image.
+	taskStopSignal string
+
+	info      engine.Info
+	lease     *process.Lease
+	creating  chan *container // what the create operation made, for the one that removes it
+	container *container
+	init      *process.Init
 }
 
 // container is what the create operation made, nil where it did not come to it.

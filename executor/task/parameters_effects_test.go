@@ -113,8 +113,6 @@ func effects() []effect {
 				Aliases: []string{"a"}, MacAddress: "02:00:00:00:00:01", DriverOpts: map[string]string{"k": "v"}, GwPriority: -2,
 				IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: "10.0.0.2", IPv6Address: "fd00::2", LinkLocalIPs: []string{"169.254.1.1"}},
 			})(s)
-			//lint:ignore SA1019 it is what API 1.41 reads
-			s.Config.MacAddress = "02:00:00:00:00:01"
 		}, []string{"Host.NetworkMode", endpointField, endpointField + ".Aliases[a]"}, nil},
 		onNet(effect{"ip 10.0.0.2", endpoint(network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: "10.0.0.2"}}), []string{endpointField, "Network.EndpointsConfig"}, nil}),
 		onNet(effect{"ip6 fd00::2", endpoint(network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv6Address: "fd00::2"}}), []string{endpointField}, nil}),
@@ -123,11 +121,7 @@ func effects() []effect {
 		onNet(effect{"net-alias db", endpoint(network.EndpointSettings{Aliases: []string{"db"}}), []string{endpointField + ".Aliases"}, nil}),
 		onNet(effect{"link other:db", endpoint(network.EndpointSettings{Links: []string{"other:db"}}), []string{endpointField + ".Links[other:db]"}, nil}),
 		with(sets("link other", "Host.Links[other]", func(s *spec) *[]string { return &s.Host.Links }, []string{"other"}), "network bridge"),
-		onNet(effect{"mac-address 02:00:00:00:00:01", func(s *spec) {
-			endpoint(network.EndpointSettings{MacAddress: "02:00:00:00:00:01"})(s)
-			//lint:ignore SA1019 it is what API 1.41 reads
-			s.Config.MacAddress = "02:00:00:00:00:01"
-		}, []string{endpointField + ".MacAddress", "Config.MacAddress"}, nil}),
+		onNet(effect{"mac-address 02:00:00:00:00:01", endpoint(network.EndpointSettings{MacAddress: "02:00:00:00:00:01"}), []string{endpointField + ".MacAddress"}, nil}),
 
 		// Ports.
 		{"publish 31000:80", publishes("", "80/tcp", "31000"), []string{"Host.PortBindings[80/tcp]"}, nil},

@@ -146,7 +146,7 @@ func (r *dockerRun) addAlias(p parameter) {
 	}
 }
 
-// setMAC sets both places that Docker has for it: the old one is all that API versions before 1.44 read.
+// setMAC sets the endpoint's address; engines before API 1.44 get it in another place (engine.Create).
 func (r *dockerRun) setMAC(p parameter) {
 	if _, err := net.ParseMAC(p.value); err != nil {
 		r.malformed(p, "write an address like 92:d0:c6:0a:29:33")
@@ -154,8 +154,6 @@ func (r *dockerRun) setMAC(p parameter) {
 	}
 	settings, field := r.endpoint(p)
 	settle(r, p, field+".MacAddress", &settings.MacAddress, p.value)
-	//lint:ignore SA1019 it is what API 1.41 reads
-	settle(r, p, "Config.MacAddress", &r.spec.Config.MacAddress, settings.MacAddress)
 }
 
 // addLink reads CONTAINER[:ALIAS]. In a user-defined network it is a setting of the endpoint.
