@@ -14,6 +14,7 @@ import (
 
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/registryauth"
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/supervise"
 	"mesos-docker-executor/executor/task"
@@ -88,6 +89,7 @@ func (s start) run() int {
 		Agent:       agent,
 		Engine:      docker,
 		Signals:     signals,
+		Credentials: s.registries().Lookup,
 		Mode:        s.mode,
 		CgroupRoot:  s.file.Cgroup.Root,
 		RunDir:      s.file.RunDirectory,
@@ -102,6 +104,16 @@ func (s start) run() int {
 	conversation.Wait()
 	log.Info("exit", "status", status)
 	return status
+}
+
+// registries says where the credentials for pulls are.
+func (s start) registries() registryauth.Source {
+	return registryauth.Source{
+		Sandbox:     s.sandbox,
+		HostConfig:  s.file.Registry.Config,
+		TaskHelpers: s.file.Registry.Helpers(),
+		HelperLimit: s.file.Registry.HelperLimit,
+	}
 }
 
 // hostMemory is the host's memory in bytes (sysinfo(2)), as the stock executor takes it; 0 if the kernel does not say.

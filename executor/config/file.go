@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const fileVersion = 1
 type File struct {
 	Version   int       `yaml:"version"`
 	Engine    Engine    `yaml:"engine"`
+	Registry  Registry  `yaml:"registry"`
 	Agent     AgentKeys `yaml:"agent"`
 	Container Container `yaml:"container"`
 	Cgroup    Cgroup    `yaml:"cgroup"`
@@ -43,6 +45,7 @@ type Limits struct {
 	ImageInspect time.Duration `yaml:"image_inspect"`
 	PullBegin    time.Duration `yaml:"pull_begin"`
 	PullIdle     time.Duration `yaml:"pull_idle"`
+	PullExtract  time.Duration `yaml:"pull_extract"`
 	PullTotal    time.Duration `yaml:"pull_total"`
 	Create       time.Duration `yaml:"create"`
 	Start        time.Duration `yaml:"start"`
@@ -50,6 +53,21 @@ type Limits struct {
 	Signal       time.Duration `yaml:"signal"`
 	Remove       time.Duration `yaml:"remove"`
 	Attach       time.Duration `yaml:"attach"`
+}
+
+// Registry is the section about the credentials for image registries.
+type Registry struct {
+	// Config is the path of the operator's docker config, "" for none.
+	Config string `yaml:"config"`
+	// TaskHelpers is as it stands in the file; [Registry.Helpers] takes it
+	// apart.
+	TaskHelpers string        `yaml:"task_helpers"`
+	HelperLimit time.Duration `yaml:"helper_limit"`
+}
+
+// Helpers returns the credential helpers that tasks may name.
+func (r Registry) Helpers() []string {
+	return strings.FieldsFunc(r.TaskHelpers, func(c rune) bool { return c == ',' || c == ' ' })
 }
 
 // AgentKeys is the section about the Mesos agent.
@@ -86,6 +104,7 @@ func Default() File {
 				ImageInspect: 30 * time.Second,
 				PullBegin:    2 * time.Minute,
 				PullIdle:     2 * time.Minute,
+				PullExtract:  10 * time.Minute,
 				PullTotal:    15 * time.Minute,
 				Create:       2 * time.Minute,
 				Start:        2 * time.Minute,
@@ -95,7 +114,8 @@ func Default() File {
 				Attach:       10 * time.Second,
 			},
 		},
-		Agent: AgentKeys{RegisterForRecovery: true},
+		Registry: Registry{HelperLimit: 10 * time.Second},
+		Agent:    AgentKeys{RegisterForRecovery: true},
 		Container: Container{
 			NamePrefix:      "mesosx",
 			MappedDirectory: "/mnt/mesos/sandbox",

@@ -17,8 +17,9 @@ func TestParseReadsEveryKey(t *testing.T) {
 version: 1
 engine:
   host: unix:///run/d.sock
-  limits: {ping: 1s, info: 2s, image_inspect: 3s, pull_begin: 4s, pull_idle: 5s, pull_total: 6s,
+  limits: {ping: 1s, info: 2s, image_inspect: 3s, pull_begin: 4s, pull_idle: 5s, pull_extract: 12s, pull_total: 6s,
     create: 7s, start: 8s, inspect: 9s, signal: 10s, remove: 11s, attach: 1m30s}
+registry: {config: /etc/docker/config.json, task_helpers: "ecr-login, gcr", helper_limit: 3s}
 agent:
   endpoint: "10.0.0.5:5051"
   register_for_recovery: false
@@ -40,8 +41,9 @@ log_level: debug
 		Version: 1,
 		Engine: config.Engine{Host: "unix:///run/d.sock", Limits: config.Limits{
 			Ping: s, Info: 2 * s, ImageInspect: 3 * s, PullBegin: 4 * s, PullIdle: 5 * s, PullTotal: 6 * s,
-			Create: 7 * s, Start: 8 * s, Inspect: 9 * s, Signal: 10 * s, Remove: 11 * s, Attach: 90 * s,
+			PullExtract: 12 * s, Create: 7 * s, Start: 8 * s, Inspect: 9 * s, Signal: 10 * s, Remove: 11 * s, Attach: 90 * s,
 		}},
+		Registry:     config.Registry{Config: "/etc/docker/config.json", TaskHelpers: "ecr-login, gcr", HelperLimit: 3 * s},
 		Agent:        config.AgentKeys{Endpoint: "10.0.0.5:5051"},
 		Container:    config.Container{NamePrefix: "task", MappedDirectory: "/sandbox", EnforceCFS: true},
 		Cgroup:       config.Cgroup{Root: "/a/b"},
@@ -96,7 +98,11 @@ func TestParseErrorsHaveLineKeyAndRange(t *testing.T) {
 		{"NUL", "version: 1\n\x00", []string{"2: holds bytes"}},
 		{"UTF-16", "\xff\xfev\x00", []string{"1: holds bytes"}},
 
-		{"unknown key", "version: 1\nlogdrain: 1s\n", []string{"2: logdrain: is an unknown key; known here: version, engine, agent, container, cgroup, run_directory, log_drain, log_level"}},
+		{"unknown key", "version: 1\nlogdrain: 1s\n", []string{"2: logdrain: is an unknown key; known here: version, engine, registry, agent, container, cgroup, run_directory, log_drain, log_level"}},
+		{"helpers as a list", "version: 1\nregistry:\n  task_helpers: [ecr-login]\n", []string{"3: registry.task_helpers: needs one value; allowed: names, separated by commas"}},
+		{"helper by its program", "version: 1\nregistry:\n  task_helpers: gcr, docker-credential-ecr-login\n", []string{"3: registry.task_helpers: \"docker-credential-ecr-login\" is the name of the program; write \"ecr-login\""}},
+		{"helper with a path", "version: 1\nregistry:\n  task_helpers: ../x\n", []string{"3: registry.task_helpers: \"../x\" is no name of a credential helper"}},
+		{"docker config by a relative path", "version: 1\nregistry:\n  config: .docker/config.json\n", []string{"3: registry.config: \".docker/config.json\" is not an absolute path"}},
 		{"unknown key in section", "version: 1\nengine:\n  limits:\n    pong: 1s\n", []string{"4: engine.limits.pong: is an unknown key; known here: ping, info"}},
 		{"key at the wrong place", "version: 1\nengine:\n  ping: 1s\n", []string{"3: engine.ping: is an unknown key; known here: host, limits"}},
 		{"dotted key", "version: 1\nengine.host: x\n", []string{`2: "engine.host" is no key`}},
@@ -225,4 +231,11 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("absurd values accepted: %+v", file)
 		}
 	})
+}
+
+func TestHelpersAreSeparatedByCommas(t *testing.T) {
+	got := config.Registry{TaskHelpers: " ecr-login,gcr , acr-env,"}.Helpers()
+	if diff := cmp.Diff([]string{"ecr-login", "gcr", "acr-env"}, got); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -131,6 +132,28 @@ func checkFolder(p string) error {
 func refuseRoot(p string) error {
 	if p == "/" {
 		return errors.New(`"/" cannot be used; name a folder below it`)
+	}
+	return nil
+}
+
+// checkOptionalPath is checkFolder for a path that may be missing.
+func checkOptionalPath(p string) error {
+	if p == "" {
+		return nil
+	}
+	return checkFolder(p)
+}
+
+// checkHelpers accepts what follows "docker-credential-" in the names of
+// programs.
+func checkHelpers(names string) error {
+	for _, name := range (Registry{TaskHelpers: names}).Helpers() {
+		if !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$`).MatchString(name) {
+			return fmt.Errorf("%s is no name of a credential helper; docker-credential-ecr-login has the name ecr-login", quote(name))
+		}
+		if strings.HasPrefix(name, "docker-credential-") {
+			return fmt.Errorf("%s is the name of the program; write %s", quote(name), quote(strings.TrimPrefix(name, "docker-credential-")))
+		}
 	}
 	return nil
 }

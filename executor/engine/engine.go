@@ -3,8 +3,8 @@
 //
 // A daemon can refuse, hang, die half-way, answer nonsense, or carry out a request long after the client has
 // given up. So each failure carries an [Outcome]: [Refused] is surely without effect, [Unknown] may still happen, and
-// the caller has to look for the effect, adopt it, or make it harmless. Nothing is retried here but the removal
-// of a container that the daemon is removing already: whether to try again is the caller's decision.
+// the caller has to look for the effect, adopt it, or make it harmless. Nothing is retried here but a pull ([Engine.Pull] says
+// when) and the removal of a container that the daemon is removing already: else, whether to try again is the caller's decision.
 //
 // The package owns its connections. Every request gets a new one and closes it: a unix connect costs some
 // microseconds, and in return a hung connection never blocks another call, a stale one is never reused, and whether
@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/docker/docker/client"
 )
@@ -34,7 +35,8 @@ type Engine struct {
 	host   string
 	limits Limits
 	guard  guard
-	agreed atomic.Pointer[protocol] // nil until a probe has succeeded
+	agreed atomic.Pointer[protocol]                   // nil until a probe has succeeded
+	wait   func(context.Context, time.Duration) error // between the tries of a pull
 }
 
 // protocol is what a successful probe agreed upon with the daemon.
@@ -60,7 +62,7 @@ func Open(host string, l Limits) (*Engine, error) {
 		DisableCompression: true,
 		Proxy:              nil, // never one of the environment's
 	}
-	return &Engine{host: host, limits: l, guard: guard{transport}}, nil
+	return &Engine{host: host, limits: l, guard: guard{transport}, wait: pause}, nil
 }
 
 // Close gives up the client. Calls, [Output]s and [Exit]s in progress are not affected: each ends with its own

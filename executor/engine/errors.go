@@ -1,17 +1,18 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // Causes by which callers decide; to be asked for with [errors.Is].
 var (
-	ErrNotFound = errors.New("not found") // no such container or image; the registry has no such image, or hides it
+	ErrNotFound = errors.New("not found") // no such container or image; the registry has no such image
 	ErrConflict = errors.New("conflict")  // name in use, or the container's state forbids it
+	ErrAuth     = errors.New("auth")      // the registry refuses the image to these credentials, or to strangers; many say so of a missing one as well
+	ErrNetwork  = errors.New("network")   // the registry cannot be reached, stalls, breaks off, damages what it sends, or fails itself
+	ErrDisk     = errors.New("disk")      // the engine's data root is full (bytes, inodes, quota) or not writable
 )
 
 // DaemonError is a refusal in the daemon's own words. Status is its HTTP status, 400 to 599, or 0 for a
@@ -19,6 +20,8 @@ var (
 type DaemonError struct {
 	Status  int
 	Message string
+
+	class error // of a failed pull, beside which the status says nothing
 }
 
 func (e *DaemonError) Error() string {
@@ -28,8 +31,11 @@ func (e *DaemonError) Error() string {
 	return fmt.Sprintf("the daemon refused (%d): %s", e.Status, shorten(e.Message))
 }
 
-// Is maps the daemon's answer to [ErrNotFound] and [ErrConflict].
+// Is maps the daemon's answer to [ErrNotFound] and [ErrConflict], and that to a pull to its class.
 func (e *DaemonError) Is(target error) bool {
+	if e.class != nil {
+		return target == e.class
+	}
 	switch target {
 	case ErrNotFound:
 		return e.Status == http.StatusNotFound
@@ -38,15 +44,3 @@ func (e *DaemonError) Is(target error) bool {
 	}
 	return false
 }
-
-// stallError ends a pull without progress. It is a [context.DeadlineExceeded], as any exceeded limit.
-type stallError struct {
-	phase string
-	limit time.Duration
-}
-
-func (e *stallError) Error() string {
-	return fmt.Sprintf("%s within %s: check the registry and the daemon's connection to it", e.phase, e.limit)
-}
-
-func (e *stallError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -45,7 +45,7 @@ var calls = []struct {
 	}},
 	{"signal", 204, false, true, func(ctx context.Context, e *Engine) error { return e.Signal(ctx, someID, "TERM") }},
 	{"remove", 204, false, true, func(ctx context.Context, e *Engine) error { return e.Remove(ctx, someID) }},
-	{"pull", 200, true, false, func(ctx context.Context, e *Engine) error { return e.Pull(ctx, "busybox:local", nil) }},
+	{"pull", 200, true, false, func(ctx context.Context, e *Engine) error { return e.Pull(ctx, "busybox:local", PullOptions{}) }},
 	{"attach", 101, false, false, func(ctx context.Context, e *Engine) error {
 		o, err := e.Attach(ctx, someID, false)
 		if err == nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 )
@@ -20,7 +22,8 @@ type Image struct {
 	Labels     map[string]string
 }
 
-// Image returns the local image that ref names. A missing one is [ErrNotFound].
+// Image returns the local image that ref names. A missing one is [ErrNotFound], and so is one for a reference with a digest
+// that does not carry this digest.
 func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	var found Image
 	kind := call{name: "image inspect", limit: e.limits.ImageInspect, accept: []int{http.StatusOK}}
@@ -29,7 +32,8 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		if err != nil {
 			return err
 		}
-		if _, err := reference.ParseAnyReference(ref); err != nil {
+		parsed, err := reference.ParseAnyReference(ref)
+		if err != nil {
 			return fmt.Errorf("image %q: %w", ref, err)
 		}
 		said, err := p.docker.ImageInspect(ctx, ref)
@@ -39,6 +43,9 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		if said.ID == "" {
 			return errors.New("the answer describes no image")
 		}
+		if want, ok := parsed.(reference.Canonical); ok && !carries(said.RepoDigests, want) {
+			return fmt.Errorf("%w: the image that the daemon has for %s does not carry this digest", ErrNotFound, ref)
+		}
 		found = Image{ID: said.ID}
 		if c := said.Config; c != nil {
 			found.StopSignal, found.User, found.WorkingDir, found.Labels = c.StopSignal, c.User, c.WorkingDir, c.Labels
@@ -47,4 +54,10 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		return nil
 	})
 	return found, err
+}
+
+// carries reports whether an image's digests ("name@sha256:...") have the one that was asked for. The name may be another: the
+// digest alone says what the image is.
+func carries(digests []string, want reference.Canonical) bool {
+	return slices.ContainsFunc(digests, func(one string) bool { return strings.HasSuffix(one, "@"+want.Digest().String()) })
 }

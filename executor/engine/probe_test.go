@@ -152,7 +152,7 @@ func TestMessagesTellWhatHappened(t *testing.T) {
 			"docker inspect: not finished within 30s"},
 		{CallError{Call: "start", Outcome: Unknown, mutates: true, Took: time.Second, Err: context.Canceled},
 			"docker start: given up after 1s (it may still take effect)"},
-		{CallError{Call: "start", Outcome: Refused, mutates: true, Err: &DaemonError{400, "no such command"}},
+		{CallError{Call: "start", Outcome: Refused, mutates: true, Err: &DaemonError{Status: 400, Message: "no such command"}},
 			"docker start: the daemon refused (400): no such command"},
 	} {
 		if got := tc.err.Error(); got != tc.want {

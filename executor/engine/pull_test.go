@@ -24,7 +24,7 @@ func TestPullReportsEachStepOnce(t *testing.T) {
 		`{"status":"Status: Downloaded newer image for busybox:latest"}`,
 	}, "\r\n"), true)))
 	var got []Progress
-	err := openFake(t, f, fakeLimits(10*time.Second)).Pull(t.Context(), "busybox", func(p Progress) { got = append(got, p) })
+	err := openFake(t, f, fakeLimits(10*time.Second)).Pull(t.Context(), "busybox", PullOptions{Progress: func(p Progress) { got = append(got, p) }})
 	want := []Progress{
 		{"latest", "Pulling from library/busybox", 0, 0},
 		{"aa", "Downloading", 10, 100},
@@ -40,26 +40,37 @@ func TestPullFailuresInsideTheStream(t *testing.T) {
 	for _, tc := range []struct {
 		name, stream string
 		outcome      Outcome
-		notFound     bool
+		class        error
 		says         string
 	}{
-		{"registry error", chunked(`{"status":"x"}{"errorDetail":{"message":"toomanyrequests: slow down"},"error":"toomanyrequests: slow down"}`, true), Refused, false, "slow down"},
-		{"only the old field", chunked(`{"status":"x"}{"error":"out of luck"}`, true), Refused, false, "out of luck"},
-		{"no such tag", chunked(`{"errorDetail":{"message":"manifest for busybox:nope not found: manifest unknown"}}`, true), Refused, true, "busybox:nope"},
-		{"hidden", chunked(`{"errorDetail":{"message":"pull access denied for x, repository does not exist or may require 'docker login'"}}`, true), Refused, true, "docker login"},
-		{"cut", chunked(`{"status":"x"}`, false), Unknown, false, "broke off"},
-		{"cut in a line", chunked(`{"status":"x"}{"sta`, true), Unknown, false, "broke off"},
-		{"empty", chunked(` `, true), Unknown, false, "no progress"},
+		{"registry error", chunked(`{"status":"x"}{"errorDetail":{"message":"toomanyrequests: slow down"},"error":"toomanyrequests: slow down"}`, true), Refused, ErrNetwork, "slow down"},
+		{"only the old field", chunked(`{"status":"x"}{"error":"out of luck"}`, true), Refused, nil, "out of luck"},
+		{"no such tag", chunked(`{"errorDetail":{"message":"manifest for busybox:nope not found: manifest unknown"}}`, true), Refused, ErrNotFound, "busybox:nope"},
+		{"hidden", chunked(`{"errorDetail":{"message":"pull access denied for x, repository does not exist or may require 'docker login'"}}`, true), Refused, ErrAuth, "docker login"},
+		{"cut", chunked(`{"status":"x"}`, false), Unknown, nil, "broke off"},
+		{"cut in a line", chunked(`{"status":"x"}{"sta`, true), Unknown, nil, "broke off"},
+		{"empty", chunked(` `, true), Unknown, nil, "no progress"},
+		{"endless line", chunked(`{"status":"`+strings.Repeat("x", maxPullLine+1)+`"}`, true), Unknown, nil, "more than 1048576 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := startFake(t, say(tc.stream))
-			err := openFake(t, f, fakeLimits(10*time.Second)).Pull(t.Context(), "busybox:nope", nil)
-			if err == nil || OutcomeOf(err) != tc.outcome || errors.Is(err, ErrNotFound) != tc.notFound || !strings.Contains(err.Error(), tc.says) {
+			e := openFake(t, f, fakeLimits(10*time.Second))
+			e.wait = noWait
+			err := e.Pull(t.Context(), "busybox:nope", PullOptions{})
+			var failed *PullError
+			if !errors.As(err, &failed) || OutcomeOf(err) != tc.outcome || failed.Class != tc.class || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("outcome %v, %v", OutcomeOf(err), err)
+			}
+			for _, class := range []error{ErrNotFound, ErrAuth, ErrNetwork, ErrDisk} {
+				if errors.Is(err, class) != (class == tc.class) {
+					t.Errorf("is %v: %v", class, err)
+				}
 			}
 		})
 	}
 }
+
+func noWait(context.Context, time.Duration) error { return nil }
 
 func TestPullLimits(t *testing.T) {
 	const short, long = 200 * time.Millisecond, time.Minute
@@ -70,18 +81,26 @@ func TestPullLimits(t *testing.T) {
 		serve behaviour
 		says  string
 	}{
-		{"no answer", func(l *Limits) { l.PullBegin = short }, hang, "no first step of the pull within 200ms"},
-		{"no first line", func(l *Limits) { l.PullBegin = short }, sayAndHang(pulling), "no first step of the pull within 200ms"},
-		{"stuck", func(l *Limits) { l.PullIdle = short }, sayAndHang(pulling + `{"status":"x"}`), "no progress of the pull within 200ms"},
-		{"says the same again and again", func(l *Limits) { l.PullIdle = short }, sayForEver(`{"status":"waiting"}`), "no progress of the pull within 200ms"},
-		{"too long", func(l *Limits) { l.PullTotal = short }, sayForEver(`{"status":"a"}{"status":"b"}`), "not finished within"},
+		{"no answer", func(l *Limits) { l.PullBegin = short }, hang, "no first step of the pull within 200ms (engine.limits.pull_begin): "},
+		{"no first line", func(l *Limits) { l.PullBegin = short }, sayAndHang(pulling), "no first step of the pull within 200ms (engine.limits.pull_begin): "},
+		{"stuck", func(l *Limits) { l.PullIdle = short }, sayAndHang(pulling + `{"status":"x"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
+		{"stuck in a layer beside one that is extracted", func(l *Limits) { l.PullIdle = short },
+			sayAndHang(pulling + `{"id":"a","status":"Extracting"}{"id":"b","status":"Downloading"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
+		{"says the same again and again", func(l *Limits) { l.PullIdle = short }, sayForEver(`{"status":"waiting"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
+		{"stuck in the last extraction", func(l *Limits) { l.PullExtract = short },
+			sayAndHang(pulling + `{"id":"a","status":"Pull complete"}{"id":"b","status":"Download complete"}`), "no progress of the extraction of the image's layers within 200ms (engine.limits.pull_extract): "},
+		{"stuck after the last extraction", func(l *Limits) { l.PullIdle = short },
+			sayAndHang(pulling + `{"id":"a","status":"Extracting"}{"id":"a","status":"Pull complete"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
+		{"too long", func(l *Limits) { l.PullTotal = short }, sayForEver(`{"status":"a"}{"status":"b"}`), "the pull is not finished within 200ms (engine.limits.pull_total): "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			checkGoroutines(t)
 			f := startFake(t, tc.serve)
 			l := base
 			tc.set(&l)
-			err := openFake(t, f, l).Pull(t.Context(), "busybox:local", nil)
+			e := openFake(t, f, l)
+			e.wait = noWait
+			err := e.Pull(t.Context(), "busybox:local", PullOptions{})
 			if !errors.Is(err, context.DeadlineExceeded) || OutcomeOf(err) != Unknown || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("outcome %v, %v", OutcomeOf(err), err)
 			}

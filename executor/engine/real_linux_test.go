@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/google/go-cmp/cmp"
 
 	"mesos-docker-executor/executor/enginetest"
 )
@@ -286,47 +284,6 @@ func TestFailedCreatesAndStarts(t *testing.T) {
 	exit.Close()
 	if code, err := exit.Wait(ctx); err == nil {
 		t.Errorf("a container that never ran exited with %d", code)
-	}
-}
-
-func TestPullFromARegistry(t *testing.T) {
-	e := openReal(t)
-	checkDescriptors(t)
-	ref := startRegistry(t, "tiny", 0)
-	if _, err := e.Image(t.Context(), ref); !errors.Is(err, ErrNotFound) {
-		t.Fatalf("before: %v", err)
-	}
-	var steps []Progress
-	if err := e.Pull(t.Context(), ref, func(p Progress) { steps = append(steps, p) }); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(steps, func(p Progress) bool { return p.Status == "Downloading" && p.Total == 4<<20+512+1024 && p.Layer != "" }) {
-		t.Errorf("no downloading step with the layer's size in %+v", steps)
-	}
-	image, err := e.Image(t.Context(), ref)
-	want := Image{ID: image.ID, StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}}
-	if diff := cmp.Diff(want, image); err != nil || diff != "" {
-		t.Errorf("%v\n%s", err, diff)
-	}
-	missing := strings.Replace(ref, ":latest", ":nope", 1)
-	if err := e.Pull(t.Context(), missing, nil); !errors.Is(err, ErrNotFound) || OutcomeOf(err) != Refused {
-		t.Errorf("missing tag: %v", err)
-	}
-	if err := e.Pull(t.Context(), "127.0.0.1:1/nobody/there:latest", nil); err == nil || OutcomeOf(err) != Refused {
-		t.Errorf("no registry: outcome %v, %v", OutcomeOf(err), err)
-	}
-}
-
-func TestPullFromAStuckRegistry(t *testing.T) {
-	e := openReal(t)
-	ref := startRegistry(t, "stuck", 1<<20)
-	e.limits.PullIdle = time.Second
-	err := e.Pull(t.Context(), ref, nil)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no progress") {
-		t.Errorf("error %v", err)
-	}
-	if _, err := e.Image(t.Context(), ref); !errors.Is(err, ErrNotFound) {
-		t.Errorf("after: %v", err)
 	}
 }
 

@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,26 +12,6 @@ import (
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
 )
-
-func (r *runner) ensureImage(plan *task.Plan) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.cancelImage = cancel
-	ref := plan.Spec.Image
-	r.spawn(func() delivery {
-		defer cancel()
-		image, err := engine.Image{}, engine.ErrNotFound
-		if !plan.ForcePull {
-			image, err = r.Engine.Image(ctx, ref)
-		}
-		if errors.Is(err, engine.ErrNotFound) {
-			r.Say("pulling " + ref)
-			if err = r.Engine.Pull(ctx, ref, r.pullProgress(ref)); err == nil {
-				image, err = r.Engine.Image(ctx, ref)
-			}
-		}
-		return delivery{ImageReady{image, err}, func() { r.image = image }}
-	})
-}
 
 // attempt is the number of the only attempt that an executor makes.
 const attempt = 1

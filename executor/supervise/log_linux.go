@@ -3,11 +3,8 @@ package supervise
 import (
 	"fmt"
 	"log/slog"
-	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-
-	"mesos-docker-executor/executor/engine"
 )
 
 // logMessage writes down what the machine was told: the timeline that an operator reads after a bad night.
@@ -80,28 +77,4 @@ func (r *runner) logUpdate(s mesos.TaskStatus) {
 		attrs = append(attrs, "message", s.GetMessage())
 	}
 	r.Log.Info("update", attrs...)
-}
-
-// progressPause is the time between two lines about a pull.
-const progressPause = 5 * time.Second
-
-// pullProgress tells of a pull every few seconds, by layers and bytes.
-func (r *runner) pullProgress(ref string) func(engine.Progress) {
-	type layer struct{ current, total int64 }
-	layers := map[string]layer{}
-	next := time.Now().Add(progressPause)
-	return func(p engine.Progress) {
-		if p.Total > 0 {
-			layers[p.Layer] = layer{p.Current, p.Total}
-		}
-		if now := time.Now(); now.After(next) {
-			next = now.Add(progressPause)
-			var sum layer
-			for _, l := range layers {
-				sum.current += l.current
-				sum.total += l.total
-			}
-			r.Say(fmt.Sprintf("pulling %s: %d layers, %d of %d MiB", ref, len(layers), sum.current>>20, sum.total>>20))
-		}
-	}
 }

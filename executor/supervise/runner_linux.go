@@ -13,6 +13,7 @@ import (
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
+	"mesos-docker-executor/executor/registryauth"
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/task"
 )
@@ -25,12 +26,15 @@ type Agent interface {
 	Update(mesos.TaskStatus)
 }
 
-// Options are what [Run] works with. All fields are required, but that Engine may be nil when Settings.Unfit says why.
+// Options are what [Run] works with. All fields are required, but that Engine may be nil when Settings.Unfit says why, and
+// Credentials is nil where all pulls are anonymous.
 type Options struct {
 	Settings Settings
 	Agent    Agent
 	Engine   *engine.Engine // not probed yet
 	Signals  <-chan os.Signal
+	// Credentials returns those for the registry of an image. It is asked before a pull only, and ends early with its context.
+	Credentials func(ctx context.Context, image string) registryauth.Found
 
 	Mode        task.Mode
 	CgroupRoot  string // above our leaves, when they are not nested in the agent's

@@ -1,0 +1,106 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/registryauth"
+	"mesos-docker-executor/executor/task"
+)
+
+// ensureImage looks for the image and pulls it if it is missing, or if the task asks for a pull in any case and nobody else
+// has seen to that.
+func (r *runner) ensureImage(plan *task.Plan) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.cancelImage = cancel
+	ref, force := plan.Spec.Image, r.forcesPull(plan)
+	r.spawn(func() delivery {
+		defer cancel()
+		image, err := engine.Image{}, engine.ErrNotFound
+		if !force {
+			image, err = r.Engine.Image(ctx, ref)
+		}
+		if errors.Is(err, engine.ErrNotFound) {
+			image, err = r.pull(ctx, ref, force)
+		}
+		return delivery{ImageReady{image, err}, func() { r.image = image }}
+	})
+}
+
+// forcesPull reports whether the image is pulled although it may be local. In drop-in mode force_pull_image is the agent's
+// affair: it has pulled, with its own credentials, before it started the executor (src/slave/containerizer/docker.cpp), and a
+// second pull would cost every launch a round trip to the registry.
+func (r *runner) forcesPull(plan *task.Plan) bool {
+	return plan.ForcePull && r.Mode == task.Custom
+}
+
+// pull fetches the image, with the credentials that there are for its registry; they live no longer than the pull. A forced
+// pull that fails fails the task even if the image is local, as the agent's own does. Otherwise the image may have come by
+// another executor's pull meanwhile, and then it is fine.
+func (r *runner) pull(ctx context.Context, ref string, force bool) (engine.Image, error) {
+	var found registryauth.Found
+	if r.Credentials != nil {
+		found = r.Credentials(ctx, ref)
+	}
+	with := "without credentials"
+	if found.From != "" {
+		with = "with credentials from " + found.From
+	}
+	for _, note := range found.Notes {
+		r.Say("credentials: " + note)
+		r.Log.Warn("registry credentials", "image", ref, "note", note)
+	}
+	r.Say(fmt.Sprintf("pulling %s %s", ref, with))
+	err := r.Engine.Pull(ctx, ref, engine.PullOptions{
+		Auth:     string(found.Header),
+		Progress: r.pullProgress(ref),
+		Retry: func(failed error, wait time.Duration) {
+			r.Say(fmt.Sprintf("%v; next try in %s", failed, wait.Round(time.Second)))
+			r.Log.Warn("pull", "image", ref, "error", failed.Error(), "next_try_in", wait.Round(time.Second).String())
+		},
+	})
+	if err != nil && (force || ctx.Err() != nil) {
+		return engine.Image{}, explainPull(err, with, found.Notes)
+	}
+	image, missing := r.Engine.Image(ctx, ref)
+	if err != nil && missing != nil {
+		return engine.Image{}, explainPull(err, with, found.Notes)
+	}
+	return image, missing
+}
+
+// explainPull adds to a refusal of the registry with which credentials the pull was made, and why not with others.
+func explainPull(err error, with string, notes []string) error {
+	if !errors.Is(err, engine.ErrAuth) && !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("%w; pulled %s", err, strings.Join(append([]string{with}, notes...), "; "))
+}
+
+// progressPause is the time between two lines about a pull.
+const progressPause = 5 * time.Second
+
+// pullProgress tells of a pull every few seconds, by layers and bytes.
+func (r *runner) pullProgress(ref string) func(engine.Progress) {
+	type layer struct{ current, total int64 }
+	layers := map[string]layer{}
+	next := time.Now().Add(progressPause)
+	return func(p engine.Progress) {
+		if p.Total > 0 {
+			layers[p.Layer] = layer{p.Current, p.Total}
+		}
+		if now := time.Now(); now.After(next) {
+			next = now.Add(progressPause)
+			var sum layer
+			for _, l := range layers {
+				sum.current += l.current
+				sum.total += l.total
+			}
+			r.Say(fmt.Sprintf("pulling %s: %d layers, %d of %d MiB", ref, len(layers), sum.current>>20, sum.total>>20))
+		}
+	}
+}
