@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -197,9 +198,12 @@ func openFake(t *testing.T, f *fakeDaemon, l Limits) *Engine {
 		t.Fatal(err)
 	}
 	f.become(next)
-	e.limits = l
+	e.limits, e.wait = l, noWait
 	return e
 }
+
+// noWait is [Engine.wait] for tests that are not about it.
+func noWait(context.Context, time.Duration) error { return nil }
 
 // minimal returns what a container needs at least.
 func minimal() (*container.Config, *container.HostConfig) {

@@ -14,6 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/executor/enginetest"
 	"mesos-docker-executor/executor/registrytest"
 )
 
@@ -270,4 +273,40 @@ func TestConcurrentPullsFetchOnce(t *testing.T) {
 	if _, err := openReal(t).Image(t.Context(), pushed.Ref); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestPullToAFullDisk(t *testing.T) {
+	data := t.TempDir()
+	// Room for the engine's own images and for some of the layer.
+	if err := unix.Mount("tmpfs", data, "tmpfs", 0, "size=16m"); err != nil {
+		t.Fatal(err)
+	}
+	full, err := enginetest.Start(t.Context(), nil, "--data-root="+data)
+	if err != nil {
+		t.Fatal(errors.Join(err, unix.Unmount(data, unix.MNT_DETACH)))
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(full.Stop(), unix.Unmount(data, unix.MNT_DETACH)); err != nil {
+			t.Error(err)
+		}
+	})
+	listener, err := full.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := registrytest.Start(t, listener)
+	pushed := r.Push(t, "big", "v1", ocispec.ImageConfig{}, registrytest.RandomLayer(t, 24<<20))
+	e, err := Open(full.Host, DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = e.Pull(t.Context(), pushed.Ref, PullOptions{})
+	var failed *PullError
+	if !errors.Is(err, ErrDisk) || !errors.As(err, &failed) || failed.Tries != 1 || !strings.Contains(err.Error(), "(disk): free space") {
+		t.Error(err)
+	}
+	t.Log(err)
 }

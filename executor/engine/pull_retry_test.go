@@ -176,6 +176,7 @@ func TestPullIsTriedAgainAfterWhatMayPass(t *testing.T) {
 func TestPullEndsAtOnceWhileItWaitsForTheNextTry(t *testing.T) {
 	behave, asked := flaky("EOF", "EOF", "EOF")
 	e := openFake(t, startFake(t, behave), fakeLimits(10*time.Minute))
+	e.wait = pause
 	ctx, cancel := context.WithCancel(t.Context())
 	began := time.Now()
 	err := e.Pull(ctx, "busybox:local", PullOptions{Retry: func(error, time.Duration) { cancel() }})

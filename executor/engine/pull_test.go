@@ -54,9 +54,7 @@ func TestPullFailuresInsideTheStream(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := startFake(t, say(tc.stream))
-			e := openFake(t, f, fakeLimits(10*time.Second))
-			e.wait = noWait
-			err := e.Pull(t.Context(), "busybox:nope", PullOptions{})
+			err := openFake(t, f, fakeLimits(10*time.Second)).Pull(t.Context(), "busybox:nope", PullOptions{})
 			var failed *PullError
 			if !errors.As(err, &failed) || OutcomeOf(err) != tc.outcome || failed.Class != tc.class || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("outcome %v, %v", OutcomeOf(err), err)
@@ -69,8 +67,6 @@ func TestPullFailuresInsideTheStream(t *testing.T) {
 		})
 	}
 }
-
-func noWait(context.Context, time.Duration) error { return nil }
 
 func TestPullLimits(t *testing.T) {
 	const short, long = 200 * time.Millisecond, time.Minute
@@ -98,9 +94,7 @@ func TestPullLimits(t *testing.T) {
 			f := startFake(t, tc.serve)
 			l := base
 			tc.set(&l)
-			e := openFake(t, f, l)
-			e.wait = noWait
-			err := e.Pull(t.Context(), "busybox:local", PullOptions{})
+			err := openFake(t, f, l).Pull(t.Context(), "busybox:local", PullOptions{})
 			if !errors.Is(err, context.DeadlineExceeded) || OutcomeOf(err) != Unknown || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("outcome %v, %v", OutcomeOf(err), err)
 			}

@@ -16,6 +16,7 @@ func Stall(n int) Fault {
 		begin(w, r, healthy, n)
 		select {
 		case <-closing:
+			cut(w)
 		case <-r.Context().Done():
 		}
 	}
@@ -25,9 +26,13 @@ func Stall(n int) Fault {
 func Cut(n int) Fault {
 	return func(w http.ResponseWriter, r *http.Request, healthy http.Handler, _ <-chan struct{}) {
 		begin(w, r, healthy, n)
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			conn.Close()
-		}
+		cut(w)
+	}
+}
+
+func cut(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		conn.Close()
 	}
 }
 
@@ -60,6 +65,7 @@ func Hold(release <-chan struct{}) Fault {
 		case <-release:
 			healthy.ServeHTTP(w, r)
 		case <-closing:
+			cut(w)
 		case <-r.Context().Done():
 		}
 	}
