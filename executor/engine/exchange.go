@@ -91,7 +91,7 @@ func notAccepted(c call, resp *http.Response, body []byte) error {
 
 func shorten(message string) string {
 	if len(message) > maxMessage {
-		return message[:maxMessage] + "..."
+		return strings.ToValidUTF8(message[:maxMessage], "") + "..." // the cut may be inside a character
 	}
 	return message
 }

@@ -40,7 +40,8 @@ func readSandboxFile(sandbox string, elements []string) ([]byte, error) {
 	})
 }
 
-// readHostFile reads the operator's docker config: a regular file of root's that nobody else may write to, not a symlink.
+// readHostFile reads the operator's docker config: a regular file of root's that nobody else may write to, not a symlink. As
+// with config.yaml, the folders above it are the operator's to keep.
 func readHostFile(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -46,6 +46,9 @@ func (r *runner) pull(ctx context.Context, ref string, force bool) (engine.Image
 	if r.Credentials != nil {
 		found = r.Credentials(ctx, ref)
 	}
+	if err := ctx.Err(); err != nil {
+		return engine.Image{}, err
+	}
 	with := "without credentials"
 	if found.From != "" {
 		with = "with credentials from " + found.From

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -163,6 +164,39 @@ func TestForcedPullIsTheAgentsInDropInMode(t *testing.T) {
 	if message := l.failsToPull(); !strings.Contains(message, "(not found)") {
 		t.Error(message)
 	}
+}
+
+func TestImageByDigestRuns(t *testing.T) {
+	r := startRegistry(t)
+	first := pushShell(t, r, "by-digest", "1")
+	pushShell(t, r, "by-digest", "2") // the tag moves on
+	for _, ref := range []string{first.ByDigest, first.Ref + "@" + first.Digest} {
+		l := begin(t)
+		l.launch(shell(ref, true))
+		l.await(mesos.TASK_STARTING)
+		l.await(mesos.TASK_RUNNING)
+		l.await(mesos.TASK_FINISHED)
+		l.exits(0)
+		wantFile(t, l.stdout, "version 1\n")
+	}
+}
+
+func TestKillEndsTheLookUpOfCredentials(t *testing.T) {
+	asked := make(chan struct{})
+	l := begin(t, func(_ *life, o *Options) {
+		o.Credentials = func(ctx context.Context, _ string) registryauth.Found {
+			close(asked)
+			<-ctx.Done()
+			return registryauth.Found{}
+		}
+	})
+	l.launch(shell("127.0.0.1:1/nobody/there", false))
+	l.await(mesos.TASK_STARTING)
+	<-asked
+	kill(l, time.Minute)
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(1)
 }
 
 func TestKillDuringPullEndsItAtOnce(t *testing.T) {
