@@ -1,0 +1,32 @@
+// Package trust finds out whether the agent that the executor was told to talk
+// to is the agent that started it.
+//
+// The executor learns its agent's address from its environment, and in drop-in
+// mode the task's variables are part of that: a task can name a server of its
+// own, which would then say which role the task has and who its framework is.
+// So an address is trusted only if the operator pinned it in config.yaml, or if
+// the socket that listens there belongs to an ancestor of this process: the
+// parent in drop-in mode, the parent's parent in custom mode, where
+// mesos-containerizer stands between. No task's process is ever an ancestor of
+// an executor. Process 1 does not count: it adopts the children of the dead, and
+// may listen for anybody.
+//
+// An address that is not trusted is served all the same; what depends on who is
+// asking has to look at the [Verdict].
+//
+// # What it reads
+//
+// For TCP: the listening sockets of this network namespace (/proc/self/net/tcp
+// and tcp6, proc_pid_net(5)) and the open files of the ancestors
+// (/proc/<pid>/fd). For a Unix socket: who called listen(2), by SO_PEERCRED
+// (unix(7)) on a connection that carries nothing. Not seen is what redirects a
+// connection on its way, such as a rule of netfilter, which only root can set.
+//
+// # Concurrency
+//
+// [Begin] starts one goroutine, which ends by itself within 2 s, normally within
+// few milliseconds. It has to be called while the parent lives: after a restart
+// of the agent nothing can be found out any more, and nothing needs to be, for
+// the address does not change. [Check.Verdict] waits for it, from any goroutine
+// and any number of times.
+package trust
