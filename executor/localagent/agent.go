@@ -62,15 +62,16 @@ type Agent struct {
 	entries    []Entry
 	violations []string
 
-	server     *http.Server // nil while down
-	requests   int          // being served
-	generation int          // raised whenever the endpoint goes down
-	phase      phase
-	forgotten  Forget
-	state      executorState
-	stream     *stream
-	streams    int // subscriptions so far
-	script     []Rule
+	tokenRequired bool
+	server        *http.Server // nil while down
+	requests      int          // being served
+	generation    int          // raised whenever the endpoint goes down
+	phase         phase
+	forgotten     Forget
+	state         executorState
+	stream        *stream
+	streams       int // subscriptions so far
+	script        []Rule
 
 	queued    bool // the task waits for its executor
 	sent      bool // LAUNCH was put on a stream at least once
@@ -92,7 +93,7 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: o, changed: make(chan struct{}), phase: serving, queued: true, script: o.Script}
+	a := &Agent{opts: o, changed: make(chan struct{}), phase: serving, queued: true, script: o.Script, tokenRequired: o.Token != "" && !o.TokenOptional}
 	if err := errors.Join(a.describe(), a.checkIDs()); err != nil {
 		return nil, err
 	}
@@ -131,7 +132,13 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 func (a *Agent) IDs() IDs { return a.ids }
 
 // URL is the executor endpoint.
-func (a *Agent) URL() string { return "http://" + a.Endpoint() + "/api/v1/executor" }
+func (a *Agent) URL() string {
+	scheme := "http"
+	if a.opts.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + a.Endpoint() + "/api/v1/executor"
+}
 
 // Endpoint is the agent's ip:port; it stays the same while the agent is down.
 func (a *Agent) Endpoint() string { return fmt.Sprintf("127.0.0.1:%d", a.port.number) }
@@ -224,6 +231,15 @@ func (a *Agent) heartbeats() {
 	}
 }
 
+// RequireToken demands the executor's token from now on, as an agent does that
+// was restarted with --authenticate_http_executors. It does not touch what is
+// open; Restart does.
+func (a *Agent) RequireToken() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tokenRequired = true
+}
+
 // agentStatus records a status that the agent makes itself, for a task that
 // has not ended. a.mu is held.
 func (a *Agent) agentStatus(state mesos.TaskState, reason mesos.TaskStatus_Reason, message string) {
@@ -302,7 +318,7 @@ func (a *Agent) Close() error {
 	a.work.Wait()
 	err = errors.Join(err, a.await(ctx, "the last requests to end", func() bool { return a.requests == 0 }))
 	a.port.release()
-	return errors.Join(err, a.removeCgroups(), a.removeWork())
+	return errors.Join(err, a.removeSocket(), a.removeCgroups(), a.removeWork())
 }
 
 func (a *Agent) removeWork() error {

@@ -80,7 +80,7 @@ func (c *client) status(state mesos.TaskState) mesos.TaskStatus {
 }
 
 func (c *client) do(method, path, contentType, accept string, body []byte) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(c.t.Context(), method, "http://"+c.agent.Endpoint()+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(c.t.Context(), method, strings.TrimSuffix(c.agent.URL(), "/api/v1/executor")+path, bytes.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -33,7 +34,7 @@ func (a *Agent) Up() error {
 	if a.server != nil || a.closed {
 		return nil
 	}
-	listener, err := a.port.listen() // bind and listen on loopback don't block
+	listeners, err := a.listen() // doesn't block
 	if err != nil {
 		return fmt.Errorf("open the agent's endpoint: %w", err)
 	}
@@ -43,9 +44,12 @@ func (a *Agent) Up() error {
 		BaseContext:       func(net.Listener) context.Context { return a.life },
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, 0), // failed handshakes
 	}
 	a.server = server
-	a.spawnLocked(func() { _ = server.Serve(listener) }) // ends with Down: ErrServerClosed
+	for _, listener := range listeners {
+		a.spawnLocked(func() { _ = server.Serve(listener) }) // ends with Down: ErrServerClosed
+	}
 	return nil
 }
 
@@ -109,8 +113,8 @@ func (a *Agent) serve(w http.ResponseWriter, r *http.Request, generation int) {
 // check returns the refusal of a call, nil when it is to be carried out.
 func (a *Agent) check(r *http.Request, call *executor.Call, decodeErr error, generation int) *answer {
 	unavailable := &answer{http.StatusServiceUnavailable, "Agent has not finished recovery"}
-	if path := r.URL.Path; path != "/api/v1/executor" && path != "/slave(1)/api/v1/executor" {
-		return &answer{http.StatusNotFound, "no such route"}
+	if refusal := checkPath(r); refusal != nil {
+		return refusal
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,7 +124,7 @@ func (a *Agent) check(r *http.Request, call *executor.Call, decodeErr error, gen
 	if a.faults.notFound() {
 		return &answer{http.StatusNotFound, "routes are not set up yet"}
 	}
-	if token := a.opts.Token; token != "" && r.Header.Get("Authorization") != "Bearer "+token {
+	if token := a.opts.Token; a.tokenRequired && r.Header.Get("Authorization") != "Bearer "+token {
 		return &answer{http.StatusUnauthorized, "the bearer token is missing or wrong"}
 	}
 	if a.phase == recovering || a.faults.unavailable() {

@@ -50,6 +50,9 @@ func (a *Agent) environment() []string {
 	if a.opts.Token != "" {
 		env["MESOS_EXECUTOR_AUTHENTICATION_TOKEN"] = a.opts.Token
 	}
+	if a.opts.DomainSocket != "" {
+		env["MESOS_DOMAIN_SOCKET"] = a.opts.DomainSocket
+	}
 	if a.opts.Mode == Custom {
 		env["MESOS_SANDBOX"] = a.Sandbox()
 	}

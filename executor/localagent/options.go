@@ -2,6 +2,7 @@ package localagent
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -65,8 +66,18 @@ type Options struct {
 	TaskEnvironment map[string]string
 	// Environment is the agent's --executor_environment_variables.
 	Environment map[string]string
-	// Token, when set, is demanded as bearer token and given to the executor.
+	// Token, when set, is given to the executor and demanded as bearer token.
 	Token string
+	// TokenOptional gives the token without demanding it, until RequireToken: an
+	// agent with --jwt_secret_key and without --authenticate_http_executors.
+	TokenOptional bool
+	// TLS, when set, makes the endpoint speak TLS with these settings. What the
+	// executor is told of it belongs into Environment, as in Mesos.
+	TLS *tls.Config
+	// DomainSocket, when set, is the path of a Unix socket that serves the
+	// endpoint too, in plain HTTP, and which the executor is told
+	// (--http_executor_domain_sockets, --domain_socket_location).
+	DomainSocket string
 
 	// RegistrationTimeout is the time from fork to SUBSCRIBE; default 1 min.
 	RegistrationTimeout time.Duration
