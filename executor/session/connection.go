@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,10 +23,15 @@ func dialTCP(alive net.KeepAliveConfig) dialer {
 	return (&net.Dialer{Timeout: 5 * time.Second, KeepAliveConfig: alive}).DialContext
 }
 
-func dialSocket(path string) dialer {
-	d := net.Dialer{Timeout: 5 * time.Second}
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, "unix", path)
+// dialSecure adds the handshake to what dial does: TCP, its time limit and its keep-alive are the
+// same with TLS.
+func dialSecure(dial dialer, secure func(context.Context, net.Conn) (net.Conn, error)) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return secure(ctx, conn)
 	}
 }
 
@@ -40,12 +44,15 @@ type connection struct {
 	token  string
 }
 
-func newConnection(url, token string, dial dialer, secure *tls.Config) *connection {
+func newConnection(url, token string, dial, dialTLS dialer) *connection {
+	var onlyHTTP1 http.Protocols
+	onlyHTTP1.SetHTTP1(true)
 	return &connection{url: url, token: token, client: &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  nil,
 			DialContext:            dial,
-			TLSClientConfig:        secure.Clone(),
+			DialTLSContext:         dialTLS,
+			Protocols:              &onlyHTTP1,
 			MaxIdleConnsPerHost:    1,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,

@@ -36,8 +36,8 @@ func (s *Session) keepSubscribed(ctx context.Context) error {
 	out.begin(s.firstLimit())
 
 	link := link{
-		stream: newConnection(s.opts.URL, s.opts.Token, s.dial, s.opts.TLS),
-		calls:  newConnection(s.opts.URL, s.opts.Token, s.dial, s.opts.TLS),
+		stream: newConnection(s.opts.URL, s.opts.Token, s.dial, dialSecure(s.dial, s.opts.Secure)),
+		calls:  newConnection(s.opts.URL, s.opts.Token, s.dial, dialSecure(s.dial, s.opts.Secure)),
 		outage: &out,
 	}
 	defer link.close()

@@ -1,10 +1,11 @@
 package session
 
 import (
-	"crypto/tls"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,9 @@ type Options struct {
 	// DomainSocket is the path of the agent's unix socket (MESOS_DOMAIN_SOCKET); the host of URL is
 	// then not looked up. Empty: TCP.
 	DomainSocket string
-	// TLS is used when URL begins with https. Nil: Go's defaults.
-	TLS *tls.Config
+	// Secure makes a TCP connection a TLS one, or closes it and says why not. It is required when
+	// URL begins with https, and not used otherwise. It must not block beyond its context.
+	Secure func(ctx context.Context, conn net.Conn) (net.Conn, error)
 	// Token is sent as the bearer token (MESOS_EXECUTOR_AUTHENTICATION_TOKEN). Empty: none.
 	Token string
 
@@ -57,6 +59,8 @@ func (o Options) check() error {
 		return fmt.Errorf("agent URL: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return fmt.Errorf("agent URL %q: want http://ip:port/path", o.URL)
+	case u.Scheme == "https" && (o.Secure == nil || o.DomainSocket != ""):
+		return fmt.Errorf("agent URL %q: https is for TCP, and needs the settings of TLS", o.URL)
 	case o.FrameworkID == "" || o.ExecutorID == "":
 		return errors.New("framework id and executor id are required")
 	case o.RecoveryTimeout < 0:

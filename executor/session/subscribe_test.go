@@ -162,7 +162,7 @@ func TestFinalRefusalEndsTheSession(t *testing.T) {
 }
 
 func TestUnusableURLEndsTheSession(t *testing.T) {
-	for _, url := range []string{"", "127.0.0.1:5051", "ftp://127.0.0.1/", "http://%zz"} {
+	for _, url := range []string{"", "127.0.0.1:5051", "ftp://127.0.0.1/", "http://%zz", "https://127.0.0.1/"} {
 		r := start(t, options(url))
 		if lost := event[Lost](r); r.end() != lost.Err {
 			t.Errorf("%q: lost %v", url, lost.Err)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -100,7 +102,7 @@ func (s *Session) converse(ctx context.Context, sub *subscription) error {
 
 	answer, err := sub.link.stream.post(ctx, call)
 	if err != nil {
-		return cause(err)
+		return s.hint(cause(err))
 	}
 	defer answer.Body.Close()
 	switch judgeSubscribe(answer.StatusCode) {
@@ -134,6 +136,15 @@ func (s *Session) converse(ctx context.Context, sub *subscription) error {
 			return &streamError{err}
 		}
 	}
+}
+
+// hint adds to an error what may be behind it: an agent that speaks TLS only drops a connection
+// that begins otherwise without a word.
+func (s *Session) hint(err error) error {
+	if !strings.HasPrefix(s.opts.URL, "http://") || s.opts.DomainSocket != "" || s.subscriptions > 0 || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	return fmt.Errorf("%w (does the agent want TLS? see agent.tls in config.yaml and LIBPROCESS_SSL_ENABLED)", err)
 }
 
 // established notes that SUBSCRIBED came. From now on updates go out one by one.

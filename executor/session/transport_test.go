@@ -1,12 +1,15 @@
 package session
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -39,12 +42,97 @@ func TestTLS(t *testing.T) {
 	opts := options("https://" + plain.Addr().String() + "/")
 	trusted := x509.NewCertPool()
 	trusted.AddCert(certified.Certificate())
-	opts.TLS = &tls.Config{RootCAs: trusted}
+	opts.Secure = func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+		secured := tls.Client(conn, &tls.Config{RootCAs: trusted, ServerName: "127.0.0.1"})
+		return secured, secured.HandshakeContext(ctx)
+	}
 	r := start(t, opts)
 	agent.subscribed()
 	event[Subscribed](r)
 	r.Update(status("t1", mesos.TASK_STARTING))
 	agent.accepted()
+}
+
+func TestDomainSocketWithAPathTooLongForAnAddress(t *testing.T) {
+	folder := t.TempDir()
+	for len(folder) <= maxAddress {
+		folder = filepath.Join(folder, "a-folder-with-a-long-name")
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Bound where its path is short, and then seen where it is long.
+	short := filepath.Join(t.TempDir(), "a")
+	if err := os.Symlink(folder, short); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(short, "agent.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent := serveAgent(t, l, "")
+	opts := options("http://agent/slave(1)/api/v1/executor")
+	opts.DomainSocket = filepath.Join(folder, "agent.sock")
+	r := start(t, opts)
+	agent.subscribed()
+	event[Subscribed](r)
+	r.Update(status("t1", mesos.TASK_STARTING))
+	agent.accepted()
+}
+
+func TestDomainSocketThatCannotBeUsedIsNamed(t *testing.T) {
+	for _, path := range []string{"/none/agent.sock", strings.Repeat("/none", 30) + "/agent.sock"} {
+		opts := options("http://agent/slave(1)/api/v1/executor")
+		opts.DomainSocket = path
+		r := start(t, opts)
+		r.logged(path + ": no such file or directory")
+	}
+}
+
+func TestServerThatWantsTLSIsSuspected(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close() // as libprocess does
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-served })
+	s, log := prepare(options("http://" + l.Addr().String() + "/"))
+	run(t, s, log).logged("does the agent want TLS?")
+}
+
+func TestOnlyHTTP1IsSpoken(t *testing.T) {
+	transport := newConnection("https://10.0.0.1/", "", nil, nil).client.Transport.(*http.Transport)
+	if p := transport.Protocols; p == nil || p.HTTP2() || p.UnencryptedHTTP2() || !p.HTTP1() || transport.ForceAttemptHTTP2 {
+		t.Errorf("protocols %v", p)
+	}
+}
+
+// The other half of TestKeepAliveOfTheAgentsConnections.
+func TestKeepAliveIsBelowTLS(t *testing.T) {
+	below, above := net.Pipe()
+	defer below.Close()
+	defer above.Close()
+	dial := dialSecure(
+		func(context.Context, string, string) (net.Conn, error) { return below, nil },
+		func(_ context.Context, conn net.Conn) (net.Conn, error) {
+			if conn != below {
+				t.Error("another connection is secured than the one that was dialled")
+			}
+			return above, nil
+		})
+	if conn, err := dial(t.Context(), "tcp", "10.0.0.1:1"); conn != above || err != nil {
+		t.Errorf("%v, %v", conn, err)
+	}
 }
 
 func TestProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
