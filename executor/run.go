@@ -8,12 +8,15 @@ import (
 
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/executor/trust"
 )
 
 // start is what the two launch modes make of flags and environment: everything that a run depends on.
 type start struct {
 	mode        task.Mode
 	agent       config.Agent
+	route       route
+	trust       *trust.Check // whether the agent is the one that started this process; set by run
 	file        config.File
 	fileErr     error // config.yaml cannot be used: the executor subscribes, and no task starts
 	engineHost  string
@@ -53,7 +56,7 @@ func runCommand(words []string, status *int) *cli.Command {
 			if path != "" && !filepath.IsAbs(path) {
 				return cli.Exit(fmt.Sprintf("--config: %q is not an absolute path; an executor's working directory is its sandbox", path), exitUsage)
 			}
-			*status = executeClean(func(environ []string) (start, error) { return customStart(environ, path, words) })
+			*status = executeClean(task.Custom, func(environ []string) (start, error) { return customStart(environ, path, words) })
 			return nil
 		},
 	}
@@ -70,7 +73,7 @@ func dropIn(args []string) int {
 		say("started by the Docker containerizer of a Mesos agent; see `mesos-docker-executor --help`")
 		return exitOK
 	}
-	return executeClean(func(environ []string) (start, error) { return dropInStart(environ, flags) })
+	return executeClean(task.DropIn, func(environ []string) (start, error) { return dropInStart(environ, flags) })
 }
 
 func customStart(environ []string, path string, words []string) (start, error) {
@@ -83,10 +86,15 @@ func customStart(environ []string, path string, words []string) (start, error) {
 		return start{}, err
 	}
 	file, fileErr := loadConfig(path)
+	route, err := newRoute(environ, agent, file, run)
+	if err != nil {
+		return start{}, err
+	}
 	dns, dnsErr := task.ParseDefaultDNS(file.Container.DefaultDNS)
 	return start{
 		mode:        task.Custom,
 		agent:       agent,
+		route:       route,
 		file:        file,
 		fileErr:     fileErr,
 		engineHost:  file.Engine.Host,
@@ -115,6 +123,10 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 		return start{}, err
 	}
 	file, fileErr := loadConfig(flags.Config)
+	route, err := newRoute(environ, agent, file, run)
+	if err != nil {
+		return start{}, err
+	}
 	host := flags.EngineHost()
 	if host == "" {
 		host = file.Engine.Host
@@ -123,6 +135,7 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 	return start{
 		mode:        task.DropIn,
 		agent:       agent,
+		route:       route,
 		file:        file,
 		fileErr:     fileErr,
 		engineHost:  host,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -18,19 +19,20 @@ import (
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/supervise"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/executor/trust"
 	"mesos-docker-executor/security"
 )
 
 // executeClean makes sure that the process runs with an environment of allow-listed names only, by executing itself once
 // more if need be, and then runs. In drop-in mode the task's own variables reach this root process, and the likes of
 // GODEBUG act on a Go program from its first instruction on.
-func executeClean(prepare func(environ []string) (start, error)) int {
+func executeClean(mode task.Mode, prepare func(environ []string) (start, error)) int {
 	given, err := config.Environ()
 	if err != nil {
 		say(err.Error())
 		return exitUsage
 	}
-	environ, changed := config.CleanEnviron(given)
+	environ, changed := config.CleanEnviron(given, mode == task.Custom)
 	if changed {
 		if err := unix.Exec("/proc/self/exe", os.Args, environ); err != nil {
 			say(fmt.Sprintf("cannot execute itself with a clean environment: %v", err))
@@ -63,7 +65,9 @@ func (s start) run() int {
 	defer cancel()
 	log, closeLog, logErr := s.openLog()
 	defer closeLog()
-	log.Info("start", "version", version, "mode", string(s.mode), "agent", s.agent.Endpoint, "task_container", s.name, "engine", s.engineHost)
+	s.trust = trust.Begin(ctx, s.route.target) // first, while the parent lives
+	log.Info("start", "version", version, "mode", string(s.mode), "agent", s.route.target.String(), "task_container", s.name, "engine", s.engineHost)
+	s.route.logNotes(log)
 
 	docker, engineErr := engine.Open(s.engineHost, engine.Limits(s.file.Engine.Limits))
 	if docker != nil {
@@ -84,6 +88,7 @@ func (s start) run() int {
 			log.Error("session", "error", err)
 		}
 	})
+	conversation.Go(func() { s.sayTrust(log, voice.say) })
 	status := supervise.Run(ctx, supervise.Options{
 		Settings:    s.settings(unfit),
 		Agent:       agent,
@@ -126,12 +131,14 @@ func hostMemory() int64 {
 }
 
 func (s start) sessionOptions(log *slog.Logger) session.Options {
-	endpoint := s.agent.Endpoint
-	if s.file.Agent.Endpoint != "" {
-		endpoint = s.file.Agent.Endpoint
+	var secure func(context.Context, net.Conn) (net.Conn, error)
+	if s.route.secure != nil {
+		secure = s.route.secure.Secure
 	}
 	return session.Options{
-		URL:             "http://" + endpoint + "/api/v1/executor",
+		URL:             s.route.url,
+		DomainSocket:    s.route.socket,
+		Secure:          secure,
 		FrameworkID:     s.agent.FrameworkID,
 		ExecutorID:      s.agent.ExecutorID,
 		AgentID:         s.agent.AgentID,
@@ -142,6 +149,18 @@ func (s start) sessionOptions(log *slog.Logger) session.Options {
 		BackoffMax:      s.agent.SubscriptionBackoffMax,
 		Log:             log,
 	}
+}
+
+// sayTrust tells the operator whether the agent is the one that started this process, when that is known.
+func (s start) sayTrust(log *slog.Logger, say func(string)) {
+	verdict := s.trust.Verdict()
+	if verdict.Trusted {
+		log.Info("agent trusted", "agent", s.route.target.String(), "why", verdict.Why)
+		return
+	}
+	log.Warn("agent not trusted", "agent", s.route.target.String(), "why", verdict.Why)
+	say(fmt.Sprintf("the agent is not trusted: %s %s; no override by role or principal applies; agent.endpoint or agent.domain_socket in config.yaml pins the agent",
+		s.route.target, verdict.Why))
 }
 
 // register makes the task survive restarts of the agent in drop-in mode: the Docker containerizer recovers only runs with

@@ -2,8 +2,10 @@
 
 package main
 
+import "mesos-docker-executor/executor/task"
+
 // executeClean is for Linux: executors run where Mesos agents and Docker containers do.
-func executeClean(func(environ []string) (start, error)) int {
+func executeClean(task.Mode, func(environ []string) (start, error)) int {
 	say("run works on Linux only; explain works here")
 	return exitUsage
 }

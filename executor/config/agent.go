@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // What an agent uses for variables that it may leave out (src/slave/constants.hpp).
 const (
@@ -48,9 +51,16 @@ type Agent struct {
 	// Token is MESOS_EXECUTOR_AUTHENTICATION_TOKEN, empty when the agent makes
 	// none. A secret.
 	Token string `json:"-"`
-	// DomainSocket is MESOS_DOMAIN_SOCKET, an absolute path of at most 107
-	// bytes, empty when the agent offers none.
+	// DomainSocket is MESOS_DOMAIN_SOCKET, an absolute path, empty when the agent
+	// offers none. It may be longer than the address of a socket.
 	DomainSocket string
+}
+
+// ProcessID is the "slave(N)" of SlavePID: the first element of the path under
+// which the agent serves its domain socket.
+func (a Agent) ProcessID() string {
+	id, _, _ := strings.Cut(a.SlavePID, "@")
+	return id
 }
 
 // String leaves the token out, so that an Agent can be logged.
@@ -69,8 +79,7 @@ func (a Agent) GoString() string { return a.String() }
 // MESOS_SLAVE_PID, MESOS_AGENT_ENDPOINT and MESOS_DIRECTORY; with
 // MESOS_CHECKPOINT=1 also MESOS_RECOVERY_TIMEOUT and
 // MESOS_SUBSCRIPTION_BACKOFF_MAX. A variable that is there twice with different
-// values is an error, and so is LIBPROCESS_SSL_ENABLED=1: the session speaks
-// plain HTTP only.
+// values is an error. TLS has a function of its own, [TLSFromEnviron].
 //
 // The error is [ErrNoAgent] if none of the always needed variables is set,
 // otherwise an [*Error] with every problem.
@@ -99,7 +108,6 @@ func AgentFromEnviron(env []string) (Agent, error) {
 		a.RecoveryTimeout = r.neededDuration("MESOS_RECOVERY_TIMEOUT")
 		a.SubscriptionBackoffMax = r.backoff("MESOS_SUBSCRIPTION_BACKOFF_MAX")
 	}
-	r.plainHTTP("LIBPROCESS_SSL_ENABLED")
 	if err := r.problems.orNil(); err != nil {
 		return Agent{}, err
 	}

@@ -109,8 +109,7 @@ func TestBadVariablesAreNamedWithValue(t *testing.T) {
 		"MESOS_RECOVERY_TIMEOUT":               {"", "15", "15m", "-15mins", "99999999weeks"},
 		"MESOS_SUBSCRIPTION_BACKOFF_MAX":       {"", "0ns", "0secs", "16secs", "15001ms", "-1secs", "2s"},
 		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": {"", "5s", "-5secs"},
-		"MESOS_DOMAIN_SOCKET":                  {"", "agent.sock", "/" + strings.Repeat("x", 107), "/" + strings.Repeat("x", 110) + "/../b"},
-		"LIBPROCESS_SSL_ENABLED":               {"1", "true"},
+		"MESOS_DOMAIN_SOCKET":                  {"", "agent.sock", "/" + strings.Repeat("x", 107), "/a/" + strings.Repeat("x", 110), strings.Repeat("/a", 2048)},
 	} {
 		for _, value := range values {
 			_, err := config.AgentFromEnviron(with(base, name+"="+value))
@@ -139,8 +138,8 @@ func TestPossibleValuesAreAccepted(t *testing.T) {
 		{"MESOS_RECOVERY_TIMEOUT=0ns"},
 		{"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=0ns"},
 		{"MESOS_DOMAIN_SOCKET=/var/run/mesos/agent.sock"},
+		{"MESOS_DOMAIN_SOCKET=" + strings.Repeat("/too/long/for/an/address", 10) + "/agent.sock"},
 		{"MESOS_DIRECTORY=/with:colon/runs/c_1-A"},
-		{"LIBPROCESS_SSL_ENABLED=0"}, {"LIBPROCESS_SSL_ENABLED=false"}, {"LIBPROCESS_SSL_ENABLED="},
 	} {
 		if _, err := config.AgentFromEnviron(with(base, changes...)); err != nil {
 			t.Errorf("%q: %v", changes, err)
@@ -253,12 +252,5 @@ func TestPathsOfTheAgentAreBroughtIntoShortestForm(t *testing.T) {
 		if err != nil || d.SandboxDirectory != want || d.MappedDirectory != want || d.DockerSocket != want {
 			t.Errorf("%s: %+v, %v", given, d, err)
 		}
-	}
-}
-
-func TestEncryptedAgentIsRefusedWithTheReason(t *testing.T) {
-	_, err := config.AgentFromEnviron(with(recorded(t, "custom", "env.json"), "LIBPROCESS_SSL_ENABLED=true"))
-	if err == nil || !strings.Contains(err.Error(), "LIBPROCESS_SSL_ENABLED: ") || !strings.Contains(err.Error(), "plain HTTP only") {
-		t.Errorf("error %v", err)
 	}
 }

@@ -11,8 +11,10 @@
 //   - [CleanEnviron] is the allow list with which the process executes itself
 //     once, so that GODEBUG, LD_PRELOAD, HTTP_PROXY, DOCKER_HOST and the like
 //     never act on it.
-//   - No setting comes from the environment. Settings come from config.yaml,
-//     which must be root's ([Load]), and from the flags of the agent.
+//   - No setting comes from the environment, with one exception, TLS to the
+//     agent ([TLSFromEnviron]), because that is where Mesos has it. Settings come
+//     from config.yaml, which must be root's ([Load]), and from the flags of the
+//     agent; what config.yaml says of the agent replaces the environment.
 //   - The ids in the environment must be those in the path of the sandbox
 //     ([Agent.CheckDropIn]): that path is on the command line, out of the
 //     task's reach.

@@ -136,7 +136,7 @@ func (d *DropIn) setDockerSocket(f stoutFlag) error {
 	if err != nil {
 		return err
 	}
-	socket, err := agentSocket(strings.TrimPrefix(value, "unix://"))
+	socket, err := engineSocket(strings.TrimPrefix(value, "unix://"))
 	if err != nil {
 		return fmt.Errorf("%w; the path of the engine's Unix socket is needed, such as /var/run/docker.sock", err)
 	}

@@ -46,7 +46,8 @@ func allowedNames() []string {
 		"LIBPROCESS_SSL_VERIFY_SERVER_CERT",
 		"LIBPROCESS_SSL_REQUIRE_CERT",
 		"LIBPROCESS_SSL_REQUIRE_CLIENT_CERT",
-		"LIBPROCESS_SSL_VERIFY_DEPTH",
+		"LIBPROCESS_SSL_VERIFICATION_DEPTH",
+		"LIBPROCESS_SSL_VERIFY_DEPTH", // as docs/ssl.md has it
 		"LIBPROCESS_SSL_VERIFY_IPADD",
 		"LIBPROCESS_SSL_HOSTNAME_VALIDATION_SCHEME",
 		"LIBPROCESS_SSL_CA_DIR",
@@ -70,10 +71,19 @@ func allowedNames() []string {
 // appears more than once the first entry counts, as for getenv(3) and the Go
 // runtime, except that MESOS_* entries with different values all stay, for
 // [AgentFromEnviron] to refuse them. env is not modified.
-func CleanEnviron(env []string) (clean []string, changed bool) {
+//
+// With legacySSL, variables that libprocess accepts under their name of before
+// Mesos 1.0 get the present one, SSL_ENABLED becoming LIBPROCESS_SSL_ENABLED,
+// unless that is there as well. That is for custom mode. In drop-in mode they
+// are dropped: the environment is the task's too, where an application's own
+// SSL_ENABLED or SSL_CERT_FILE is common (MESOS-5863).
+func CleanEnviron(env []string, legacySSL bool) (clean []string, changed bool) {
 	allowed := allowedNames()
 	first := map[string]string{}
 	for _, entry := range env {
+		if legacySSL {
+			entry = presentName(entry, env)
+		}
 		name, value, ok := strings.Cut(entry, "=")
 		if !ok || !slices.Contains(allowed, name) {
 			continue
@@ -89,4 +99,16 @@ func CleanEnviron(env []string) (clean []string, changed bool) {
 	}
 	clean = append(clean, safePath)
 	return clean, !slices.Equal(clean, env)
+}
+
+// presentName gives a variable of libprocess its present name, if env has no
+// variable of that name.
+func presentName(entry string, env []string) string {
+	present := "LIBPROCESS_" + entry
+	name, _, _ := strings.Cut(present, "=")
+	taken := func(other string) bool { return strings.HasPrefix(other, name+"=") }
+	if strings.HasPrefix(entry, "SSL_") && !slices.ContainsFunc(env, taken) {
+		return present
+	}
+	return entry
 }

@@ -23,7 +23,7 @@ func TestCleanEnvironDropsWhatTheTaskBrings(t *testing.T) {
 		"RES_OPTIONS=x", "LOCALDOMAIN=x", "NOTIFY_SOCKET=/x", "LIBPROCESS_ADVERTISE_IP=1.2.3.4", "MESOS_WORK_DIR=/x", "MESOS_SANDBOX=/x",
 		"mesos_slave_id=x", "MESOS_DIRECTORY", "", "=", "=C:=x",
 	}
-	clean, changed := config.CleanEnviron(append(slices.Clone(hostile), agents...))
+	clean, changed := config.CleanEnviron(append(slices.Clone(hostile), agents...), false)
 	if !changed {
 		t.Error("not reported as changed")
 	}
@@ -43,7 +43,7 @@ func TestCleanEnvironKeepsWhatTheSessionNeeds(t *testing.T) {
 		"LIBPROCESS_SSL_ENABLED=true", "LIBPROCESS_SSL_CA_FILE=/etc/ca",
 		"LIBPROCESS_SSL_ECDH_CURVE=auto", "LIBPROCESS_SSL_ECDH_CURVES=auto", "LIBPROCESS_PORT=0", "LIBPROCESS_IP=10.0.0.1", safePath,
 	}
-	clean, changed := config.CleanEnviron(env)
+	clean, changed := config.CleanEnviron(env, false)
 	if changed || !slices.Equal(clean, env) {
 		t.Errorf("changed %v: %q", changed, clean)
 	}
@@ -51,7 +51,7 @@ func TestCleanEnvironKeepsWhatTheSessionNeeds(t *testing.T) {
 
 func TestCleanEnvironSetsPath(t *testing.T) {
 	for _, env := range [][]string{nil, {"PATH=/mnt/mesos/sandbox"}, {"PATH="}, {safePath, safePath}} {
-		clean, changed := config.CleanEnviron(env)
+		clean, changed := config.CleanEnviron(env, false)
 		if !changed || !slices.Equal(clean, []string{safePath}) {
 			t.Errorf("%q: changed %v to %q", env, changed, clean)
 		}
@@ -63,24 +63,39 @@ func TestCleanEnvironAndDuplicates(t *testing.T) {
 		"LIBPROCESS_IP=10.0.0.1", "LIBPROCESS_IP=10.0.0.2",
 		"MESOS_SLAVE_ID=a", "MESOS_SLAVE_ID=a", "MESOS_EXECUTOR_ID=a", "MESOS_EXECUTOR_ID=b", "MESOS_EXECUTOR_ID=b",
 	}
-	clean, _ := config.CleanEnviron(env)
+	clean, _ := config.CleanEnviron(env, false)
 	want := []string{"LIBPROCESS_IP=10.0.0.1", "MESOS_SLAVE_ID=a", "MESOS_EXECUTOR_ID=a", "MESOS_EXECUTOR_ID=b", safePath}
 	if diff := cmp.Diff(want, clean); diff != "" {
 		t.Errorf("clean environment (-want +got):\n%s", diff)
 	}
 }
 
+func TestCleanEnvironAndNamesOfOldLibprocess(t *testing.T) {
+	env := []string{"SSL_ENABLED=true", "SSL_CERT_FILE=/old", "LIBPROCESS_SSL_CERT_FILE=/new", "SSL_CERT_DIR=/x", "SSL_=y", safePath}
+	clean, _ := config.CleanEnviron(env, true)
+	want := []string{"LIBPROCESS_SSL_ENABLED=true", "LIBPROCESS_SSL_CERT_FILE=/new", safePath}
+	if diff := cmp.Diff(want, clean); diff != "" {
+		t.Errorf("custom mode (-want +got):\n%s", diff)
+	}
+	// In drop-in mode they are the application's.
+	clean, _ = config.CleanEnviron(env, false)
+	if diff := cmp.Diff(want[1:], clean); diff != "" {
+		t.Errorf("drop-in mode (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzCleanEnviron(f *testing.F) {
-	f.Add("MESOS_SLAVE_ID=a\nMESOS_SLAVE_ID=b\nMESOS_SLAVE_ID=a\nPATH=/x\nGODEBUG=x")
-	f.Add("PATH\n=\nLIBPROCESS_IP\nLIBPROCESS_IP=")
-	f.Fuzz(func(t *testing.T, lines string) {
+	f.Add("MESOS_SLAVE_ID=a\nMESOS_SLAVE_ID=b\nMESOS_SLAVE_ID=a\nPATH=/x\nGODEBUG=x", false)
+	f.Add("PATH\n=\nLIBPROCESS_IP\nLIBPROCESS_IP=", false)
+	f.Add("SSL_ENABLED=1\nSSL_CERT_FILE=/x\nLIBPROCESS_SSL_CERT_FILE=/y\nSSL_ENABLED=0", true)
+	f.Fuzz(func(t *testing.T, lines string, legacySSL bool) {
 		env := strings.Split(lines, "\n")
 		before := slices.Clone(env)
-		clean, _ := config.CleanEnviron(env)
+		clean, _ := config.CleanEnviron(env, legacySSL)
 		if !slices.Equal(env, before) {
 			t.Error("the argument was modified")
 		}
-		again, changed := config.CleanEnviron(clean)
+		again, changed := config.CleanEnviron(clean, legacySSL)
 		if changed {
 			t.Errorf("a second pass changes %q to %q: the process would execute itself for ever", clean, again)
 		}

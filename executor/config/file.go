@@ -74,8 +74,24 @@ func (r Registry) Helpers() []string {
 type AgentKeys struct {
 	// Endpoint is the agent's "ip:port", or "" for what the environment says.
 	Endpoint string `yaml:"endpoint"`
+	// DomainSocket is the path of the agent's Unix socket, or "". Set, it is used
+	// instead of Endpoint.
+	DomainSocket string `yaml:"domain_socket"`
 	// RegisterForRecovery makes drop-in tasks survive a restart of the agent.
-	RegisterForRecovery bool `yaml:"register_for_recovery"`
+	RegisterForRecovery bool    `yaml:"register_for_recovery"`
+	TLS                 TLSKeys `yaml:"tls"`
+}
+
+// TLSKeys is the section about TLS to the agent. [File.AgentTLS] makes use of it.
+type TLSKeys struct {
+	Mode       string `yaml:"mode"`
+	CAFile     string `yaml:"ca_file"`
+	CADir      string `yaml:"ca_dir"`
+	CertFile   string `yaml:"cert_file"`
+	KeyFile    string `yaml:"key_file"`
+	Verify     bool   `yaml:"verify"`
+	ServerName string `yaml:"server_name"`
+	Version    string `yaml:"version"`
 }
 
 // Container is the section about the task's container.
@@ -115,7 +131,10 @@ func Default() File {
 			},
 		},
 		Registry: Registry{HelperLimit: 10 * time.Second},
-		Agent:    AgentKeys{RegisterForRecovery: true},
+		Agent: AgentKeys{
+			RegisterForRecovery: true,
+			TLS:                 TLSKeys{Mode: tlsFromEnvironment, Verify: true, Version: tls12},
+		},
 		Container: Container{
 			NamePrefix:      "mesosx",
 			MappedDirectory: "/mnt/mesos/sandbox",

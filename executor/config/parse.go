@@ -30,6 +30,9 @@ func Parse(name string, data []byte) (File, error) {
 	if root := p.document(data); root != nil {
 		p.section(root, "")
 		p.checkVersion()
+		if key, err := f.Agent.TLS.check(); err != nil && len(p.problems.Problems) == 0 {
+			p.problems.addAt(p.lines[key], key, "%v", err)
+		}
 	}
 	if err := p.problems.orNil(); err != nil {
 		return File{}, err

@@ -22,7 +22,9 @@ engine:
 registry: {config: /etc/docker/config.json, task_helpers: "ecr-login, gcr", helper_limit: 3s}
 agent:
   endpoint: "10.0.0.5:5051"
+  domain_socket: /run/a.sock
   register_for_recovery: false
+  tls: {mode: on, ca_file: /ca, ca_dir: /cas, cert_file: /cert, key_file: /key, verify: true, server_name: a.example, version: 1.3}
 container:
   name_prefix: task
   mapped_directory: /sandbox
@@ -43,8 +45,10 @@ log_level: debug
 			Ping: s, Info: 2 * s, ImageInspect: 3 * s, PullBegin: 4 * s, PullIdle: 5 * s, PullTotal: 6 * s,
 			PullExtract: 12 * s, Create: 7 * s, Start: 8 * s, Inspect: 9 * s, Signal: 10 * s, Remove: 11 * s, Attach: 90 * s,
 		}},
-		Registry:     config.Registry{Config: "/etc/docker/config.json", TaskHelpers: "ecr-login, gcr", HelperLimit: 3 * s},
-		Agent:        config.AgentKeys{Endpoint: "10.0.0.5:5051"},
+		Registry: config.Registry{Config: "/etc/docker/config.json", TaskHelpers: "ecr-login, gcr", HelperLimit: 3 * s},
+		Agent: config.AgentKeys{Endpoint: "10.0.0.5:5051", DomainSocket: "/run/a.sock", TLS: config.TLSKeys{
+			Mode: "on", CAFile: "/ca", CADir: "/cas", CertFile: "/cert", KeyFile: "/key", Verify: true, ServerName: "a.example", Version: "1.3",
+		}},
 		Container:    config.Container{NamePrefix: "task", MappedDirectory: "/sandbox", EnforceCFS: true},
 		Cgroup:       config.Cgroup{Root: "/a/b"},
 		RunDirectory: "/run/other",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -40,6 +41,22 @@ func stringSetting(to *string, key, allowed string, check func(string) error, me
 			}
 			if err := check(v.text); err != nil {
 				return fmt.Errorf("%w; allowed: %s", err, allowed)
+			}
+			*to = v.text
+			return nil
+		},
+	}
+}
+
+// choiceSetting is one of a few words. YAML may take them for something else,
+// as it does with 1.2.
+func choiceSetting(to *string, key string, choices []string, meaning string) setting {
+	allowed := "`" + strings.Join(choices, "`, `") + "`"
+	return setting{
+		Key: Key{Path: key, Type: "string", Default: *to, Allowed: allowed, Meaning: meaning},
+		set: func(v scalar) error {
+			if !slices.Contains(choices, v.text) {
+				return fmt.Errorf("%s is not possible; allowed: %s", quote(v.text), allowed)
 			}
 			*to = v.text
 			return nil
@@ -138,6 +155,37 @@ func checkDefaultDNS(text string) error {
 		return nil
 	}
 	return checkJSONObject(text)
+}
+
+func checkPinnedPath(p string) error {
+	if p == "" {
+		return nil
+	}
+	return checkFolder(p)
+}
+
+func checkPinnedSocket(p string) error {
+	if p == "" {
+		return nil
+	}
+	if _, err := agentSocket(p); err != nil {
+		return err
+	}
+	return checkPath(p)
+}
+
+// checkServerName accepts what certificates are made out to.
+func checkServerName(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return nil
+	}
+	if !regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$`).MatchString(name) {
+		return fmt.Errorf("%s is neither a host name nor an IP address", quote(name))
+	}
+	return nil
 }
 
 // checkNamePrefix keeps containers of custom mode out of the Docker

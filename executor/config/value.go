@@ -15,6 +15,10 @@ import (
 // 108 with the ending NUL (unix(7)).
 const maxSocketPath = 107
 
+// maxPath is the longest path in bytes, without the ending NUL (PATH_MAX,
+// limits.h).
+const maxPath = 4095
+
 // maxName is the longest name of a file or folder in bytes (NAME_MAX,
 // limits.h). Mesos makes a folder of each id.
 const maxName = 255
@@ -112,13 +116,35 @@ func agentFolder(p string) (string, error) {
 	return p, refuseRoot(p)
 }
 
-// agentSocket is agentFolder for a Unix socket.
-func agentSocket(p string) (string, error) {
+// engineSocket is agentFolder for the engine's Unix socket.
+func engineSocket(p string) (string, error) {
 	p, err := agentFolder(p)
 	if err != nil {
 		return "", err
 	}
 	return p, checkSocketLength(p)
+}
+
+// maxSocketName is the longest name of the agent's socket in its folder: the
+// session reaches a path that is too long for an address through
+// /proc/self/fd/<number>/.
+const maxSocketName = maxSocketPath - len("/proc/self/fd/2147483647/")
+
+// agentSocket is agentFolder for the agent's own Unix socket, whose path may be
+// longer than the address of a socket: agents keep to that length, but in
+// custom mode it may be a path in another mount namespace
+// (src/executor/executor.cpp).
+func agentSocket(p string) (string, error) {
+	p, err := agentFolder(p)
+	switch {
+	case err != nil:
+		return "", err
+	case len(p) > maxPath:
+		return "", fmt.Errorf("%s has %d bytes; a path has at most %d", quote(p), len(p), maxPath)
+	case len(p) > maxSocketPath && len(path.Base(p)) > maxSocketName:
+		return "", fmt.Errorf("%s is too long for a socket; its last element may have %d bytes", quote(p), maxSocketName)
+	}
+	return p, nil
 }
 
 // checkFolder is checkPath for a folder that has to be one of its own.

@@ -207,11 +207,3 @@ func (r environReader) socket(name string) string {
 	}
 	return socket
 }
-
-// plainHTTP refuses an environment in which Mesos' own executors would use
-// TLS (src/executor/executor.cpp takes "1" and "true" for yes).
-func (r environReader) plainHTTP(name string) {
-	if value := r.values[name]; value == "1" || value == "true" {
-		r.problems.add(name, "is %s: this version speaks plain HTTP only; if the agent takes plain HTTP as well, remove %s from its --executor_environment_variables, otherwise keep using the executor of Mesos", quote(value), name)
-	}
-}
