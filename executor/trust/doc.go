@@ -16,9 +16,9 @@
 //
 // # What it reads
 //
-// For TCP: the listening sockets of this network namespace (/proc/self/net/tcp
-// and tcp6, proc_pid_net(5)) and the open files of the ancestors
-// (/proc/<pid>/fd). For a Unix socket: who called listen(2), by SO_PEERCRED
+// For TCP: the listening sockets of this network namespace (sock_diag(7), or
+// where there is none /proc/self/net/tcp and tcp6, proc_pid_net(5)) and the open
+// files of the ancestors (/proc/<pid>/fd). For a Unix socket: who called listen(2), by SO_PEERCRED
 // (unix(7)) on a connection that carries nothing. Not seen is what redirects a
 // connection on its way, such as a rule of netfilter, which only root can set.
 //

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -248,6 +249,36 @@ func TestAnotherNetworkNamespaceIsNotTrusted(t *testing.T) {
 	cmd := part("executor", targetIs+"="+strangerAt(t, "tcp4 127.0.0.1:0"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	expect(t, read(t, cmd), false, "nobody listening in the executor's network namespace")
+}
+
+// The two ways to list them see the same.
+func TestListenersOfSockDiagAndOfProc(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"} {
+		l, err := net.Listen("tcp", listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		address := netip.MustParseAddrPort(l.Addr().String())
+		family := uint8(unix.AF_INET)
+		if address.Addr().Is6() {
+			family = unix.AF_INET6
+		}
+		diag, err := diagListeners(family, address.Port())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := procListeners()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(diag) != 1 || diag[0].address != address || !slices.Contains(all, diag[0]) {
+			t.Errorf("%s: %v of sock_diag, not among those of /proc: %v", address, diag, all)
+		}
+	}
+	if none, err := diagListeners(unix.AF_INET, 1); err != nil || len(none) > 0 {
+		t.Errorf("port 1: %v, %v", none, err)
+	}
 }
 
 func TestNamesOfProcessesStayOnOneLine(t *testing.T) {

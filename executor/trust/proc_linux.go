@@ -8,35 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 )
-
-// listenersAt returns the listening sockets of this network namespace that a
-// connection to an address may reach.
-func listenersAt(target netip.AddrPort) ([]listener, error) {
-	var found []listener
-	for _, name := range []string{"tcp", "tcp6"} {
-		file, err := os.Open("/proc/self/net/" + name)
-		if errors.Is(err, os.ErrNotExist) && name == "tcp6" {
-			continue // no IPv6
-		}
-		if err != nil {
-			return nil, fmt.Errorf("the listening sockets cannot be listed: %w", err)
-		}
-		err = readListeners(file, func(l listener) {
-			if l.reaches(target) {
-				found = append(found, l)
-			}
-		})
-		file.Close()
-		if err != nil {
-			return nil, fmt.Errorf("the listening sockets cannot be listed: %w", err)
-		}
-	}
-	return found, nil
-}
 
 // readListeners reads /proc/<pid>/net/tcp or tcp6 up to the end of the listening
 // sockets, which come first (tcp_seq_start in net/ipv4/tcp_ipv4.c): a busy host
