@@ -157,14 +157,14 @@ func frameworkFromFile(path string) (mesos.FrameworkInfo, error) {
 	return framework, nil
 }
 
-// tryConfig is the host's configuration with the engine that was asked for, and without an endpoint: ours has a port of
-// its own.
+// tryConfig is the host's configuration with the engine that was asked for, and without what pins the agent: ours has a
+// port of its own, and no TLS.
 func tryConfig(path, flagHost, environmentHost string) (config.File, error) {
 	file, err := loadConfig(path)
 	if err != nil {
 		return file, err
 	}
-	file.Agent.Endpoint = ""
+	file.Agent.Endpoint, file.Agent.DomainSocket, file.Agent.TLS = "", "", config.Default().Agent.TLS
 	source, host := "--engine", flagHost
 	if host == "" {
 		source, host = "DOCKER_HOST", environmentHost

@@ -255,7 +255,7 @@ func TestFlagsMayStandBehindTheTask(t *testing.T) {
 func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(path, []byte("version: 1\nengine: {host: unix:///config.sock}\nagent: {endpoint: '10.0.0.1:5051'}\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("version: 1\nengine: {host: unix:///config.sock}\nagent: {endpoint: '10.0.0.1:5051', domain_socket: /a, tls: {mode: on, ca_file: /a}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ flag, env, want, err string }{
@@ -273,8 +273,8 @@ func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || file.Engine.Host != tt.want || file.Agent.Endpoint != "" {
-			t.Errorf("%+v: host %q, endpoint %q, %v", tt, file.Engine.Host, file.Agent.Endpoint, err)
+		if err != nil || file.Engine.Host != tt.want || file.Agent != config.Default().Agent {
+			t.Errorf("%+v: host %q, agent %+v, %v", tt, file.Engine.Host, file.Agent, err)
 		}
 	}
 }

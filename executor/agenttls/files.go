@@ -19,7 +19,7 @@ import (
 
 const (
 	maxFile  = 1 << 20 // bytes of one file; the authorities of a host have 200 KiB
-	maxFiles = 2000    // in a folder of authorities
+	maxFiles = 2000    // in a folder of authorities; that of a Debian host has 300
 )
 
 // setting is a setting that errors name: its key in config.yaml. In capitals it
@@ -83,9 +83,9 @@ func (r reader) addFile(pool *x509.CertPool, path string) error {
 // addFolder reads what OpenSSL reads of a folder, the files that `openssl rehash`
 // named after a hash, or, if there are none, every *.pem and *.crt.
 func (r reader) addFolder(pool *x509.CertPool, dir string) error {
-	entries, err := os.ReadDir(dir)
+	entries, err := list(dir)
 	if err != nil {
-		return reason(err)
+		return err
 	}
 	hashed := named(entries, regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]{1,4}$`))
 	if len(hashed) == 0 {
@@ -94,8 +94,6 @@ func (r reader) addFolder(pool *x509.CertPool, dir string) error {
 	switch {
 	case len(hashed) == 0:
 		return errors.New("holds no file named as by `openssl rehash`, *.pem or *.crt; put the authorities' certificates there")
-	case len(hashed) > maxFiles:
-		return fmt.Errorf("holds %d certificates, more than %d; name a folder with the agent's authorities only", len(hashed), maxFiles)
 	}
 	for _, name := range hashed {
 		if err := r.addFile(pool, filepath.Join(dir, name)); err != nil {
@@ -103,6 +101,24 @@ func (r reader) addFolder(pool *x509.CertPool, dir string) error {
 		}
 	}
 	return nil
+}
+
+// list reads a folder that may be anything at all: O_DIRECTORY opens nothing
+// else, and the number of names is bounded.
+func list(dir string) ([]fs.DirEntry, error) {
+	folder, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer folder.Close()
+	entries, err := folder.ReadDir(maxFiles + 1)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, reason(err)
+	case len(entries) > maxFiles:
+		return nil, fmt.Errorf("holds more than %d files; name a folder with the agent's authorities only", maxFiles)
+	}
+	return entries, nil
 }
 
 func named(entries []fs.DirEntry, form *regexp.Regexp) []string {

@@ -115,6 +115,18 @@ func TestFolderOfAuthorities(t *testing.T) {
 	if _, err := count(t.TempDir()); err == nil || !strings.Contains(err.Error(), "holds no file named") {
 		t.Errorf("empty: %v", err)
 	}
+	for _, path := range []string{"/dev/zero", filepath.Join(plain, "one.pem")} {
+		if _, err := count(path); err == nil || !strings.Contains(err.Error(), "not a directory") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	many := t.TempDir()
+	for i := range maxFiles + 1 {
+		file(t, filepath.Join(many, fmt.Sprint(i)), nil, 0o600)
+	}
+	if _, err := count(many); err == nil || !strings.Contains(err.Error(), "more than 2000") {
+		t.Errorf("many files: %v", err)
+	}
 	if _, err := count(filepath.Join(plain, "none")); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("missing: %v", err)
 	}

@@ -229,3 +229,18 @@ func TestHangingServerIsLeftWithTheContext(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestNotesSayWhatIsNotDone(t *testing.T) {
+	unverified := newClient(t, base(func(o *Options) { o.Downgrade, o.Outdated, o.Ciphers = true, true, "AES128-SHA:RC4-SHA" })).Notes()
+	verified := newClient(t, base(func(o *Options) { o.Verify = true })).Notes()
+	for want, notes := range map[string][]string{
+		"not verified": unverified, "never falls back": unverified, "not offered": unverified, "RC4-SHA": unverified, "the DNS": verified,
+	} {
+		if !strings.Contains(strings.Join(notes, "\n"), want) {
+			t.Errorf("%q is not in %q", want, notes)
+		}
+	}
+	if notes := newClient(t, base(func(o *Options) { o.Verify, o.VerifyAddress, o.ReverseName = true, true, false })).Notes(); len(notes) > 0 {
+		t.Errorf("notes without a reason: %q", notes)
+	}
+}

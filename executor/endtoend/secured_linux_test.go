@@ -78,12 +78,18 @@ func TestTaskSurvivesAnAgentThatComesBackDemandingTheToken(t *testing.T) {
 func TestTaskRunsOverTheAgentsUnixSocket(t *testing.T) {
 	inBothModes(t, func(t *testing.T, mode localagent.Mode) {
 		socket := filepath.Join(t.TempDir(), "agent.sock")
-		r := launch(t, mode, shell(t, "env"), func(o *localagent.Options) {
+		r := launch(t, mode, shell(t, "env; sleep 600"), func(o *localagent.Options) {
 			o.Token, o.DomainSocket = secret, socket
 			// Nothing answers there, and TLS does not matter on the socket.
 			o.Environment = map[string]string{"LIBPROCESS_SSL_ENABLED": "true", "LIBPROCESS_SSL_CA_FILE": "/none"}
 		})
-		r.ends(mesos.TASK_FINISHED, 0)
+		r.state(mesos.TASK_RUNNING)
+		if err := r.Restart(r.ctx, localagent.Restart{Down: 100 * time.Millisecond}); err != nil {
+			t.Fatal(err)
+		}
+		grace := time.Duration(0)
+		r.Kill(&grace)
+		r.ends(mesos.TASK_KILLED, 0)
 		r.showsNothing(secret, "LIBPROCESS_SSL", "MESOS_DOMAIN_SOCKET")
 		if log := r.file("mesos-docker-executor.log"); !strings.Contains(log, "agent trusted") || !strings.Contains(log, socket) {
 			t.Errorf("log:\n%s", log)

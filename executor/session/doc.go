@@ -16,6 +16,10 @@
 // however often it is sent, and leaves the ledger only by its ACKNOWLEDGED. Every SUBSCRIBE
 // carries the whole ledger; that is what lets a task survive a restart of the agent.
 //
+// Connections are TCP or, on the agent's Unix socket, where it serves one path only, Unix; HTTP/1.1
+// and nothing newer, since agents know nothing newer; with TLS if the owner gives a function that
+// makes it ([Options].Secure). An agent's socket that cannot be used is not replaced by TCP.
+//
 // [Register] owns something separate: the loopback listener that makes an agent with the
 // Docker containerizer recover a run whose executor speaks HTTP.
 //
@@ -50,5 +54,7 @@
 // Updates are sent all the same, during that attempt and for 2 s after it, and nothing
 // acknowledges them.
 //
-// The bearer token and the contents of tasks never reach a log or an error.
+// The bearer token goes with every request. It and the contents of tasks never reach a log or an
+// error. 401 is asked again until the time is up: a restarted agent may want another token, or one
+// at all, and may be restarted once more. 403 to SUBSCRIBE is final: the token is another run's.
 package session

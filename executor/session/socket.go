@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -20,7 +21,8 @@ const maxAddress = 107
 func DialSocket(ctx context.Context, path string) (net.Conn, error) {
 	address := path
 	if len(path) > maxAddress {
-		folder, err := os.Open(filepath.Dir(path))
+		// O_DIRECTORY: a FIFO in its place would never open.
+		folder, err := os.OpenFile(filepath.Dir(path), os.O_RDONLY|syscall.O_DIRECTORY, 0)
 		if err != nil {
 			return nil, &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: path, Net: "unix"}, Err: err}
 		}

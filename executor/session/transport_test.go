@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -86,6 +88,22 @@ func TestDomainSocketThatCannotBeUsedIsNamed(t *testing.T) {
 		opts.DomainSocket = path
 		r := start(t, opts)
 		r.logged(path + ": no such file or directory")
+	}
+}
+
+func TestFIFOInPlaceOfTheSocketsFolderDoesNotBlock(t *testing.T) {
+	folder := t.TempDir()
+	for len(folder) <= maxAddress {
+		folder = filepath.Join(folder, "a-folder-with-a-long-name")
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(folder, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DialSocket(t.Context(), filepath.Join(folder, "agent.sock")); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("error %v", err)
 	}
 }
 
