@@ -63,9 +63,9 @@ func (s start) run() int {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	s.trust = trust.Begin(ctx, s.route.target) // before anything else, while the parent lives
 	log, closeLog, logErr := s.openLog()
 	defer closeLog()
-	s.trust = trust.Begin(ctx, s.route.target) // first, while the parent lives
 	log.Info("start", "version", version, "mode", string(s.mode), "agent", s.route.target.String(), "task_container", s.name, "engine", s.engineHost)
 	s.route.logNotes(log)
 

@@ -62,7 +62,7 @@ type Agent struct {
 	entries    []Entry
 	violations []string
 
-	tokenRequired bool
+	tokenRequired bool         // calls without the token are answered 401
 	server        *http.Server // nil while down
 	requests      int          // being served
 	generation    int          // raised whenever the endpoint goes down

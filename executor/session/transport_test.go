@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -53,6 +55,43 @@ func TestTLS(t *testing.T) {
 	event[Subscribed](r)
 	r.Update(status("t1", mesos.TASK_STARTING))
 	agent.accepted()
+}
+
+// The agent may be restarted with another certificate.
+func TestFailedHandshakeIsRepeated(t *testing.T) {
+	agent := newAgent(t)
+	opts := options(strings.Replace(agent.url, "http://", "https://", 1))
+	var attempts atomic.Int32
+	opts.Secure = func(_ context.Context, conn net.Conn) (net.Conn, error) {
+		if attempts.Add(1) < 5 {
+			conn.Close()
+			return nil, errors.New("the certificate is another's")
+		}
+		return conn, nil // the rest is not this test's
+	}
+	r := start(t, opts)
+	agent.subscribed()
+	event[Subscribed](r)
+	if n := strings.Count(r.log.String(), "the certificate is another's"); n != 1 {
+		t.Errorf("%d lines about the same failure", n)
+	}
+}
+
+func TestTokenThatStaysWrongIsNamedWhenTheTimeIsUp(t *testing.T) {
+	agent := newAgent(t)
+	agent.onSubscribe = func(int) (int, string) { return http.StatusUnauthorized, "" }
+	opts := options(agent.url)
+	opts.Token, opts.RecoveryTimeout = "s3cr3t", 0
+	s, log := prepare(opts)
+	s.pace.firstSubscription = 50 * time.Millisecond
+	r := run(t, s, log)
+	lost := event[Lost](r)
+	if !errors.Is(lost.Err, ErrRecoveryTimeout) || !strings.Contains(lost.Err.Error(), "executor token") || strings.Contains(log.String()+lost.Err.Error(), "s3cr3t") {
+		t.Errorf("lost: %v", lost.Err)
+	}
+	if agent.attempts() < 2 {
+		t.Error("asked only once")
+	}
 }
 
 func TestDomainSocketWithAPathTooLongForAnAddress(t *testing.T) {

@@ -7,8 +7,10 @@
 // So an address is trusted only if the operator pinned it in config.yaml, or if
 // the socket that listens there belongs to an ancestor of this process: the
 // parent in drop-in mode, the parent's parent in custom mode, where
-// mesos-containerizer stands between. No task's process is ever an ancestor of
-// an executor. Process 1 does not count: it adopts the children of the dead, and
+// mesos-containerizer stands between. No task's process is an ancestor of its
+// executor. (A framework that names the executor's command line in custom mode
+// can have it started by a process of its own; but that runs as root on the host
+// without any review, and needs no such trick.) Process 1 does not count: it adopts the children of the dead, and
 // may listen for anybody.
 //
 // An address that is not trusted is served all the same; what depends on who is
