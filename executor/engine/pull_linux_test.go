@@ -137,7 +137,6 @@ func encode(t *testing.T, a registry.AuthConfig) string {
 
 func TestPullFromABrokenRegistry(t *testing.T) {
 	e := openReal(t)
-	e.limits.PullBegin, e.limits.PullIdle = 2*time.Second, 2*time.Second
 	const forever = -1
 	for _, tc := range []struct {
 		name  string
@@ -168,6 +167,12 @@ func TestPullFromABrokenRegistry(t *testing.T) {
 			r.Break(tc.kind, forever, tc.fault)
 			mine := &Engine{host: e.host, limits: e.limits, guard: e.guard, wait: noWait}
 			mine.agreed.Store(e.agreed.Load())
+			switch tc.says { // the limit that is to be over, and no other, on a loaded machine
+			case "pull_begin":
+				mine.limits.PullBegin = time.Second
+			case "pull_idle":
+				mine.limits.PullIdle = time.Second
+			}
 			err := mine.Pull(t.Context(), pushed.Ref, PullOptions{})
 			var failed *PullError
 			if !errors.As(err, &failed) || failed.Class != tc.class || failed.Tries != tc.tries || !strings.Contains(err.Error(), tc.says) {
