@@ -1,6 +1,7 @@
 package security
 
 import (
+	"cmp"
 	"path"
 	"reflect"
 	"slices"
@@ -10,9 +11,37 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// bind decides over a folder or file of the host: one of the caller's roots, or one that the policy allows.
+// Grants are bind mounts that a task has by somebody else's decision than the policy's. The caller answers for it that no
+// symbolic link in them leads elsewhere.
+type Grants struct {
+	// Roots are folders that bind mounts may come from, themselves included: absolute, without "." or "..", and not "/".
+	// Others are ignored, so no mistake of a caller opens the whole host.
+	Roots []string
+	// Binds are single mounts: of the very folder, not of anything below it, at the target and in the mode given. The places
+	// that no path of a policy opens are not opened by them either.
+	Binds []Bind
+}
+
+// Bind is one bind mount.
+type Bind struct {
+	Source   string // on the host
+	Target   string // in the container
+	ReadOnly bool
+	// Inside is a folder of the operator's that Source lies in, such as the agent's work directory, which opens the places
+	// that it lies in itself; "" opens none.
+	Inside string
+}
+
+// bind decides over a folder or file of the host: one of the caller's, or one that the policy allows.
 func (r *review) bind(field string, m *mount.Mount, options *mount.BindOptions) {
-	if !slices.ContainsFunc(r.bindRoots, func(root string) bool { return isBelow(m.Source, root) }) {
+	granted := slices.IndexFunc(r.grantedBinds, func(b Bind) bool {
+		return b.Source == m.Source && b.Target == m.Target && b.ReadOnly == m.ReadOnly
+	})
+	switch {
+	case slices.ContainsFunc(r.bindRoots, func(root string) bool { return isBelow(m.Source, root) }):
+	case granted >= 0:
+		r.grantedBind(field, r.grantedBinds[granted])
+	default:
 		r.hostPath(field, m.Source, m.ReadOnly)
 	}
 	m.BindOptions = r.bindOptions(field, m.ReadOnly, options)
@@ -47,6 +76,20 @@ func (r *review) hostPath(field, source string, readOnly bool) {
 	}
 }
 
+// grantedBind keeps even a folder that the cluster grants out of the places that no policy opens: a disk's root comes from
+// the agent's configuration, and from whoever writes a task file.
+func (r *review) grantedBind(field string, b Bind) {
+	closed := deniedFolders()
+	if isCleanAbsolute(b.Inside) && isBelow(b.Source, b.Inside) && b.Source != b.Inside {
+		closed = slices.DeleteFunc(closed, func(place string) bool { return isBelow(b.Inside, place) })
+	}
+	place := cmp.Or(shownOf(b.Source, neverMounted()), shownOf(b.Source, closed))
+	if !isCleanAbsolute(b.Source) || place != "" {
+		r.reject(field, b.Source, "mounts.denied",
+			"Mounting %q is refused: it would show %s, which no volume can be; use another disk.", Shorten(b.Source), cmp.Or(place, "what is not a clean path"))
+	}
+}
+
 func (r *review) allowedSources() string {
 	allowed := []string{"the sandbox"}
 	for _, p := range r.rules.Mounts.HostPaths {
@@ -57,24 +100,33 @@ func (r *review) allowedSources() string {
 
 // deniedFor returns the place that a mount of source would show and that an allowed path does not open, or "".
 func (r *review) deniedFor(source, allowed string) string {
-	shows := func(place string) bool { return isBelow(source, place) || isBelow(place, source) || source == "/" }
 	for _, place := range r.rules.Mounts.DeniedPaths {
 		// What cannot be a place on a host denies everything: a mistake in a denial must not allow.
-		if place = path.Clean(place); !path.IsAbs(place) || place == "/" || shows(place) {
+		if place = path.Clean(place); !path.IsAbs(place) || place == "/" || shows(source, place) {
 			return place
 		}
 	}
-	for _, place := range neverMounted() {
-		if shows(place) {
-			return place
-		}
-	}
-	for _, place := range deniedFolders() {
-		if shows(place) && (allowed == place || !isBelow(allowed, place)) {
+	return cmp.Or(shownOf(source, neverMounted()), shownOf(source, closedTo(allowed)))
+}
+
+// shows reports whether a mount of source has the place, or a part of it, in it.
+func shows(source, place string) bool {
+	return isBelow(source, place) || isBelow(place, source) || source == "/"
+}
+
+// shownOf returns the first of the places that a mount of source would show, or "".
+func shownOf(source string, places []string) string {
+	for _, place := range places {
+		if shows(source, place) {
 			return place
 		}
 	}
 	return ""
+}
+
+// closedTo returns the denied folders that an allowed path does not open by lying below them.
+func closedTo(allowed string) []string {
+	return slices.DeleteFunc(deniedFolders(), func(place string) bool { return allowed != place && isBelow(allowed, place) })
 }
 
 // neverMounted are the sockets and the run-time state of the engine, by which anybody becomes root on the host, and the

@@ -50,7 +50,7 @@ func FuzzReview(f *testing.F) {
 		if d.Rejected() {
 			return
 		}
-		if problem := violation(d.Spec, testRoots); problem != "" {
+		if problem := violation(d.Spec, testRoots.Roots); problem != "" {
 			t.Fatalf("accepted with %s: %+v", problem, d.Spec)
 		}
 	})
@@ -94,7 +94,7 @@ func FuzzEveryField(f *testing.F) {
 			if d.Rejected() {
 				continue
 			}
-			if problem := p.broken(d.Spec, testRoots); problem != "" {
+			if problem := p.broken(d.Spec, testRoots.Roots); problem != "" {
 				t.Fatalf("%s accepts %s: %+v", d.PolicyHash, problem, d.Spec)
 			}
 			again := p.policy.Review(d.Spec, testRoots)

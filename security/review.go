@@ -10,9 +10,10 @@ import (
 
 // review is one run of a policy over one Spec.
 type review struct {
-	rules     Rules
-	bindRoots []string
-	origins   Origins
+	rules        Rules
+	bindRoots    []string
+	grantedBinds []Bind
+	origins      Origins
 	// left is a deep copy of the input. A rule takes its fields out of it; what is still there in the end is unknown.
 	left Spec
 	// out is what may be sent. It starts empty.
@@ -22,12 +23,11 @@ type review struct {
 
 // Review decides over a Spec. It collects every finding and stops at none, and leaves the input untouched.
 //
-// bindRoots are the folders that bind mounts may come from, themselves included: absolute, without "." or "..", and not
-// "/". Others are ignored, so no mistake of a caller opens the whole host.
-func (p Policy) Review(spec Spec, bindRoots []string) Decision {
-	r := &review{rules: p.rules, left: clone(spec)}
+// granted is what the task has by the cluster's own decision, whatever the rules say of host paths.
+func (p Policy) Review(spec Spec, granted Grants) Decision {
+	r := &review{rules: p.rules, left: clone(spec), grantedBinds: granted.Binds}
 	r.origins = take(&r.left.Origins)
-	for _, root := range bindRoots {
+	for _, root := range granted.Roots {
 		if isCleanAbsolute(root) && root != "/" {
 			r.bindRoots = append(r.bindRoots, root)
 		}

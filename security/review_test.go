@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var testRoots = []string{"/lease/1"}
+var testRoots = Grants{Roots: []string{"/lease/1"}}
 
 func goodSpec() Spec {
 	return Spec{
@@ -40,7 +40,7 @@ func TestPlainSpecIsConfined(t *testing.T) {
 	if d.Rejected() {
 		t.Fatal(d.Rejections())
 	}
-	if problem := violation(d.Spec, testRoots); problem != "" {
+	if problem := violation(d.Spec, testRoots.Roots); problem != "" {
 		t.Error(problem)
 	}
 	if !slices.Equal(d.Spec.Host.CapAdd, BuiltIn().rules.BaseCapabilities) || len(d.Spec.Host.CapAdd) != 12 {
@@ -212,7 +212,7 @@ func TestReviewedSpecIsAcceptedUnchanged(t *testing.T) {
 
 func TestBindRootsThatWouldOpenTheHostAreIgnored(t *testing.T) {
 	for _, root := range []string{"/", "", "lease", "/lease/../", "/lease/1/"} {
-		if d := BuiltIn().Review(goodSpec(), []string{root}); !d.Rejected() {
+		if d := BuiltIn().Review(goodSpec(), Grants{Roots: []string{root}}); !d.Rejected() {
 			t.Errorf("%q lets %s be mounted", root, goodSpec().Host.Mounts[0].Source)
 		}
 	}

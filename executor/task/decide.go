@@ -119,7 +119,7 @@ func Decide(raw []byte, in Inputs, p security.Policy) Decision {
 	}
 
 	plan := t.translate()
-	review := p.Review(t.spec, append([]string{in.SandboxSource}, t.bindRoots...))
+	review := p.Review(t.spec, security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted})
 	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...)}
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d

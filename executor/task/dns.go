@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
+	"strings"
 
+	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // DNS is one entry of the agent's default DNS settings for Docker containers.
@@ -44,8 +47,8 @@ type containerDNS struct {
 //
 //	{"docker": [{"network_mode": "BRIDGE", "dns": {"nameservers": ["10.0.0.2"], "search": ["example"]}}]}
 //
-// Entries for the Mesos containerizer are skipped; other unknown keys are an error, as are a nameserver that is no address,
-// an unknown mode and two entries for one network. "" has no entries.
+// Entries for the Mesos containerizer are skipped; other unknown keys are an error, as are settings that no policy lets
+// through (a nameserver that is no address, say), an unknown mode and two entries for one network. "" has no entries.
 func ParseDefaultDNS(text string) ([]DNS, error) {
 	if text == "" {
 		return nil, nil
@@ -72,10 +75,8 @@ func ParseDefaultDNS(text string) ([]DNS, error) {
 		default:
 			return nil, fmt.Errorf("%s has to be of network_mode BRIDGE without a network_name, or USER with one or without", at)
 		}
-		for _, server := range entry.Nameservers {
-			if _, err := netip.ParseAddr(server); err != nil {
-				return nil, fmt.Errorf("%s.dns.nameservers: %s is not an address", at, quote(server))
-			}
+		if problem := dnsProblem(entry); problem != "" {
+			return nil, fmt.Errorf("%s.dns: %s", at, problem)
 		}
 		if slices.ContainsFunc(entries, func(before DNS) bool { return before.Network == entry.Network }) {
 			return nil, fmt.Errorf("%s is a second entry for its network", at)
@@ -83,6 +84,18 @@ func ParseDefaultDNS(text string) ([]DNS, error) {
 		entries = append(entries, entry)
 	}
 	return entries, nil
+}
+
+// dnsProblem asks the review what every policy would say of the settings, so that a mistake of the operator's is found
+// before a task is blamed for it; "" if nothing.
+func dnsProblem(e DNS) string {
+	asked := container.HostConfig{DNS: e.Nameservers, DNSSearch: e.Search, DNSOptions: e.Options}
+	for _, f := range (security.Policy{}).Review(security.Spec{Host: asked}, security.Grants{}).Rejections() {
+		if strings.HasPrefix(f.Rule, "dns.") {
+			return f.Message
+		}
+	}
+	return ""
 }
 
 // defaultDNS applies the agent's settings to a container that has none of its own, as the stock executor does

@@ -143,6 +143,24 @@ func TestManyTrimsMakeBoundedNotes(t *testing.T) {
 	}
 }
 
+func TestWhatIsForcedManyTimesIsNamedOnce(t *testing.T) {
+	plan := hello(t, testInputs(), func(task *mesos.TaskInfo) {
+		for i := range 900 {
+			task.Container.Docker.Parameters = append(task.Container.Docker.Parameters, mesos.Parameter{Key: "tmpfs", Value: fmt.Sprintf("/t%d", i)})
+		}
+	})
+	if notes := strings.Join(plan.Notes, "; "); strings.Count(notes, "tmpfs") != 1 {
+		t.Errorf("the notes are %.2000s", notes)
+	}
+	var forced []string
+	for i := range 900 {
+		forced = append(forced, fmt.Sprintf("%04d", i))
+	}
+	if note := forcedNote(forced); len(note) != 1 || len(note[0]) > 2*maxForced || !strings.HasSuffix(note[0], " more") {
+		t.Errorf("the note is %q", note)
+	}
+}
+
 func TestManySpellingsOfPrivilegedAreCounted(t *testing.T) {
 	raw := helloTask(t, func(task *mesos.TaskInfo) {
 		task.Container.Docker.Parameters = filled(1000, mesos.Parameter{Key: "privileged", Value: "true"})

@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -14,6 +15,7 @@ const (
 	maxMessage = 16 << 10 // bytes; of a refusal, and of all notes joined by "; "
 	maxLines   = 100      // problems in a refusal
 	maxTrims   = 50       // notes about trims
+	maxForced  = 1 << 10  // bytes of the note about what was forced
 	// messageRoom is what is left for everything but the lines that a task can make many of.
 	messageRoom = 2 << 10
 )
@@ -84,10 +86,32 @@ func notesOf(changes []security.Finding) []string {
 	if more := len(trims) - len(notes); more > 0 {
 		notes = append(notes, fmt.Sprintf("and %d more trimmed", more))
 	}
-	if len(forced) > 0 {
-		notes = append(notes, "forced "+strings.Join(forced, ", "))
+	return append(notes, forcedNote(forced)...)
+}
+
+// forcedNote is one line for everything that was forced. Most of it is forced on every task and short; what a task has
+// forced many times, such as the size of each of its tmpfs, is named once.
+func forcedNote(forced []string) []string {
+	if len(forced) == 0 {
+		return nil
 	}
-	return notes
+	var text strings.Builder
+	var named []string
+	more := 0
+	for _, value := range forced {
+		switch {
+		case slices.Contains(named, value):
+		case text.Len()+len(value) > maxForced:
+			more++
+		default:
+			text.WriteString(map[bool]string{true: "forced ", false: ", "}[len(named) == 0] + value)
+			named = append(named, value)
+		}
+	}
+	if more > 0 {
+		fmt.Fprintf(&text, " and %d more", more)
+	}
+	return []string{text.String()}
 }
 
 // fitting returns the first lines, at most so many, that fit into a message together with their numbers or separators.

@@ -187,7 +187,7 @@ func TestTheTableIsThatOfDockerRun(t *testing.T) {
 func TestNothingIsLostInReview(t *testing.T) {
 	for _, e := range effects() {
 		spec, _ := translated(t, nil, append(e.given[:len(e.given):len(e.given)], e.parameter)...)
-		d := security.BuiltIn().Review(spec, []string{testInputs().SandboxSource})
+		d := security.BuiltIn().Review(spec, security.Grants{Roots: []string{testInputs().SandboxSource}})
 		before, _ := translated(t, nil, e.given...)
 		before.Origins = nil
 		plain := spec

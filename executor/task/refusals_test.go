@@ -144,6 +144,12 @@ func refusals() []refusal {
 		{"", "limit of NaN", withLimit("cpus", math.NaN()), []string{"limits.cpus", "NaN"}, 0},
 		{"", "limit of minus infinity", withLimit("cpus", math.Inf(-1)), []string{"limits.cpus", "-Inf"}, 0},
 		{"", "limit of another resource", withLimit("disk", 1000), []string{"limits.disk", "`cpus` and `mem`"}, 0},
+		{"", "gpus as ranges", func(t *mesos.TaskInfo) {
+			gpus := t.Resources[0]
+			gpus.Name, gpus.Type, gpus.Scalar = "gpus", mesos.RANGES.Enum(), nil
+			gpus.Ranges = &mesos.Value_Ranges{Range: []mesos.Value_Range{{Begin: 1, End: 2}}}
+			t.Resources = append(t.Resources, gpus)
+		}, []string{"resources[2]", "gpus"}, 0},
 		{"", "gpus", func(t *mesos.TaskInfo) {
 			gpu := t.Resources[0]
 			gpu.Name = "gpus"

@@ -27,7 +27,7 @@ const (
 // and resources of other names have no effect on the container.
 func (t *translation) resources() {
 	for i, r := range t.task.Resources {
-		if r.Name == "gpus" && r.GetScalar().GetValue() != 0 {
+		if r.Name == "gpus" && (r.GetType() != mesos.SCALAR || r.GetScalar().GetValue() != 0) {
 			t.unsupported(fmt.Sprintf("resources[%d]", i), "remove `gpus`; a container gets no devices")
 		}
 	}

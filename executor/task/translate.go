@@ -22,7 +22,7 @@ type translation struct {
 	mapped       string            // the sandbox inside the container
 	targets      map[string]string // what is mounted where, by whom
 	volumeDriver string            // the one of the task's volumes
-	bindRoots    []string          // persistent volumes on the host
+	granted      []security.Bind   // persistent volumes
 	sandboxDirs  []string
 	madeDirs     map[string]bool // the sandboxDirs
 	asPrivileged int             // how often the task asks for it

@@ -8,6 +8,8 @@ import (
 
 	"github.com/docker/docker/api/types/mount"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // volumeSource translates Volume.source, of which the stock Docker executor takes DOCKER_VOLUME and skips the rest.
@@ -217,8 +219,9 @@ func (t *translation) persistentVolumes() {
 		source, ok := t.persistentPath(field, r)
 		target, targetOK := t.volumeTarget(field+".volume", v.ContainerPath)
 		if ok && targetOK && t.claimTarget(field+".volume", source, target) {
-			t.bindRoots = append(t.bindRoots, source)
-			t.bind(source, target, v.GetMode() == mesos.RO, field)
+			readOnly := v.GetMode() == mesos.RO
+			t.granted = append(t.granted, security.Bind{Source: source, Target: target, ReadOnly: readOnly, Inside: t.in.WorkDir})
+			t.bind(source, target, readOnly, field)
 		}
 	}
 }

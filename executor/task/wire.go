@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gogo/protobuf/protoc-gen-gogo/descriptor"
+
+	"mesos-docker-executor/security"
 )
 
 // Wire types of the protobuf encoding.
@@ -33,6 +35,7 @@ type wireCheck struct{ problems }
 
 func (w *wireCheck) message(path string, data []byte, m *message) {
 	count := map[*field]int{}
+	keys := map[*field]map[string]bool{}
 	for len(data) > 0 && !w.broken {
 		tag, n := binary.Uvarint(data)
 		number, wire := tag>>3, tag&7
@@ -55,6 +58,16 @@ func (w *wireCheck) message(path string, data []byte, m *message) {
 			continue
 		}
 		at := join(path, f.name)
+		if f.isMap && wire == wireBytes {
+			if keys[f] == nil {
+				keys[f] = map[string]bool{}
+			}
+			key := mapKey(content)
+			if keys[f][key] {
+				w.add(join(at, security.Printable(key)), "The key is there more than once; send it once.")
+			}
+			keys[f][key] = true
+		}
 		if f.repeated {
 			if !f.isMap {
 				at = fmt.Sprintf("%s[%d]", at, count[f])
@@ -82,6 +95,26 @@ func (w *wireCheck) unknown(path string, m *message, number uint64) {
 		where = "the message"
 	}
 	w.add(path, "Field number %d of %s is not known to this version, so it cannot be honoured; remove it from the task.", number, where)
+}
+
+// mapKey returns the key of a map's entry, field 1 of a message with a text; "" if the entry has none or is damaged, which
+// is found when its fields are walked. All maps of the protocol have texts as keys.
+func mapKey(entry []byte) string {
+	for len(entry) > 0 {
+		tag, n := binary.Uvarint(entry)
+		if n <= 0 {
+			return ""
+		}
+		value, size, ok := wireValue(entry[n:], tag&7)
+		if !ok {
+			return ""
+		}
+		if tag == 1<<3|wireBytes {
+			return string(value)
+		}
+		entry = entry[n+size:]
+	}
+	return ""
 }
 
 // wireValue returns the content of the next value and the number of bytes that it takes with its length.

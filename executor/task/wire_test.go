@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -22,6 +23,12 @@ func encode(number uint64, content any) []byte {
 		return append(binary.AppendUvarint(binary.AppendUvarint(nil, number<<3|wireBytes), uint64(len(c))), c...)
 	}
 	panic(fmt.Sprintf("%T", content))
+}
+
+// limitOf is an entry of TaskInfo.limits.
+func limitOf(name string, value float64) []byte {
+	scalar := append([]byte{1<<3 | wireFixed64}, binary.LittleEndian.AppendUint64(nil, math.Float64bits(value))...)
+	return encode(15, append(encode(1, name), encode(2, scalar)...))
 }
 
 // Field numbers of mesos.proto.
@@ -85,6 +92,7 @@ func TestWhatTheDecoderWouldDropOrBendIsRefused(t *testing.T) {
 		{"port beyond 32 bits", docker(encode(3, append(encode(1, uint64(1<<32+31000)), encode(2, uint64(80))...))), "container.docker.port_mappings[0].host_port: The number"},
 		{"field twice", docker(encode(1, "other")), "container.docker.image: The field is there more than once"},
 		{"container twice", append(bytes.Clone(good), encode(fieldContainer, encode(1, uint64(1)))...), "container: The field is there more than once"},
+		{"map key twice", bytes.Join([][]byte{good, limitOf("mem", 128), limitOf("cpus", 1), limitOf("mem", 4096)}, nil), "limits.mem: The key is there more than once"},
 		{"required field missing", docker(encode(5, encode(1, "label"))), "container.docker.parameters[0].value: The field is required"},
 		{"wrong wire type", docker(encode(4, "true")), "container.docker.privileged: The field has wire type 2"},
 		{"invalid UTF-8", docker(encode(5, append(encode(1, "label"), encode(2, "a=\xff")...))), "container.docker.parameters[0].value: The text is not valid UTF-8"},
