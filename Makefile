@@ -1,6 +1,6 @@
 # mesos-docker-executor: `make help` lists the targets.
 #
-# demo, test, soak, readme and acceptance first run scripts/setup, which installs and mounts
+# demo, test, soak, readme, acceptance and bench first run scripts/setup, which installs and mounts
 # what is missing (as root, on Debian) and is silent when nothing is.
 
 # Root's PATH often lacks these: sudo and su drop Go's, Debian's users have no sbin.
@@ -18,6 +18,9 @@ FUZZTIME ?= 30s
 # Rounds of the whole suite in `make soak`.
 SOAK ?= 5
 ACCEPTANCE_FLAGS ?=
+# What `make bench` measures (all), and how much of it; BENCH_FLAGS=-help has the rest.
+BENCH_FLAGS ?=
+export BENCH BENCH_PAIRS BENCH_ROUNDS BENCH_EXECUTORS BENCH_LOG_MIB BENCH_IDLE BENCH_JSON
 
 .DEFAULT_GOAL := help
 
@@ -67,6 +70,14 @@ ifeq (,$(filter -h -help --help,$(ACCEPTANCE_FLAGS)))
 	@$(MAKE) --no-print-directory build
 endif
 	$(GO) run -tags acceptance ./executor/acceptance $(ACCEPTANCE_FLAGS)
+
+.PHONY: bench
+bench: ## what the executor costs, beside the plain Docker API (root, ten minutes); BENCH_FLAGS=-help
+ifeq (,$(filter -h -help --help,$(BENCH_FLAGS)))
+	@scripts/setup bench >&2
+	@$(MAKE) --no-print-directory build >&2
+endif
+	@$(GO) run ./executor/bench $(BENCH_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)

@@ -1,0 +1,239 @@
+//go:build linux
+
+// Command bench measures what the executor costs, against the plain Docker API of the same engine in the same run.
+//
+//	go run ./executor/bench [-only launch,idle] [-pairs 20] [-json FILE]
+//
+// # How it measures
+//
+// It starts one private Docker Engine ([enginetest]) and, for each task, the built binary as an agent's Docker containerizer
+// starts it: its flags, its environment, a sandbox of its own, checkpointing on. The agent is an endpoint of the bench
+// ([endpoint]) that answers SUBSCRIBE, sends LAUNCH and KILL, acknowledges updates, and notes when each call arrived.
+//
+// What is compared is interleaved: one launch by the executor, one by the plain API, the next pair in the other order. The
+// plain side creates and starts exactly what the executor would: the Config, HostConfig and NetworkingConfig of
+// task.Decide for the same TaskInfo, with a leaf cgroup of the same kind, made beforehand, as its parent. Ratios are those of
+// medians; the 95 % interval is a seeded bootstrap over pairs or rounds.
+//
+// A figure is ok or short by its point estimate. The interval says how sure that is; other load on the machine hits both
+// sides of a ratio, and the figures without one directly.
+//
+// # What it prints
+//
+// On stdout one line for each figure: name, value, unit, goal, `ok` or `short`, the 95 % interval, and details; for a short
+// one also what holds it back. Progress goes to stderr if that is a terminal.
+//
+// # What it leaves behind
+//
+// Nothing, also after Ctrl-C: executors are ended first, then the engine with everything it runs, then folders and cgroups.
+// Executors of a bench that was killed with SIGKILL give up on their agent after a minute and end their tasks.
+//
+// The exit status is 0 when everything asked for was measured, short or not, 1 when something could not be, and 2 for a
+// wrong command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+const (
+	exitMeasured = 0
+	exitFailed   = 1
+	exitUsage    = 2
+)
+
+const usage = `usage: bench [flags]
+
+Measures the executor against the plain Docker API of a private engine. Needs root and the built binary. Each flag can be
+given as a variable of the environment too, which is how make passes them on:
+
+    make bench                                    all figures, about ten minutes
+    make bench BENCH=launch BENCH_PAIRS=20        only the launch pairs, and fewer of them
+    make bench BENCH=idle,size BENCH_IDLE=30s     what idle executors cost
+    make bench BENCH_JSON=figures.json            the figures as JSON too
+
+The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, size.
+
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the default action is back: a second Ctrl-C ends a clean-up that hangs.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// options is the command line.
+type options struct {
+	only      []string // parts to measure
+	pairs     int
+	rounds    int
+	executors int // in a burst, and idle
+	idle      time.Duration
+	logMiB    int
+	json      string
+	binary    string
+	network   string // BRIDGE or NONE
+}
+
+// parts are what can be measured by itself, in the order in which it is.
+var parts = [...]string{"size", "launch", "life", "logs", "burst", "idle"}
+
+// parse reads flags, whose defaults the environment may set.
+func parse(args []string, getenv func(string) string, errOut io.Writer) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	fs.Usage = func() { fmt.Fprint(errOut, usage); fs.PrintDefaults() }
+	var problems []error
+	number := func(target *int, name, variable string, value int, meaning string) {
+		if text := getenv(variable); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("%s=%q is not a number", variable, text))
+			}
+			value = n
+		}
+		fs.IntVar(target, name, value, meaning+" ("+variable+")")
+	}
+	words := getenv("BENCH")
+	fs.StringVar(&words, "only", words, "parts to measure, comma separated; empty for all (BENCH)")
+	number(&o.pairs, "pairs", "BENCH_PAIRS", 100, "pairs of launches")
+	number(&o.rounds, "rounds", "BENCH_ROUNDS", 5, "rounds of concurrent launches")
+	number(&o.executors, "executors", "BENCH_EXECUTORS", 30, "executors in a round, and idle ones")
+	number(&o.logMiB, "log-mib", "BENCH_LOG_MIB", 128, "MiB of output for the log throughput")
+	idle := 120 * time.Second
+	if text := getenv("BENCH_IDLE"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("BENCH_IDLE=%q is not a duration like 30s", text))
+		}
+		idle = d
+	}
+	fs.DurationVar(&o.idle, "idle", idle, "how long idle executors are watched (BENCH_IDLE)")
+	fs.StringVar(&o.json, "json", getenv("BENCH_JSON"), "write the figures to this `FILE` as JSON too (BENCH_JSON)")
+	fs.StringVar(&o.binary, "binary", "bin/mesos-docker-executor", "the executor")
+	fs.StringVar(&o.network, "network", "BRIDGE", "network of the tasks: BRIDGE or NONE")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	var err error
+	o.binary, err = filepath.Abs(o.binary)
+	problems = append(problems, err)
+	o.only = parts[:]
+	if words != "" {
+		o.only = strings.Split(words, ",")
+	}
+	return o, errors.Join(append(problems, o.check(fs.Args()))...)
+}
+
+func (o options) check(rest []string) error {
+	var problems []error
+	for _, part := range o.only {
+		if !slices.Contains(parts[:], part) {
+			problems = append(problems, fmt.Errorf("part %q is unknown; the parts are %s", part, strings.Join(parts[:], ", ")))
+		}
+	}
+	if len(rest) > 0 {
+		problems = append(problems, fmt.Errorf("unexpected argument %q: only flags are taken", rest[0]))
+	}
+	if o.pairs < 2 || o.rounds < 1 || o.executors < 1 || o.logMiB < 1 || o.idle < time.Second {
+		problems = append(problems, errors.New("at least 2 pairs, 1 round, 1 executor, 1 MiB and 1 s of idleness are needed"))
+	}
+	if o.network != "BRIDGE" && o.network != "NONE" {
+		problems = append(problems, fmt.Errorf("network %q: write BRIDGE or NONE", o.network))
+	}
+	return errors.Join(problems...)
+}
+
+// run is main without the process around it. Its result is the exit status.
+func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
+	o, err := parse(args, getenv, errOut)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitMeasured
+	case err != nil:
+		fmt.Fprintln(errOut, "bench:", err)
+		return exitUsage
+	}
+	report := newReport(out)
+	notes := progress{errOut, isTerminal(errOut)}
+	err = measure(ctx, o, report, notes)
+	notes.clear()
+	if o.json != "" {
+		err = errors.Join(err, report.writeJSON(o.json))
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "bench:", err)
+		return exitFailed
+	}
+	return exitMeasured
+}
+
+// measure runs the parts that were asked for, one after the other.
+func measure(ctx context.Context, o options, report *report, notes progress) (err error) {
+	b, err := prepare(ctx, o, report, notes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	for _, part := range parts {
+		if !slices.Contains(o.only, part) {
+			continue
+		}
+		if err := b.measure(ctx, part); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) measure(ctx context.Context, part string) error {
+	switch part {
+	case "size":
+		return b.size()
+	case "launch":
+		return b.launch(ctx)
+	case "burst":
+		return b.burst(ctx)
+	case "life":
+		return b.life(ctx)
+	case "logs":
+		return b.logs(ctx)
+	default:
+		return b.idle(ctx)
+	}
+}
+
+// progress is one line that changes, on a terminal only.
+type progress struct {
+	to   io.Writer
+	live bool
+}
+
+func (p progress) say(format string, args ...any) {
+	if p.live {
+		fmt.Fprintf(p.to, "\r\033[K"+format, args...)
+	}
+}
+
+func (p progress) clear() { p.say("") }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestEachFigureIsOneLine(t *testing.T) {
+	var out bytes.Buffer
+	r := newReport(&out)
+	r.add("launch", estimate{1.0612, 1.04, 1.0849, 100}, "LAUNCH to TASK_RUNNING %d ms", 331)
+	r.add("size", estimate{value: 20.5}, "")
+	r.add("logs", estimate{0.899, 0.88, 0.93, 5}, "")
+	r.add("idle_calls", estimate{}, "")
+	want := []string{
+		"launch             1.06 x plain      <= 1.10 ok     95%: 1.04..1.08, n=100; LAUNCH to TASK_RUNNING 331 ms; stock: 2.2",
+		"size               20.5 MB           <= 20   short",
+		"logs               0.90 x docker run >= 0.90 short  95%: 0.88..0.93, n=5",
+		"idle_calls            0 calls/min    <= 0    ok",
+	}
+	for i, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
+		if rest, ok := strings.CutPrefix(line, want[i]); !ok || rest != "" && !strings.HasPrefix(rest, "; held back by: ") {
+			t.Errorf("got  %q\nwant %q", line, want[i])
+		}
+	}
+}
+
+func TestJSONHoldsTheSame(t *testing.T) {
+	r := newReport(&bytes.Buffer{})
+	r.host["kernel"] = "6.18"
+	r.add("exit", estimate{12, 11, 13, 50}, "container's end")
+	r.add("life_calls", estimate{value: 9}, "")
+	path := filepath.Join(t.TempDir(), "figures.json")
+	if err := r.writeJSON(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct {
+		Version int
+		Host    map[string]string
+		Figures []figure
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		t.Fatal(err)
+	}
+	if said.Version != 1 || said.Host["kernel"] != "6.18" || len(said.Figures) != 2 {
+		t.Fatalf("%s", text)
+	}
+	exit, calls := said.Figures[0], said.Figures[1]
+	if exit.OK || exit.Value != 12 || exit.Low == nil || *exit.Low != 11 || exit.Goal != "<= 10" {
+		t.Errorf("%+v", exit)
+	}
+	if !calls.OK || calls.Low != nil || calls.HeldBack != "" {
+		t.Errorf("%+v", calls)
+	}
+}
+
+func TestGoalsAreReachedFromTheRightSide(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		value float64
+		want  bool
+	}{
+		{"launch", 1.10, true}, {"launch", 1.101, false},
+		{"logs", 0.9, true}, {"logs", 1.5, true}, {"logs", 0.899, false},
+		{"idle_calls", 0, true}, {"idle_calls", 0.5, false},
+	} {
+		if got := goalOf(test.name).reached(test.value); got != test.want {
+			t.Errorf("%s = %v: %v", test.name, test.value, got)
+		}
+	}
+}
+
+func TestFlagsAndVariables(t *testing.T) {
+	env := map[string]string{"BENCH": "idle,size", "BENCH_PAIRS": "7", "BENCH_IDLE": "30s", "BENCH_JSON": "x.json"}
+	o, err := parse([]string{"-pairs", "9"}, func(name string) string { return env[name] }, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.pairs != 9 || o.options() != "idle,size 30s x.json" {
+		t.Errorf("%+v", o)
+	}
+	for _, args := range [][]string{
+		{"-only", "nothing"}, {"word"}, {"-pairs", "1"}, {"-network", "host"}, {"-idle", "1ms"}, {"-executors", "0"},
+	} {
+		var said bytes.Buffer
+		if status := run(t.Context(), args, func(string) string { return "" }, &said, &said); status != exitUsage {
+			t.Errorf("%v: status %d, %s", args, status, said.String())
+		}
+	}
+	if _, err := parse(nil, func(string) string { return "many" }, &bytes.Buffer{}); err == nil {
+		t.Error("BENCH_PAIRS=many was taken")
+	}
+}
+
+// options is what the variables decided.
+func (o options) options() string {
+	return strings.Join(o.only, ",") + " " + o.idle.String() + " " + o.json
+}
+
+func TestHelpHasExamplesAndSucceeds(t *testing.T) {
+	var out, errOut bytes.Buffer
+	if status := run(t.Context(), []string{"--help"}, func(string) string { return "" }, &out, &errOut); status != exitMeasured {
+		t.Errorf("status %d", status)
+	}
+	for _, want := range []string{"make bench BENCH=launch", "BENCH_JSON", "-pairs"} {
+		if !strings.Contains(errOut.String(), want) {
+			t.Errorf("no %q in\n%s", want, errOut.String())
+		}
+	}
+}
+
+func TestCallsAreNamed(t *testing.T) {
+	id := strings.Repeat("0a", 32)
+	for _, test := range [][3]string{
+		{"GET", "/_ping", "_ping"},
+		{"GET", "/v1.41/info", "info"},
+		{"POST", "/v1.41/containers/create", "create"},
+		{"POST", "/v1.41/containers/" + id + "/start", "start"},
+		{"DELETE", "/v1.41/containers/" + id, "delete container"},
+		{"GET", "/v1.41/images/busybox:local/json", "image json"},
+		{"POST", "/v1.41/images/create", "image create"},
+	} {
+		if got := nameOf(test[0], test[1]); got != test[2] {
+			t.Errorf("%s %s is %q, want %q", test[0], test[1], got, test[2])
+		}
+	}
+}

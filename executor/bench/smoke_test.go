@@ -1,0 +1,79 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A run that is as short as can be: every part that needs no long wait, and nothing stays behind.
+func TestShortRunMeasuresAndLeavesNothing(t *testing.T) {
+	dir := shortFolder(t)
+	t.Setenv("TMPDIR", dir)
+	binary := filepath.Join(dir, "mesos-docker-executor")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "mesos-docker-executor/executor")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var out, errOut bytes.Buffer
+	args := []string{"-binary", binary, "-only", "size,launch", "-pairs", "2", "-network", "NONE", "-json", filepath.Join(dir, "figures.json")}
+	if status := run(ctx, args, func(string) string { return "" }, &out, &errOut); status != exitMeasured {
+		t.Fatalf("status %d: %s", status, errOut.String())
+	}
+	var names []string
+	for line := range strings.Lines(out.String()) {
+		names = append(names, strings.Fields(line)[0])
+	}
+	if got, want := strings.Join(names, " "), "size launch launch_cpu start exit kill"; got != want {
+		t.Errorf("figures %s, want %s", got, want)
+	}
+	if errOut.Len() > 0 {
+		t.Errorf("in a pipe it is quiet, but said %q", errOut.String())
+	}
+	for _, pattern := range []string{filepath.Join(dir, "mesos-docker-executor-bench-*"), filepath.Join(dir, "enginetest-*"),
+		"/sys/fs/cgroup/*/mesos-docker-executor-bench-*"} {
+		if left, _ := filepath.Glob(pattern); len(left) > 0 {
+			t.Errorf("left behind: %s", left)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "figures.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInterruptedRunLeavesNothing(t *testing.T) {
+	t.Setenv("TMPDIR", shortFolder(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errOut bytes.Buffer
+	if status := run(ctx, []string{"-binary", os.Args[0]}, func(string) string { return "" }, &out, &errOut); status != exitFailed {
+		t.Errorf("status %d", status)
+	}
+	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// shortFolder is a temporary folder in whose subfolders containerd's sockets can be: at most 104 bytes.
+func shortFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}

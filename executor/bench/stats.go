@@ -1,0 +1,93 @@
+//go:build linux
+
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// estimate is a value with its 95 % interval.
+type estimate struct {
+	value, low, high float64
+	samples          int
+}
+
+// resamples is the number of bootstrap samples: the interval's own noise is then a few percent of its width.
+const resamples = 2000
+
+// median returns the middle value, or the mean of the two middle ones; 0 for no values.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// medianOf estimates the median of independent values.
+func medianOf(values []float64) estimate {
+	e := bootstrap(len(values), func(pick []int) float64 { return median(choose(values, pick)) })
+	e.samples = len(values)
+	return e
+}
+
+// ratioOf estimates the ratio of the medians of a and b. Both have the same number of groups: a pair's single values, or a
+// round's many. A group is resampled as a whole and for both sides together, for what disturbs a round disturbs all of it.
+func ratioOf(a, b [][]float64) estimate {
+	e := bootstrap(len(a), func(pick []int) float64 {
+		below := median(slices.Concat(choose(b, pick)...))
+		if below == 0 {
+			return 0
+		}
+		return median(slices.Concat(choose(a, pick)...)) / below
+	})
+	e.samples = len(slices.Concat(a...))
+	return e
+}
+
+// bootstrap computes a statistic of n groups, and the percentile interval of it (Efron) over samples of n groups drawn
+// with replacement. The seed is fixed: the same values have the same interval.
+func bootstrap(n int, statistic func(pick []int) float64) estimate {
+	if n == 0 {
+		return estimate{}
+	}
+	pick := make([]int, n)
+	for i := range pick {
+		pick[i] = i
+	}
+	e := estimate{value: statistic(pick)}
+	random := rand.New(rand.NewPCG(1, 2))
+	drawn := make([]float64, resamples)
+	for i := range drawn {
+		for j := range pick {
+			pick[j] = random.IntN(n)
+		}
+		drawn[i] = statistic(pick)
+	}
+	slices.Sort(drawn)
+	const tail = resamples * 25 / 1000
+	e.low, e.high = drawn[tail], drawn[resamples-1-tail]
+	return e
+}
+
+func choose[T any](from []T, pick []int) []T {
+	chosen := make([]T, len(pick))
+	for i, p := range pick {
+		chosen[i] = from[p]
+	}
+	return chosen
+}
+
+// singly makes a group of each value.
+func singly(values []float64) [][]float64 {
+	groups := make([][]float64, len(values))
+	for i, v := range values {
+		groups[i] = []float64{v}
+	}
+	return groups
+}
