@@ -8,6 +8,8 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 GO          ?= go
 BIN         := bin/mesos-docker-executor
+# Without the CLI library's generator of manual pages, and the Markdown parser that comes with it.
+TAGS        := urfave_cli_no_docs
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -41,7 +43,7 @@ test: ## all tests with the race detector, against private engines (root; instal
 
 .PHONY: build
 build: ## build the static binary, bin/mesos-docker-executor
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./executor
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./executor
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, scripts; no test may skip
