@@ -13,14 +13,18 @@ import (
 	"mesos-docker-executor/cgroupnet"
 )
 
-// The time between two looks into the container's cgroup: a start takes some 100 ms,
-// and init is there 200 ms or more before the container's program runs (runc 1.1). A
-// start that takes longer than watchEager hangs, on a host that is busy enough: looking
-// every 2 ms takes a tenth of a core.
+// The time between two looks into the container's cgroup: init is in it some
+// milliseconds after it was made, and 200 ms or more before the container's program runs
+// (runc 1.1). A start that takes longer than watchEager hangs, on a host that is busy
+// enough: looking every 2 ms takes a tenth of a core.
+//
+// Until the cgroup is made, which the kernel announces, a look now and then is enough: it
+// is there for a kernel that does not.
 const (
 	watchPause   = 2 * time.Millisecond
 	watchEager   = 5 * time.Second
 	watchPatient = 20 * time.Millisecond
+	watchUnmade  = 100 * time.Millisecond
 )
 
 // WatchInit waits until the init process of the container is there, and returns it
@@ -42,11 +46,13 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch for the container's init process: %w", err)
 	}
-	tick := time.NewTicker(watchPause)
-	defer tick.Stop()
+	made, stop := watchMade(dirs)
+	defer stop()
 	patience := time.NewTimer(watchEager)
 	defer patience.Stop()
+	pause, unmade := watchPause, true
 	for {
+		unmade = unmade && !anyExists(dirs)
 		for _, dir := range dirs {
 			init, err := findInit(dir)
 			if err != nil {
@@ -56,14 +62,28 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 				return init, nil
 			}
 		}
+		next := pause
+		if unmade && made != nil {
+			next = watchUnmade
+		}
 		select {
-		case <-tick.C:
+		case <-made:
+			unmade = false
+		case <-time.After(next):
 		case <-patience.C:
-			tick.Reset(watchPatient)
+			pause = watchPatient
 		case <-ctx.Done():
 			return nil, fmt.Errorf("no init process of the container appeared in %s: %w", dirs[0], context.Cause(ctx))
 		}
 	}
+}
+
+// anyExists reports whether one of the folders is there.
+func anyExists(dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		_, err := os.Lstat(dir)
+		return err == nil
+	})
 }
 
 // watchDirs chooses the hierarchies to look into: runc joins the first-stage process
