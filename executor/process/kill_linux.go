@@ -82,6 +82,9 @@ func (l *Leaf) Kill() error {
 		if pids[os.Getpid()] {
 			return fmt.Errorf("kill the leaf: %w", ErrOwnCgroup)
 		}
+		if len(pids) == 0 {
+			return l.thaw() // what joins later must be able to die
+		}
 		failed := l.killRound(gentle)
 		left, err := l.settle()
 		switch {
