@@ -1,10 +1,12 @@
 package supervise
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
@@ -75,11 +77,18 @@ func (r *runner) create(c *container, plan *task.Plan) error {
 	for _, w := range warnings {
 		r.Log.Warn("docker create", "warning", w)
 	}
-	if c.output, err = r.Engine.Attach(r.ctx, id, spec.Config.Tty); err != nil {
-		return err
-	}
-	c.exit, err = r.Engine.NextExit(r.ctx, id)
-	return err
+	return r.listen(c, spec.Config.Tty)
+}
+
+// listen connects to the container's output and exit side by side; both are there before it is started.
+func (r *runner) listen(c *container, tty bool) error {
+	var attached error
+	var attaching sync.WaitGroup
+	attaching.Go(func() { c.output, attached = r.Engine.Attach(r.ctx, c.id, tty) })
+	var registered error
+	c.exit, registered = r.Engine.NextExit(r.ctx, c.id)
+	attaching.Wait()
+	return cmp.Or(attached, registered)
 }
 
 // stageVolumes puts folders of the sandbox behind paths that the task's user cannot change.
