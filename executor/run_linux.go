@@ -56,6 +56,13 @@ func nameProcess() {
 
 // run wires session, engine and supervisor, and blocks until the executor is to exit.
 func (s start) run() int {
+	hurry()
+	warm := make(chan struct{})
+	go func() { // the first decision is the slow one, and LAUNCH is soon to come
+		defer close(warm)
+		task.Decide(nil, s.inputs(), security.BuiltIn())
+	}()
+	defer func() { <-warm }()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	// Whoever reads our output may close it, and whoever started us may hang up: neither may end the task.
@@ -104,6 +111,7 @@ func (s start) run() int {
 		Stderr:      supervise.NewSink(os.Stderr),
 		Log:         log,
 		Say:         voice.say,
+		Calm:        calmDown,
 	})
 	cancel()
 	conversation.Wait()

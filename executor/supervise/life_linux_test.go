@@ -294,3 +294,26 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+func TestExecutorCalmsDownOnceTheTaskRuns(t *testing.T) {
+	calmed := make(chan struct{}, 2)
+	l := begin(t, func(_ *life, o *Options) { o.Calm = func() { calmed <- struct{}{} } })
+	l.launch(busybox("exec sleep 1000"))
+	l.await(mesos.TASK_STARTING)
+	if len(calmed) > 0 {
+		t.Error("calm before the task runs")
+	}
+	l.await(mesos.TASK_RUNNING)
+	select {
+	case <-calmed:
+	case <-time.After(soonEnough):
+		t.Error("not calm although the task runs")
+	}
+	kill(l, 0)
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(0)
+	if len(calmed) > 0 {
+		t.Error("calm twice")
+	}
+}

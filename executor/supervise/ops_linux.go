@@ -3,6 +3,8 @@ package supervise
 import (
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
 	"mesos-docker-executor/executor/engine"
 )
 
@@ -11,6 +13,9 @@ func (r *runner) carryOut(c Command) {
 	case Send:
 		r.logUpdate(c.Status)
 		r.Agent.Update(c.Status)
+		if c.Status.GetState() == mesos.TASK_RUNNING {
+			r.calmLater()
+		}
 	case EnsureImage:
 		r.ensureImage(c.Plan)
 	case CancelImage:
@@ -59,5 +64,21 @@ func (r *runner) inspect(answer func(engine.Container, error) Message) {
 	r.spawn(func() delivery {
 		i, err := r.Engine.Inspect(r.ctx, id)
 		return delivery{msg: answer(i, err)}
+	})
+}
+
+// calmAfter is how long after TASK_RUNNING the executor calms down: not while the task starts up, nor for one that is over
+// by then.
+const calmAfter = time.Second
+
+func (r *runner) calmLater() {
+	if r.Calm == nil {
+		return
+	}
+	r.ops.Go(func() {
+		r.pause(r.ctx, calmAfter)
+		if r.ctx.Err() == nil {
+			r.Calm()
+		}
 	})
 }

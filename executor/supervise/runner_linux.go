@@ -26,7 +26,7 @@ type Agent interface {
 	Update(mesos.TaskStatus)
 }
 
-// Options are what [Run] works with. All fields are required, but that Engine may be nil when Settings.Unfit says why, and
+// Options are what [Run] works with. All fields but Calm are required; Engine may be nil when Settings.Unfit says why, and
 // Credentials is nil where all pulls are anonymous.
 type Options struct {
 	Settings Settings
@@ -45,6 +45,7 @@ type Options struct {
 	Stderr      *Sink
 	Log         *slog.Logger // for operators, with details
 	Say         func(string) // one line for whoever reads the task's stderr; must not block
+	Calm        func()       // called once, when the task has run for a moment; nil: nothing to be done then
 }
 
 // runner carries out what the machine commands. Its fields belong to the goroutine of [Run]; operations hand their
