@@ -87,7 +87,9 @@ func (s start) run() int {
 		voice.say(unfit.Error())
 	}
 	agent := session.New(s.sessionOptions(log))
-	defer s.register(agent, log)()
+	registered := make(chan func(), 1)
+	go func() { registered <- s.register(agent, log) }() // neither SUBSCRIBE nor the engine's probe has to wait for it
+	defer func() { (<-registered)() }()
 
 	var conversation sync.WaitGroup
 	conversation.Go(func() {
