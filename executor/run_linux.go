@@ -57,12 +57,6 @@ func nameProcess() {
 // run wires session, engine and supervisor, and blocks until the executor is to exit.
 func (s start) run() int {
 	hurry()
-	warm := make(chan struct{})
-	go func() { // the first decision is the slow one, and LAUNCH is soon to come
-		defer close(warm)
-		task.Decide(nil, s.inputs(), security.BuiltIn())
-	}()
-	defer func() { <-warm }()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	// Whoever reads our output may close it, and whoever started us may hang up: neither may end the task.
@@ -87,10 +81,6 @@ func (s start) run() int {
 		voice.say(unfit.Error())
 	}
 	agent := session.New(s.sessionOptions(log))
-	registered := make(chan func(), 1)
-	go func() { registered <- s.register(agent, log) }() // neither SUBSCRIBE nor the engine's probe has to wait for it
-	defer func() { (<-registered)() }()
-
 	var conversation sync.WaitGroup
 	conversation.Go(func() {
 		if err := agent.Run(ctx); err != nil && ctx.Err() == nil {
@@ -98,6 +88,14 @@ func (s start) run() int {
 		}
 	})
 	conversation.Go(func() { s.sayTrust(log, voice.say) })
+	// Neither SUBSCRIBE nor the engine's probe waits for these two.
+	registered, warm := make(chan func(), 1), make(chan struct{})
+	go func() { registered <- s.register(agent, log) }()
+	go func() { // the first decision is a slow one, and LAUNCH is soon to come
+		defer close(warm)
+		task.Decide(nil, s.inputs(), security.BuiltIn())
+	}()
+	defer func() { (<-registered)(); <-warm }()
 	status := supervise.Run(ctx, supervise.Options{
 		Settings:    s.settings(unfit),
 		Agent:       agent,
