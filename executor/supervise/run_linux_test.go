@@ -250,7 +250,6 @@ func TestWhatCannotStartFailsWithTheReason(t *testing.T) {
 		options             []lifeOption
 	}{
 		{"no such command", taskJSON(`{"shell": false, "value": "/no/such"}`, enginetest.Image), "no such file or directory", nil},
-		{"no such image", taskJSON(`{"shell": true, "value": "true"}`, "localhost:1/none:1"), "image localhost:1/none:1", nil},
 		{"no engine", busybox("true"), "engine unfit:", []lifeOption{withHost("unix://" + nobody)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
