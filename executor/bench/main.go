@@ -71,6 +71,7 @@ The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, size.
 `
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away (| head) must not end the bench before it has cleaned up
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default action is back: a second Ctrl-C ends a clean-up that hangs.
 	context.AfterFunc(ctx, stop)
@@ -195,7 +196,7 @@ func measure(ctx context.Context, o options, report *report, notes progress) (er
 		if !slices.Contains(o.only, part) {
 			continue
 		}
-		if err := b.measure(ctx, part); err != nil {
+		if err := errors.Join(b.measure(ctx, part), report.broken); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 	}

@@ -31,6 +31,7 @@ type report struct {
 	out     io.Writer
 	figures []figure
 	host    map[string]string
+	broken  error // why out takes no more lines
 }
 
 func newReport(out io.Writer) *report { return &report{out: out, host: map[string]string{}} }
@@ -49,7 +50,9 @@ func (r *report) add(name string, e estimate, detail string, args ...any) {
 		f.HeldBack = g.heldBy
 	}
 	r.figures = append(r.figures, f)
-	fmt.Fprintln(r.out, f)
+	if _, err := fmt.Fprintln(r.out, f); err != nil {
+		r.broken = err
+	}
 }
 
 func (g goal) text() string {
