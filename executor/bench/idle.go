@@ -31,6 +31,16 @@ func (b *bench) idle(ctx context.Context) error {
 		return err
 	}
 	counter.reset()
+	if err := b.watch(ctx, runs); err != nil {
+		return err
+	}
+	b.report.add("idle_calls", estimate{value: float64(counter.total()) / b.options.idle.Minutes()}, "%s", counter)
+	b.idling = nil
+	return endAll(ctx, append(runs, counted))
+}
+
+// watch measures what executors do and have while nothing happens.
+func (b *bench) watch(ctx context.Context, runs []*execution) error {
 	before, err := activities(runs)
 	if err != nil {
 		return err
@@ -56,9 +66,7 @@ func (b *bench) idle(ctx context.Context) error {
 	}
 	b.report.add("idle_cpu", estimate{value: cpu / watched.Seconds() * 100}, "%d executors together, %s", len(runs), watched.Round(time.Second))
 	b.report.add("idle_switches", medianOf(switches), "voluntary, all threads of one executor")
-	b.report.add("idle_calls", estimate{value: float64(counter.total()) / watched.Minutes()}, "%s", counter)
-	b.idling = nil
-	return endAll(ctx, append(runs, counted))
+	return nil
 }
 
 // reportMemory reports the median of the executors' memory.

@@ -14,7 +14,7 @@ import (
 )
 
 // logPairs is how many pairs of outputs are compared.
-const logPairs = 5
+const logPairs = 9
 
 // logs compares the throughput of a task's output into the sandbox with that of `docker run` into a file: the same
 // command, from the first byte in the file to the last.

@@ -26,7 +26,8 @@
 // # What it leaves behind
 //
 // Nothing, also after Ctrl-C: executors are ended first, then the engine with everything it runs, then folders and cgroups.
-// Executors of a bench that was killed with SIGKILL give up on their agent after a minute and end their tasks.
+// After a SIGKILL the kernel stops the engine, executors give up on their agent after a minute, and the folder
+// mesos-docker-executor-bench-* stays in $TMPDIR (or /tmp), with cgroups of that name.
 //
 // The exit status is 0 when everything asked for was measured, short or not, 1 when something could not be, and 2 for a
 // wrong command line.

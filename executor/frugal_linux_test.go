@@ -1,0 +1,38 @@
+package main
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"testing"
+)
+
+func TestGarbageIsCollectedWhenThereIsTooMuchOfIt(t *testing.T) {
+	threads := runtime.GOMAXPROCS(0)
+	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		runtime.GOMAXPROCS(threads)
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	})
+	hurry()
+	if got := runtime.GOMAXPROCS(0); got > parallel {
+		t.Errorf("%d threads, want %d", got, parallel)
+	}
+	calmDown()
+	before := collections()
+	var kept []byte
+	for range 16 {
+		kept = make([]byte, idleGarbage/4)
+	}
+	runtime.KeepAlive(kept)
+	if collections() == before {
+		t.Errorf("no collection although %d MiB of garbage were made", 16*idleGarbage/4>>20)
+	}
+}
+
+func collections() uint32 {
+	var has runtime.MemStats
+	runtime.ReadMemStats(&has)
+	return has.NumGC
+}
