@@ -46,7 +46,7 @@ func (r *review) endpoint(mode, field string, e network.EndpointSettings) (out n
 	out.MacAddress = r.macAddress(field+".MacAddress", take(&e.MacAddress))
 	refuseEach(r, field+".Links", take(&e.Links), "network.links",
 		"Links to other containers are refused, and no policy can allow them; use the other container's own name on the network.")
-	refuseKeys(r, field+".DriverOpts", take(&e.DriverOpts), "network.driver_options",
+	refuseTogether(r, field+".DriverOpts", take(&e.DriverOpts), "network.driver_options",
 		"Options of the network's driver are refused, and no policy can allow them; remove them.")
 	r.unknown(field, reflect.ValueOf(e))
 	return out

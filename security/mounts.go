@@ -68,8 +68,9 @@ func (r *review) mount(field string, m mount.Mount) (mount.Mount, bool) {
 			"A mount of type %q is refused, and no policy can allow it; use bind, volume or tmpfs.", Shorten(string(out.Type)))
 	}
 	switch consistency := take(&m.Consistency); consistency {
-	case "", mount.ConsistencyFull, mount.ConsistencyCached, mount.ConsistencyDelegated, mount.ConsistencyDefault:
-		// Without effect on Linux, and so not sent.
+	case "":
+	case mount.ConsistencyFull, mount.ConsistencyCached, mount.ConsistencyDelegated, mount.ConsistencyDefault:
+		r.found(Allow, field+".Consistency", string(consistency), "mounts.options", "Mount consistency %q has no effect on Linux, and is not sent.", string(consistency))
 	default:
 		r.reject(field, string(consistency), "mounts.options", "Mount consistency %q is unknown; remove it.", Shorten(string(consistency)))
 	}

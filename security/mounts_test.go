@@ -1,6 +1,7 @@
 package security
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -105,7 +106,10 @@ func TestTmpfsIsBounded(t *testing.T) {
 		"ro,noatime,nr_inodes=9": forced + "size=1073741824,ro,noatime,nr_inodes=9",
 		"exec":                   "", "suid": "", "dev": "", "size=0": "", "size=50%": "", "size=": "", "size=-1": "", "size=1t": "", "size=1gk": "",
 		"size=9999999999g": "", "nr_inodes=0": "", "nr_blocks=1": "", "mpol=default": "", "huge=always": "", "mode=99999": "", "mode=": "",
-		"uid=root": "", "shared": "", "remount": "", "bind": "", "noexec=1": "", "=": "", "size=1m, exec": "", "x": "",
+		"ro,ro,size=1k,size=1k,nodev,": forced + "size=1024,ro",
+		"size=1m,size=2m":              "", "mode=1,mode=2": "", "ro,rw": "", "uid=1,uid=2": "", "sync,async": "", "noatime,strictatime": "", "noexec,exec": "",
+		"nodev" + strings.Repeat(",nodev", 100): "",
+		"uid=root":                              "", "shared": "", "remount": "", "bind": "", "noexec=1": "", "=": "", "size=1m, exec": "", "x": "",
 	} {
 		d := reviewOf(func(s *Spec) { s.Host.Tmpfs = map[string]string{"/run": options} })
 		if want == "" {
@@ -117,6 +121,43 @@ func TestTmpfsIsBounded(t *testing.T) {
 		if d.Rejected() || d.Spec.Host.Tmpfs["/run"] != want {
 			t.Errorf("%q becomes %q: %v", options, d.Spec.Host.Tmpfs["/run"], d.Rejections())
 		}
+	}
+}
+
+func TestOneTmpfsIsOneFinding(t *testing.T) {
+	for _, options := range []string{"exec,suid,dev", strings.Repeat("exec,", 50_000), strings.Repeat("ro,rw,", 40)} {
+		if r := reviewOf(func(s *Spec) { s.Host.Tmpfs = map[string]string{"/run": options} }).Rejections(); len(r) != 1 {
+			t.Errorf("%.20s: %d rejections", options, len(r))
+		}
+	}
+	words := make([][]string, 10_000)
+	if r := reviewOf(mounting(mount.Mount{Type: mount.TypeTmpfs, TmpfsOptions: &mount.TmpfsOptions{Options: words}})).Rejections(); len(r) != 1 {
+		t.Errorf("%d rejections", len(r))
+	}
+}
+
+func TestOptionsOfOneVolumeAreOneFinding(t *testing.T) {
+	many := map[string]string{"size": "10"}
+	for i := range 1000 {
+		many[fmt.Sprintf("o%03d", i)] = ""
+	}
+	rules := func(r *Rules) {
+		r.Mounts.Volumes = []VolumeRule{{Driver: "pxd", Names: []string{"v*"}, Options: []string{"size"}}}
+	}
+	r := reviewWith(rules, mounting(mount.Mount{Type: mount.TypeVolume, Source: "v1", VolumeOptions: &mount.VolumeOptions{
+		Labels: many, DriverConfig: &mount.Driver{Name: "pxd", Options: many}}})).Rejections()
+	if len(r) != 2 || r[0].Value != "o000, o001, o002 and 997 more" || r[0].Rule != "mounts.volume_options" || r[1].Value != "o000, o001, o002 and 998 more" || r[1].Rule != "mounts.options" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestConsistencyOfAMountIsSaidToBeWithoutEffect(t *testing.T) {
+	d := reviewOf(mounting(mount.Mount{Type: mount.TypeBind, Source: "/lease/1/a", Consistency: mount.ConsistencyDelegated}))
+	found := slices.ContainsFunc(d.Findings, func(f Finding) bool {
+		return f.Action == Allow && f.Field == "Host.Mounts[/x].Consistency" && f.Rule == "mounts.options" && strings.Contains(f.Message, "no effect")
+	})
+	if d.Rejected() || !found || d.Spec.Host.Mounts[1].Consistency != "" {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -1,6 +1,7 @@
 package security
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -81,7 +82,30 @@ func refuseEach[S ~[]string](r *review, field string, list S, rule, message stri
 	}
 }
 
-// refuseKeys does the same for a map, of which only keys are shown: the values may be secrets.
+// refuseKeys does the same for a map, each of whose keys has an origin of its own. Only keys are shown: the values may be
+// secrets.
 func refuseKeys[M ~map[string]V, V any](r *review, field string, m M, rule, message string) {
 	refuseEach(r, field, slices.Sorted(maps.Keys(m)), rule, message)
+}
+
+// refuseTogether rejects all keys of a map in one finding: they have one origin, which says the same about each of them.
+func refuseTogether[M ~map[string]V, V any](r *review, field string, m M, rule, message string) {
+	if len(m) == 0 {
+		return
+	}
+	at, value := together(field, slices.Sorted(maps.Keys(m)))
+	r.reject(at, value, rule, "%s", message)
+}
+
+// together returns what stands for several elements of a field in one finding: field and value. names is not empty.
+func together(field string, names []string) (at, value string) {
+	const shown = 3
+	if len(names) == 1 {
+		return field + "[" + names[0] + "]", names[0]
+	}
+	value = strings.Join(names[:min(shown, len(names))], ", ")
+	if more := len(names) - shown; more > 0 {
+		value = fmt.Sprintf("%s and %d more", Shorten(value), more)
+	}
+	return field, value
 }

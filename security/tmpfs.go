@@ -47,41 +47,32 @@ func (r *review) tmpfsMap(taken map[string]bool) {
 	}
 }
 
-// parseTmpfs reads options as tmpfs(5) has them, of which a task may set those that bound it or concern only itself.
+// maxTmpfsWords bounds the options of one tmpfs; there are fewer than 20 different ones.
+const maxTmpfsWords = 100
+
+// parseTmpfs reads options as tmpfs(5) has them, of which a task may set those that bound it or concern only itself. Of two
+// values for one thing the kernel would take the last; here they are refused.
 func (r *review) parseTmpfs(field, options string) (o tmpfsOptions, ok bool) {
+	if strings.Count(options, ",") >= maxTmpfsWords {
+		r.reject(field, "", "mounts.tmpfs", "Tmpfs options of more than %d words are refused; write each one once.", maxTmpfsWords)
+		return o, false
+	}
+	said := map[string]string{}
 	for word := range strings.SplitSeq(options, ",") {
+		if word == "" {
+			continue
+		}
 		name, value, _ := strings.Cut(word, "=")
+		before, again := said[tmpfsSubject(name)]
+		said[tmpfsSubject(name)] = word
 		bad := ""
-		switch name {
-		case "":
-			if word != "" {
-				bad = "it has no name"
-			}
-		case "ro", "rw", "noatime", "nodiratime", "relatime", "strictatime", "sync", "async":
-			o.flags = append(o.flags, word)
-			if word != name {
-				bad = "it takes no value"
-			}
-		case "noexec", "nosuid", "nodev", "exec", "suid", "dev":
-			o.names = append(o.names, word)
-			if word != name {
-				bad = "it takes no value"
-			}
-		case "size":
-			if o.size, ok = parseSize(value); !ok {
-				bad = "it must be a number of bytes above 0, or one followed by k, m or g"
-			}
-		case "mode":
-			if o.mode = value; !isTmpfsMode(value) {
-				bad = "it must be an octal number up to 7777"
-			}
-		case "uid", "gid", "nr_inodes":
-			o.flags = append(o.flags, word)
-			if n, err := strconv.ParseUint(value, 10, 31); err != nil || name == "nr_inodes" && n == 0 {
-				bad = "it must be a number; for nr_inodes above 0"
-			}
+		switch {
+		case again && before == word:
+			continue
+		case again:
+			bad = fmt.Sprintf("it contradicts %q, and the last of the two would win; keep one of them", Shorten(before))
 		default:
-			bad = "the policy does not know it"
+			bad = o.add(word, name, value)
 		}
 		if bad != "" {
 			r.reject(field, word, "mounts.tmpfs", "Tmpfs option %q is refused: %s.", Shorten(word), bad)
@@ -89,6 +80,56 @@ func (r *review) parseTmpfs(field, options string) (o tmpfsOptions, ok bool) {
 		}
 	}
 	return o, true
+}
+
+// tmpfsSubject names what an option decides about, of which there can be one answer.
+func tmpfsSubject(name string) string {
+	switch name {
+	case "rw":
+		return "ro"
+	case "async":
+		return "sync"
+	case "relatime", "strictatime":
+		return "noatime"
+	case "exec", "suid", "dev":
+		return "no" + name
+	}
+	return name
+}
+
+// add takes one option, and says what keeps it from being one: "it ...".
+func (o *tmpfsOptions) add(word, name, value string) (bad string) {
+	switch name {
+	case "ro", "rw", "noatime", "nodiratime", "relatime", "strictatime", "sync", "async":
+		o.flags = append(o.flags, word)
+		if word != name {
+			return "it takes no value"
+		}
+	case "noexec", "nosuid", "nodev", "exec", "suid", "dev":
+		o.names = append(o.names, word)
+		if word != name {
+			return "it takes no value"
+		}
+	case "size":
+		size, ok := parseSize(value)
+		if o.size = size; !ok {
+			return "it must be a number of bytes above 0, or one followed by k, m or g"
+		}
+	case "mode":
+		if o.mode = value; !isTmpfsMode(value) {
+			return "it must be an octal number up to 7777"
+		}
+	case "uid", "gid", "nr_inodes":
+		o.flags = append(o.flags, word)
+		if n, err := strconv.ParseUint(value, 10, 31); err != nil || name == "nr_inodes" && n == 0 {
+			return "it must be a number; for nr_inodes above 0"
+		}
+	case "":
+		return "it has no name"
+	default:
+		return "the policy does not know it"
+	}
+	return ""
 }
 
 // tmpfsSize bounds a size in bytes; without one the kernel would take half of the host's memory.
@@ -108,12 +149,12 @@ func (r *review) tmpfsSize(field string, asked int64) int64 {
 	return most
 }
 
-// tmpfsNames returns the policy's options and those of a task that do not contradict them, sorted.
+// tmpfsNames returns the policy's options and those of a task, sorted, unless one of the task's contradicts another.
 func (r *review) tmpfsNames(field string, asked []string) (names []string, ok bool) {
-	ok = true
+	has := map[string]bool{}
 	for _, name := range []string{"nodev", "noexec", "nosuid"} {
 		if slices.Contains(r.rules.Mounts.TmpfsOptions, name) {
-			names = append(names, name)
+			has[name] = true
 		}
 	}
 	for _, name := range asked {
@@ -121,14 +162,13 @@ func (r *review) tmpfsNames(field string, asked []string) (names []string, ok bo
 		if positive, found := strings.CutPrefix(name, "no"); found {
 			contrary = positive
 		}
-		if slices.Contains(names, contrary) {
+		if has[contrary] {
 			r.reject(field, name, "mounts.tmpfs", "Tmpfs option %q is refused: it contradicts %s; remove it.", name, contrary)
-			ok = false
+			return nil, false
 		}
-		names = append(names, name)
+		has[name] = true
 	}
-	slices.Sort(names)
-	return slices.Compact(names), ok
+	return slices.Sorted(maps.Keys(has)), true
 }
 
 // tmpfs decides over the same in a mount of its own, for which the engine sets noexec, nosuid and nodev unless told
@@ -151,7 +191,7 @@ func (r *review) tmpfs(field string, m *mount.Mount, options *mount.TmpfsOptions
 		word := strings.Join(option, "=")
 		if word != "exec" && word != "noexec" {
 			r.reject(field, word, "mounts.tmpfs", "Tmpfs option %q is refused: a mount takes exec and noexec only; remove it.", Shorten(word))
-			continue
+			break
 		}
 		names = append(names, word)
 	}

@@ -62,19 +62,35 @@ func (r *review) namedVolume(field, name string, driver mount.Driver) {
 			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()))
 		return
 	}
-	for _, option := range slices.Sorted(maps.Keys(driver.Options)) {
-		at := field + ".VolumeOptions.DriverConfig.Options[" + option + "]"
-		switch {
-		case kind == localDriver:
-			r.reject(at, option, "mounts.volume_options",
-				"Options of the driver local are refused, and no policy can allow them: they can mount any folder of the host; remove them.")
-		case !slices.Contains(rule.Options, option):
-			r.reject(at, option, "mounts.volume_options", "Option %q of volume driver %q is refused: %s.",
-				Shorten(option), Shorten(kind), chooseFrom(rule.Options))
-		default:
-			r.allow(at, option, "mounts.volume_options")
+	r.driverOptions(field+".VolumeOptions.DriverConfig.Options", kind, driver.Options, rule.Options)
+}
+
+// driverOptions makes one finding for all options that are refused, and one for those that are allowed: a mount can have
+// many.
+func (r *review) driverOptions(field, driver string, options map[string]string, allowed []string) {
+	const rule = "mounts.volume_options"
+	var good, bad []string
+	for _, option := range slices.Sorted(maps.Keys(options)) {
+		if driver != localDriver && slices.Contains(allowed, option) {
+			good = append(good, option)
+		} else {
+			bad = append(bad, option)
 		}
 	}
+	if len(good) > 0 {
+		at, value := together(field, good)
+		r.allow(at, value, rule)
+	}
+	if len(bad) == 0 {
+		return
+	}
+	at, value := together(field, bad)
+	if driver == localDriver {
+		r.reject(at, value, rule,
+			"Options of the driver local are refused, and no policy can allow them: they can mount any folder of the host; remove them.")
+		return
+	}
+	r.reject(at, value, rule, "Options of volume driver %q are refused (%s): %s.", Shorten(driver), Shorten(value), chooseFrom(allowed))
 }
 
 func (r *review) volumeRule(driver, name string) (VolumeRule, bool) {
@@ -107,7 +123,7 @@ func (r *review) volumeOptions(field string, o mount.VolumeOptions) *mount.Volum
 			r.allow(field+".Subpath", out.Subpath, "mounts.options")
 		}
 	}
-	refuseKeys(r, field+".Labels", take(&o.Labels), "mounts.options",
+	refuseTogether(r, field+".Labels", take(&o.Labels), "mounts.options",
 		"Labels for a new volume are refused: they belong to those who look after the host's volumes; remove them.")
 	r.unknown(field, reflect.ValueOf(o))
 	if reflect.ValueOf(out).IsZero() {

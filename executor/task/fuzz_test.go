@@ -85,6 +85,10 @@ func FuzzParameters(f *testing.F) {
 		key, value, _ := strings.Cut(e.parameter, " ")
 		f.Add(key, value, "network", "web")
 	}
+	for _, long := range longParameters() {
+		p := long(0, 2000)
+		f.Add(p.Key, p.Value, p.Key, "")
+	}
 	f.Fuzz(func(t *testing.T, key, value, key2, value2 string) {
 		spec, found := translated(t, func(task *mesos.TaskInfo) {
 			task.Container.Docker.Parameters = []mesos.Parameter{{Key: key, Value: value}, {Key: key2, Value: value2}}

@@ -15,6 +15,10 @@ const parametersPath = "container.docker.parameters"
 // (include/uapi/linux/binfmts.h, MAX_ARG_STRLEN, with "--", "=" and a NUL), so no docker run ever had one.
 const maxParameter = 128<<10 - 4
 
+// maxOptions is how many options, separated by commas, one parameter may hold. No flag knows a quarter as many, and what is
+// found about a task is to grow with its bytes.
+const maxOptions = 100
+
 // maxSearches is for how many unknown keys a similar name is looked for: all that anybody reads.
 const maxSearches = 20
 

@@ -21,7 +21,7 @@ var longNetwork = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 // setNetwork reads the name of a network, or the long form name=NET,alias=NAME,ip=ADDRESS,... When container.docker.network
 // is set it has to name the same one. A container has one network here: more than one needs a newer API than 1.41.
 func (r *dockerRun) setNetwork(p parameter) {
-	if !r.filled(p) {
+	if !r.filled(p) || !r.fewOptions(p) {
 		return
 	}
 	name, options := p.value, []string(nil)
@@ -75,9 +75,14 @@ func (r *dockerRun) chooseNetwork(p parameter, name string) bool {
 	return true
 }
 
-// attach translates the options of the long form: by the flags that say the same, where there is one.
+// attach translates the options of the long form: by the flags that say the same, where there is one. It stops at the first
+// problem, which others of the same parameter would only repeat.
 func (r *dockerRun) attach(p parameter, options []string) {
+	before := len(r.findings)
 	for _, option := range options {
+		if len(r.findings) > before {
+			return
+		}
 		key, value, _ := strings.Cut(option, "=")
 		one := p
 		one.value = strings.TrimSpace(value)

@@ -13,7 +13,7 @@ import (
 // addMount reads the long form of a mount: type=bind,source=PATH,target=PATH,readonly and so on. The value is secret for
 // the sake of a volume driver's options.
 func (r *dockerRun) addMount(p parameter) {
-	if !r.filled(p) {
+	if !r.filled(p) || !r.fewOptions(p) {
 		return
 	}
 	fields, err := csv.NewReader(strings.NewReader(p.value)).Read()

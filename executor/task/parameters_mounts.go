@@ -45,7 +45,7 @@ func (r *dockerRun) setVolumeDriver(p parameter) {
 // host, or relative to the sandbox. Without a source it is a new volume, which goes with the container.
 func (r *dockerRun) addVolume(p parameter) {
 	const remedy = "write SOURCE:TARGET or SOURCE:TARGET:ro, with an absolute path as target"
-	if !r.filled(p) {
+	if !r.filled(p) || !r.fewOptions(p) {
 		return
 	}
 	source, rest, mapped := strings.Cut(p.value, ":")
@@ -232,7 +232,7 @@ func (r *dockerRun) taken() map[string]string {
 
 // addTmpfs reads TARGET[:OPTIONS]; the options are the kernel's, and go on as they are.
 func (r *dockerRun) addTmpfs(p parameter) {
-	if !r.filled(p) {
+	if !r.filled(p) || !r.fewOptions(p) {
 		return
 	}
 	target, options, _ := strings.Cut(p.value, ":")

@@ -20,6 +20,15 @@ func (r *dockerRun) malformed(p parameter, remedy string) {
 	r.invalid(p.origin(), p.value, "The value %s cannot be read; %s.", quote(p.value), remedy)
 }
 
+// fewOptions refuses a value of more options than anybody writes.
+func (r *dockerRun) fewOptions(p parameter) bool {
+	if count := strings.Count(p.value, ",") + 1; count > maxOptions {
+		r.invalid(p.origin(), "", "The value has %d parts between commas, and at most %d are supported; remove some.", count, maxOptions)
+		return false
+	}
+	return true
+}
+
 // contradicts refuses a parameter because something else has set its field, to something else.
 func (r *dockerRun) contradicts(p parameter, field string) {
 	other := r.spec.Origins.Of(field)
