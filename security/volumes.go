@@ -14,8 +14,11 @@ import (
 // localDriver is the volume driver of the engine itself.
 const localDriver = "local"
 
-// volumeName is the rule of the local driver. Other drivers take options in a name, which nobody could review.
 var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// IsVolumeName applies the rule of the local driver to a volume's name (moby: daemon/names). Other drivers take options in a
+// name, which nobody could review.
+func IsVolumeName(name string) bool { return volumeName.MatchString(name) }
 
 // volume decides over a volume of the engine or of a plugin, by driver and name: what a volume holds is not the task's,
 // whoever made it first.
@@ -95,7 +98,7 @@ func (r *review) driverOptions(field, driver string, options map[string]string, 
 
 func (r *review) volumeRule(driver, name string) (VolumeRule, bool) {
 	at := slices.IndexFunc(r.rules.Mounts.Volumes, func(v VolumeRule) bool {
-		return v.Driver == driver && volumeName.MatchString(name) && matchesAny(v.Names, name)
+		return v.Driver == driver && IsVolumeName(name) && matchesAny(v.Names, name)
 	})
 	if at < 0 {
 		return VolumeRule{}, false

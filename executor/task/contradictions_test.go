@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // TestParametersAgreeWithStructuredFields: a parameter that says what a field says is taken, one that says something else
@@ -13,6 +15,9 @@ func TestParametersAgreeWithStructuredFields(t *testing.T) {
 	userNetwork := func(task *mesos.TaskInfo) {
 		task.Container.Docker.Network = mesos.ContainerInfo_DockerInfo_USER.Enum()
 		task.Container.NetworkInfos = []mesos.NetworkInfo{{Name: ptr("web"), IPAddresses: []mesos.NetworkInfo_IPAddress{{IPAddress: ptr("10.0.0.1")}}}}
+	}
+	capabilities := func(names ...mesos.CapabilityInfo_Capability) *mesos.CapabilityInfo {
+		return &mesos.CapabilityInfo{Capabilities: names}
 	}
 	for field, test := range map[string]struct {
 		change        func(*mesos.TaskInfo)
@@ -27,6 +32,18 @@ func TestParametersAgreeWithStructuredFields(t *testing.T) {
 			limit := mesos.RLimitInfo_RLimit{Type: mesos.RLimitInfo_RLimit_RLMT_NOFILE, Hard: ptr(uint64(10)), Soft: ptr(uint64(5))}
 			task.Container.RlimitInfo = &mesos.RLimitInfo{Rlimits: []mesos.RLimitInfo_RLimit{limit}}
 		}, "ulimit nofile=5:10", "ulimit nofile=5"},
+		"container.linux_info.bounding_capabilities": {func(task *mesos.TaskInfo) {
+			task.Container.LinuxInfo = &mesos.LinuxInfo{BoundingCapabilities: capabilities(mesos.CapabilityInfo_KILL)}
+		}, "cap-add KILL", "cap-add cap_chown"},
+		"container.linux_info.effective_capabilities": {func(task *mesos.TaskInfo) {
+			task.Container.LinuxInfo = &mesos.LinuxInfo{EffectiveCapabilities: capabilities(mesos.CapabilityInfo_CHOWN)}
+		}, "cap-drop KILL", "cap-drop CHOWN"},
+		"container.linux_info.capability_info": {func(task *mesos.TaskInfo) {
+			task.Container.LinuxInfo = &mesos.LinuxInfo{CapabilityInfo: capabilities(mesos.CapabilityInfo_CHOWN)}
+		}, "cap-drop ALL", "cap-drop Cap_Chown"},
+		"container.linux_info.seccomp.unconfined": {func(task *mesos.TaskInfo) {
+			task.Container.LinuxInfo = &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{Unconfined: ptr(true)}}
+		}, "security-opt seccomp=unconfined", "security-opt seccomp=web"},
 		"container.tty_info":                      {func(task *mesos.TaskInfo) { task.Container.TTYInfo = &mesos.TTYInfo{} }, "tty true", "t false"},
 		"container.docker.volume_driver":          {func(task *mesos.TaskInfo) { task.Container.Docker.VolumeDriver = ptr("a") }, "volume-driver a", "volume-driver b"},
 		"container.network_infos[0].name":         {userNetwork, "network web", "net other"},
@@ -38,5 +55,34 @@ func TestParametersAgreeWithStructuredFields(t *testing.T) {
 		if message := problemsOf(t, test.change, test.other); !strings.Contains(message, "contradicts "+field+"; keep one of them") {
 			t.Errorf("%s and %s: %s", field, test.other, message)
 		}
+	}
+}
+
+// TestOneParameterDoesNotHideAContradiction: what linux_info says stands, whatever another parameter said of it before.
+func TestOneParameterDoesNotHideAContradiction(t *testing.T) {
+	sets := func(task *mesos.TaskInfo) {
+		only := &mesos.CapabilityInfo{Capabilities: []mesos.CapabilityInfo_Capability{mesos.CapabilityInfo_KILL}}
+		task.Container.LinuxInfo = &mesos.LinuxInfo{EffectiveCapabilities: only, BoundingCapabilities: only}
+	}
+	for _, parameters := range [][]string{{"cap-drop CHOWN", "cap-add CHOWN"}, {"cap-add KILL", "cap-drop KILL"}} {
+		if message := problemsOf(t, sets, parameters...); !strings.HasPrefix(message, "container.docker.parameters[1] ") || strings.Contains(message, "\n") {
+			t.Errorf("%v: %q", parameters, message)
+		}
+	}
+}
+
+// TestTheVolumeDriverIsThatOfTheTasksVolumes: the policy sees it with each volume that has it.
+func TestTheVolumeDriverIsThatOfTheTasksVolumes(t *testing.T) {
+	rules := security.BuiltInRules()
+	rules.Mounts.Volumes = []security.VolumeRule{{Driver: "nfs", Names: []string{"*"}}}
+	raw := helloTask(t, func(task *mesos.TaskInfo) {
+		task.Container.Docker.Parameters = parametersOf("volume data:/x", "volume-driver nfs")
+	})
+	d := Decide(raw, testInputs(), security.New("test", rules))
+	if d.Refusal != nil {
+		t.Fatal(d.Refusal.Message)
+	}
+	if m := d.Plan.Spec.Host.Mounts[1]; d.Plan.Spec.Host.VolumeDriver != "" || m.VolumeOptions.DriverConfig.Name != "nfs" {
+		t.Errorf("%+v", d.Plan.Spec.Host)
 	}
 }

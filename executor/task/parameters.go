@@ -44,9 +44,11 @@ type dockerRun struct {
 	once    map[string]parameter // what each flag that counts once was given, by its documented name
 	places  map[string]string    // what is mounted, by target: where it came from
 	hosts   map[string][]publication
-	unknown int            // keys that are no flag
-	ports   int            // container ports that the parameters publish and expose
-	env     map[string]int // variables by name: where each is in Config.Env, see variables
+	unknown int                       // keys that are no flag
+	ports   int                       // container ports that the parameters publish and expose
+	env     map[string]int            // variables by name: where each is in Config.Env, see variables
+	options map[string]securityOption // by name
+	driver  string                    // of volumes, by the parameter volume-driver
 }
 
 // parameters translates all of them. Each flag acts in its phase; the findings are in the order of the parameters.
@@ -81,10 +83,10 @@ func (t *translation) parameters(list []mesos.Parameter) {
 func (r *dockerRun) find(p *parameter) *flag {
 	name := flagName(p.key)
 	if looksPrivileged(name) {
-		if on, err := strconv.ParseBool(p.value); p.key != "privileged" || err != nil || on {
-			r.privileged(p.field + " `privileged`")
+		if on, err := strconv.ParseBool(p.value); p.key == "privileged" && err == nil && !on {
+			return nil
 		}
-		return nil
+		return flagTable()["privileged"]
 	}
 	if name != p.key { // what follows the name may be a secret
 		r.invalid(p.field, name, "The key holds '=' after %s, which docker run would read as flag and value; write the flag's name as key and the rest as value.", quote(name))

@@ -148,7 +148,10 @@ func effects() []effect {
 		mounts("volume /sandbox/a:in", mount.Mount{Type: "bind", Source: testInputs().SandboxSource + "/a", Target: "/mnt/mesos/sandbox/in"}),
 		mounts("volume ../etc:/x", mount.Mount{Type: "bind", Source: "/etc", Target: "/x"}),
 		{"volume /data", func(s *spec) { s.Config.Volumes = map[string]struct{}{"/data": {}} }, []string{"Config.Volumes", "Config.Volumes[/data]"}, nil},
-		sets("volume-driver nfs", "Host.VolumeDriver", func(s *spec) *string { return &s.Host.VolumeDriver }, "nfs"),
+		{"volume-driver nfs", func(*spec) {}, nil, nil}, // there is no volume
+		with(effect{"volume /data", func(s *spec) { s.Config.Volumes, s.Host.VolumeDriver = map[string]struct{}{"/data": {}}, "nfs" },
+			[]string{"Host.VolumeDriver"}, nil}, "volume-driver nfs"),
+		with(mounts("mount src=data,dst=/data", mount.Mount{Type: "volume", Source: "data", Target: "/data"}), "volume-driver nfs"), // as in docker run
 		sets("volumes-from other:ro", "Host.VolumesFrom[other:ro]", func(s *spec) *[]string { return &s.Host.VolumesFrom }, []string{"other:ro"}),
 		mounts("mount type=bind,src=data,dst=/data,ro,bind-propagation=shared,bind-nonrecursive", mount.Mount{Type: "bind", Source: testInputs().SandboxSource + "/data", Target: "/data", ReadOnly: true,
 			BindOptions: &mount.BindOptions{Propagation: "shared", NonRecursive: true}}),

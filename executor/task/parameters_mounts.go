@@ -4,18 +4,13 @@ import (
 	"cmp"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/docker/docker/api/types/mount"
 
 	"mesos-docker-executor/security"
 )
-
-// volumeName is Docker's own rule for names of volumes (moby: daemon/names).
-var volumeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`) })
 
 // mountFlags say what is mounted where. Everything of the host becomes a Mount, whatever the flag: a Bind would be one more
 // syntax for Docker to read.
@@ -30,6 +25,8 @@ func mountFlags() []flag {
 	}
 }
 
+// setVolumeDriver names the driver of the volumes that the parameter volume makes, as the field of that name does. Each
+// volume with a name says it itself.
 func (r *dockerRun) setVolumeDriver(p parameter) {
 	if !r.plain(p) {
 		return
@@ -38,7 +35,7 @@ func (r *dockerRun) setVolumeDriver(p parameter) {
 		r.invalid(p.origin(), "", "The parameter contradicts container.docker.volume_driver; keep one of them.")
 		return
 	}
-	settle(r, p, "Host.VolumeDriver", &r.spec.Host.VolumeDriver, p.value)
+	r.driver = p.value
 }
 
 // addVolume reads [SOURCE:]TARGET[:OPTIONS]. A source without a slash is the name of a volume; any other is a path of the
@@ -59,6 +56,10 @@ func (r *dockerRun) addVolume(p parameter) {
 			}
 			r.spec.Config.Volumes[target] = struct{}{}
 			r.occupy(p, "Config.Volumes", target)
+			if driver := r.parameterDriver(); driver != "" && r.spec.Host.VolumeDriver == "" {
+				r.spec.Host.VolumeDriver = driver
+				r.origin("Host.VolumeDriver", p.origin())
+			}
 		}
 		return
 	}
@@ -74,11 +75,14 @@ func (r *dockerRun) addVolume(p parameter) {
 	if optional && !r.readVolumeOptions(p, &m, options) {
 		return
 	}
-	driver := cmp.Or(r.spec.Host.VolumeDriver, r.task.GetContainer().GetDocker().GetVolumeDriver())
-	if driver != "" && m.Type == mount.TypeVolume {
+	if driver := r.parameterDriver(); driver != "" && m.Type == mount.TypeVolume {
 		volumeOptions(&m).DriverConfig = &mount.Driver{Name: driver}
 	}
 	r.mount(p, m)
+}
+
+func (r *dockerRun) parameterDriver() string {
+	return cmp.Or(r.driver, r.task.GetContainer().GetDocker().GetVolumeDriver())
 }
 
 func volumeOptions(m *mount.Mount) *mount.VolumeOptions {
@@ -144,7 +148,7 @@ func (r *dockerRun) mount(p parameter, m mount.Mount) {
 		}
 		m.Source = source
 	case mount.TypeVolume:
-		if m.Source != "" && !volumeName().MatchString(m.Source) {
+		if m.Source != "" && !security.IsVolumeName(m.Source) {
 			r.malformed(p, "name the volume with letters, digits, '_', '.' and '-', at least two")
 			return
 		}
@@ -177,16 +181,7 @@ func (r *dockerRun) source(p parameter, source string) (string, bool) {
 	case !r.usablePath(p.origin(), source):
 		return "", false
 	}
-	if !path.IsAbs(source) {
-		source = path.Join(r.in.Sandbox, source)
-	}
-	source = path.Clean(source)
-	for _, sandbox := range []string{path.Clean(r.in.Sandbox), r.in.SandboxSource} {
-		if path.IsAbs(sandbox) && isWithin(source, sandbox) {
-			source = r.inSandbox(strings.TrimPrefix(strings.TrimPrefix(source, sandbox), "/"))
-			break
-		}
-	}
+	source = r.hostPath(source)
 	return source, r.usablePath(p.origin(), source)
 }
 

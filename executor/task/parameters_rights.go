@@ -1,11 +1,14 @@
 package task
 
 import (
+	"cmp"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/strslice"
 
 	"mesos-docker-executor/security"
 )
@@ -27,8 +30,8 @@ func rightsFlags() []flag {
 			unless("write private, none, shareable, host or container:NAME", func(v string) bool { return container.IpcMode(v).Valid() }))},
 		{name: "pid", kind: single, set: setText("Host.PidMode", func(s *security.Spec) *container.PidMode { return &s.Host.PidMode },
 			unless("write host or container:NAME, or remove the parameter", func(v string) bool { return container.PidMode(v).Valid() }))},
-		// Handled by its looks, see looksPrivileged; this entry completes the list of flags.
-		{name: "privileged", kind: onOff, set: func(r *dockerRun, p parameter) { r.privileged(p.origin()) }},
+		// Found by its looks, see looksPrivileged, whatever the key is in full.
+		{name: "privileged", kind: onOff, set: func(r *dockerRun, p parameter) { r.privileged(p.field + " `privileged`") }},
 		{name: "runtime", kind: single, set: setText("Host.Runtime", func(s *security.Spec) *string { return &s.Host.Runtime }, nil)},
 		{name: "security-opt", kind: repeated, set: (*dockerRun).addSecurityOption},
 		{name: "sysctl", kind: repeated, set: addPair("Host.Sysctls", func(s *security.Spec) *map[string]string { return &s.Host.Sysctls })},
@@ -49,15 +52,30 @@ func unless(remedy string, valid func(string) bool) func(string) string {
 	}
 }
 
-// addCapability leaves out the origin of the list: what the policy adds to it came from no parameter.
+// addCapability leaves out the origin of the list: what the policy adds to it came from no parameter. What a parameter adds
+// is there whatever else drops it, so it must not be one that the task's own bounding set excludes.
 func (r *dockerRun) addCapability(p parameter) {
-	r.spec.Host.CapAdd = append(r.spec.Host.CapAdd, p.value)
-	r.origin("Host.CapAdd["+p.value+"]", p.origin())
+	r.changeCapability(p, "Host.CapAdd", &r.spec.Host.CapAdd, "Host.CapDrop")
 }
 
+// dropCapability has no effect on what is also added, so it must not be one of the task's own effective set.
 func (r *dockerRun) dropCapability(p parameter) {
-	r.spec.Host.CapDrop = append(r.spec.Host.CapDrop, p.value)
-	r.origin("Host.CapDrop["+p.value+"]", p.origin())
+	r.changeCapability(p, "Host.CapDrop", &r.spec.Host.CapDrop, "Host.CapAdd")
+}
+
+// changeCapability adds to one of the two lists. linux_info fills both, with names that have no prefix; ALL contradicts none
+// of them, since single names win over it.
+func (r *dockerRun) changeCapability(p parameter, field string, list *strslice.StrSlice, other string) {
+	const linuxInfo = "container.linux_info."
+	name := strings.TrimPrefix(strings.ToUpper(p.value), "CAP_")
+	if at := other + "[" + name + "]"; name != "ALL" && strings.HasPrefix(r.spec.Origins[at], linuxInfo) {
+		r.contradicts(p, at)
+		return
+	}
+	*list = append(*list, p.value)
+	if at := field + "[" + p.value + "]"; !strings.HasPrefix(r.spec.Origins[at], linuxInfo) {
+		r.origin(at, p.origin())
+	}
 }
 
 // addSecurityOption takes NAME=VALUE, NAME:VALUE and no-new-privileges. The docker command reads the file that a seccomp
@@ -81,8 +99,41 @@ func (r *dockerRun) addSecurityOption(p parameter) {
 		r.reject(ruleParameters, p.origin(), p.value, "The security option systempaths is not allowed: the kernel's own files stay masked; remove it.")
 		return
 	}
-	addElement(r, p, "Host.SecurityOpt", &r.spec.Host.SecurityOpt, p.value, p.value)
+	if r.settleSecurityOption(p, name, value) {
+		addElement(r, p, "Host.SecurityOpt", &r.spec.Host.SecurityOpt, p.value, p.value)
+	}
 }
+
+// settleSecurityOption reports whether an option is new. Of two values for one name, the engine would take the last.
+func (r *dockerRun) settleSecurityOption(p parameter, name, value string) bool {
+	if r.options == nil {
+		r.options = map[string]securityOption{}
+		for _, before := range r.spec.Host.SecurityOpt {
+			name, value, _ := strings.Cut(before, "=")
+			r.options[name] = securityOption{value, "Host.SecurityOpt[" + before + "]"}
+		}
+	}
+	switch name {
+	case "label": // one each for user, role, type, level and disable
+		kind, _, _ := strings.Cut(value, ":")
+		name += "=" + kind
+	case "no-new-privileges":
+		if on, err := strconv.ParseBool(cmp.Or(value, "true")); err == nil {
+			value = strconv.FormatBool(on)
+		}
+	}
+	before, again := r.options[name]
+	if again && before.value != value {
+		r.contradicts(p, before.field)
+	}
+	if !again {
+		r.options[name] = securityOption{value, "Host.SecurityOpt[" + p.value + "]"}
+	}
+	return !again
+}
+
+// securityOption is the value of one, and where it is in the Spec.
+type securityOption struct{ value, field string }
 
 // addDevice reads HOST[:CONTAINER][:rwm].
 func (r *dockerRun) addDevice(p parameter) {

@@ -169,6 +169,9 @@ func TestFlagsThatCountOnceMustAgree(t *testing.T) {
 		{"volume data:/data", "v data:/data/"}, {"volume x/y:/data:ro", "mount type=bind,src=x/y,dst=/data,ro"}, {"publish 31000:80", "p 31000:80/tcp"},
 		{"publish 127.0.0.1:31000:80", "publish 127.0.0.2:31000:80"}, {"device /dev/a", "device /dev/a:rwm"}, {"label a=b", "label a=c"},
 		{"publish 31000:80", "publish 31000:80/udp"}, {"stop-timeout 5", "stop-timeout 5"},
+		{"security-opt no-new-privileges", "security-opt no-new-privileges:true", "security-opt no-new-privileges=1"},
+		{"security-opt apparmor=a", "security-opt apparmor:a"}, {"security-opt label=type:a", "security-opt label=level:b"},
+		{"cap-drop ALL", "cap-add KILL"}, {"cap-drop KILL", "cap-add KILL"},
 	} {
 		if message := problemsOf(t, nil, agreeing...); message != "" {
 			t.Errorf("%v: %s", agreeing, message)
@@ -180,6 +183,8 @@ func TestFlagsThatCountOnceMustAgree(t *testing.T) {
 		{"storage-opt size=1", "storage-opt size=2"}, {"tmpfs /a:size=1m", "tmpfs /a:size=2m"}, {"volume /data", "tmpfs /data"}, {"env A=never-shown", "e A=never-shown2"},
 		{"ulimit core=1", "ulimit core=2"}, {"volume data:/data", "volume data:/data:ro"}, {"volume x/y:/data", "mount type=tmpfs,dst=/data"},
 		{"publish 31000:80", "publish 31000:81"}, {"publish 31000:80", "publish 127.0.0.1:31000:80"}, {"device /dev/a", "device /dev/b:/dev/a"},
+		{"security-opt no-new-privileges", "security-opt no-new-privileges=false"}, {"security-opt seccomp=a", "security-opt seccomp:b"},
+		{"security-opt apparmor=a", "security-opt apparmor=b"}, {"security-opt label=type:a", "security-opt label=type:b"},
 		{"stop-timeout 5", "stop-timeout 6"}, {"health-cmd x", "no-healthcheck true"}, {"pids-limit 5", "pids-limit 6"}, {"volume-driver a", "volume-driver b"},
 		{"privileged true", "hostname a", "hostname b"}, {"network name=web,ip=10.0.0.1", "ip 10.0.0.2"}, {"memory-swap 1g", "memory-swap 2g"},
 	} {
@@ -275,12 +280,12 @@ func TestParametersNeverContradictFields(t *testing.T) {
 
 // TestFieldsThatOthersTranslateAreCompared holds for whatever has set a field of the Spec before the parameters.
 func TestFieldsThatOthersTranslateAreCompared(t *testing.T) {
-	for _, parameter := range []string{"hostname other", "user 2", "shm-size 2m", "ulimit nofile=2", "oom-score-adj 2", "workdir /other", "volume-driver other"} {
+	for _, parameter := range []string{"hostname other", "user 2", "shm-size 2m", "ulimit nofile=2", "oom-score-adj 2", "workdir /other"} {
 		r := translation{in: testInputs(), spec: security.Spec{Origins: security.Origins{}}}
 		r.spec.Config.Hostname, r.spec.Config.User, r.spec.Config.WorkingDir = "a", "1", "/a"
-		r.spec.Host.ShmSize, r.spec.Host.OomScoreAdj, r.spec.Host.VolumeDriver = 1<<20, 1, "a"
+		r.spec.Host.ShmSize, r.spec.Host.OomScoreAdj = 1<<20, 1
 		r.spec.Host.Ulimits = []*container.Ulimit{{Name: "nofile", Soft: 1, Hard: 1}}
-		for _, path := range []string{"Config.Hostname", "Config.User", "Config.WorkingDir", "Host.ShmSize", "Host.OomScoreAdj", "Host.VolumeDriver", "Host.Ulimits[nofile]"} {
+		for _, path := range []string{"Config.Hostname", "Config.User", "Config.WorkingDir", "Host.ShmSize", "Host.OomScoreAdj", "Host.Ulimits[nofile]"} {
 			r.origin(path, "container.field")
 		}
 		r.parameters(parametersOf(parameter))
