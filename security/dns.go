@@ -17,33 +17,12 @@ var (
 // container's own resolv.conf, added hosts in its own hosts file: they mislead nobody but the task.
 func (r *review) dns() {
 	host := &r.left.Host
-	for _, server := range take(&host.DNS) {
-		field := "Host.DNS[" + server + "]"
-		if !isIP(server) {
-			r.reject(field, server, "dns.servers", "DNS server %q is refused; write its IP address.", Shorten(server))
-			continue
-		}
-		r.allow(field, server, "dns.servers")
-		r.out.Host.DNS = append(r.out.Host.DNS, server)
-	}
-	for _, domain := range take(&host.DNSSearch) {
-		field := "Host.DNSSearch[" + domain + "]"
-		if !dnsDomain.MatchString(domain) {
-			r.reject(field, domain, "dns.search", "Search domain %q is refused; write one domain per parameter, for example example.com.", Shorten(domain))
-			continue
-		}
-		r.allow(field, domain, "dns.search")
-		r.out.Host.DNSSearch = append(r.out.Host.DNSSearch, domain)
-	}
-	for _, option := range take(&host.DNSOptions) {
-		field := "Host.DNSOptions[" + option + "]"
-		if !dnsOption.MatchString(option) {
-			r.reject(field, option, "dns.options", "Resolver option %q is refused; write one as in resolv.conf(5), for example ndots:2.", Shorten(option))
-			continue
-		}
-		r.allow(field, option, "dns.options")
-		r.out.Host.DNSOptions = append(r.out.Host.DNSOptions, option)
-	}
+	r.out.Host.DNS = r.wellFormed("Host.DNS", take(&host.DNS), isIP, "dns.servers",
+		"DNS server %q is refused; write its IP address.")
+	r.out.Host.DNSSearch = r.wellFormed("Host.DNSSearch", take(&host.DNSSearch), dnsDomain.MatchString, "dns.search",
+		"Search domain %q is refused; write one domain per parameter, for example example.com.")
+	r.out.Host.DNSOptions = r.wellFormed("Host.DNSOptions", take(&host.DNSOptions), dnsOption.MatchString, "dns.options",
+		"Resolver option %q is refused; write one as in resolv.conf(5), for example ndots:2.")
 	for _, entry := range take(&host.ExtraHosts) {
 		if r.extraHost(entry) {
 			r.out.Host.ExtraHosts = append(r.out.Host.ExtraHosts, entry)
@@ -51,6 +30,20 @@ func (r *review) dns() {
 	}
 	r.hostname("Config.Hostname", "hostname", "Hostname", take(&r.left.Config.Hostname), &r.out.Config.Hostname)
 	r.hostname("Config.Domainname", "domainname", "Domain name", take(&r.left.Config.Domainname), &r.out.Config.Domainname)
+}
+
+// wellFormed returns the elements of a list that have its form. refusal takes the one that has not.
+func (r *review) wellFormed(field string, list []string, isOne func(string) bool, rule, refusal string) (out []string) {
+	for _, element := range list {
+		at := field + "[" + element + "]"
+		if !isOne(element) {
+			r.reject(at, element, rule, refusal, Shorten(element))
+			continue
+		}
+		r.allow(at, element, rule)
+		out = append(out, element)
+	}
+	return out
 }
 
 // extraHost decides over name:address, which is the form of the Docker API.
