@@ -211,11 +211,9 @@ func (s start) settings(unfit error) supervise.Settings {
 func reviewImage(policy security.Policy, image engine.Image, plan *task.Plan) *task.Refusal {
 	inherited := security.Image{
 		Labels: image.Labels, User: image.User, WorkingDir: image.WorkingDir, Entrypoint: image.Entrypoint, Cmd: image.Cmd,
+		Path: image.Path, Volumes: image.Volumes,
 	}
-	if findings := policy.ReviewImage(inherited, plan.Spec); len(findings) > 0 {
-		return task.Refuse(findings, policy.Hash())
-	}
-	return nil
+	return task.Refuse(policy.ReviewImage(inherited, plan.Spec), policy.Hash())
 }
 
 // signalGrace is the time that a container gets after SIGTERM to its executor. The Docker containerizer sends it when it

@@ -9,7 +9,7 @@ func BuiltIn() Policy { return New("built-in", BuiltInRules()) }
 //   - 12 capabilities: the 14 that Docker grants by default less NET_RAW and MKNOD; others are trimmed;
 //   - no-new-privileges, at most 4096 processes, no swap, no core dumps, no Docker health check, no init unless the
 //     task asks for one;
-//   - bind mounts only from the folders that the caller names, tmpfs up to 1 GiB, no volumes by name;
+//   - bind mounts only from the folders that the caller names, tmpfs up to 1 GiB, no volumes but those that an image brings;
 //   - never privileged, no devices, no namespaces of the host's or of other containers.
 func BuiltInRules() Rules {
 	capabilities := func() []string {
@@ -25,7 +25,7 @@ func BuiltInRules() Rules {
 		AppArmorProfiles:    []string{"docker-default"},
 		DeniedGroups:        hostPowerfulGroups(),
 		Network:             NetworkRules{Modes: []string{"bridge", "none"}},
-		Mounts:              MountRules{TmpfsSize: 1 << 30, TmpfsOptions: []string{"noexec", "nosuid", "nodev"}},
+		Mounts:              MountRules{ImageVolumes: true, TmpfsSize: 1 << 30, TmpfsOptions: []string{"noexec", "nosuid", "nodev"}},
 		Sysctls:             baselineSysctls(),
 		// These choose devices where the engine's default runtime is NVIDIA's. MESOS_*, MARATHON_* and all others pass: what
 		// they do, they do inside the container.

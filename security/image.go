@@ -1,9 +1,11 @@
 package security
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Image is what a container inherits from its image, as an inspection of it shows.
@@ -13,15 +15,17 @@ type Image struct {
 	WorkingDir string // WORKDIR; "" is /
 	Entrypoint []string
 	Cmd        []string
+	Path       string   // PATH of its environment, "" if it sets none
+	Volumes    []string // targets of VOLUME
 }
 
 // ReviewImage decides over what a container inherits from its image and what [Policy.Review], which sees only the task's
 // wishes, cannot know: labels, which Docker merges into the container's; user and working directory, if the reviewed Spec
-// has none of its own; and the program, which Docker puts together from both. It returns one finding per rejection, in a
-// stable order, and none for an image that may be used.
+// has none of its own; volumes; and the program, which Docker puts together from both. It returns its findings in a stable
+// order: rejections, and an allowance of the volumes, which are the one thing of an image that takes something of the host.
 func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 	r := &review{rules: p.rules, origins: Origins{}}
-	for _, field := range []string{"Labels", "User", "WorkingDir", "Entrypoint"} {
+	for _, field := range []string{"Labels", "User", "WorkingDir", "Entrypoint", "Path", "Volumes"} {
 		r.origins["Image."+field] = "image"
 	}
 	for _, key := range slices.Sorted(maps.Keys(image.Labels)) {
@@ -36,6 +40,12 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 			"The image's user %q is refused: containers run as a user other than root, given by its number; name one with the "+
 				"parameter `user`, or build the image with a USER such as 1000.", Shorten(image.User))
 	}
+	if spec.Config.User == "" && r.deniesPrimaryGroup(image.User) {
+		r.reject("Image.User", image.User, "groups",
+			"The image's user %q is refused: on a host the members of its group have the rights of root; name another one with the "+
+				"parameter `user`, or build the image with another USER.", Shorten(image.User))
+	}
+	r.imageVolumes(image.Volumes, spec)
 	workdir := spec.Config.WorkingDir
 	if workdir == "" {
 		workdir = image.WorkingDir
@@ -46,11 +56,41 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 					"with the parameter `workdir`, or build the image with another WORKDIR.", Shorten(workdir))
 		}
 	}
-	if program := image.program(spec); isProcProgram(program, workdir) {
+	program, search := image.program(spec), cmp.Or(variable(spec.Config.Env, "PATH"), image.Path)
+	switch {
+	case isProcProgram(program, workdir):
 		r.reject("Image.Entrypoint", program, "image.command",
 			"The program %q is refused: it lies in /proc, which can lead out of the container; start another program of the image.", Shorten(program))
+	case !strings.Contains(program, "/") && !isPlainSearchPath(search):
+		r.reject("Image.Path", "PATH", "image.command", searchPathRefused, Shorten(program))
 	}
 	return r.findings
+}
+
+// imageVolumes decides over the folders that the engine makes a new volume for, without a limit to its size. Where the task
+// mounts something else it makes none.
+func (r *review) imageVolumes(targets []string, spec Spec) {
+	taken := map[string]bool{}
+	for _, m := range spec.Host.Mounts {
+		taken[m.Target] = true
+	}
+	var made []string
+	for _, target := range slices.Sorted(slices.Values(targets)) {
+		if _, tmpfs := spec.Host.Tmpfs[path.Clean(target)]; !tmpfs && !taken[path.Clean(target)] {
+			made = append(made, target)
+		}
+	}
+	if len(made) == 0 {
+		return
+	}
+	at, value := together("Image.Volumes", made)
+	if r.rules.Mounts.ImageVolumes {
+		r.found(Allow, at, value, "image.volumes", "The image's volumes (%s) are allowed; they take space on the engine's disk without a limit.", Printable(value))
+		return
+	}
+	r.reject(at, value, "image.volumes",
+		"The image's volumes (%s) are refused: they take space on the engine's disk without a limit; mount a folder of the sandbox or a "+
+			"tmpfs there, or build the image without VOLUME.", Printable(value))
 }
 
 // program is what the engine starts (Docker's daemon/commit.go, merge): an entrypoint of the task takes the image's command

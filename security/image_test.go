@@ -4,7 +4,28 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 )
+
+func TestVolumesOfImages(t *testing.T) {
+	image := Image{Volumes: []string{"/var/lib/postgresql/data", "/b/"}}
+	found := BuiltIn().ReviewImage(image, Spec{})
+	if len(found) != 1 || found[0].Action != Allow || found[0].Rule != "image.volumes" || found[0].Value != "/b/, /var/lib/postgresql/data" {
+		t.Errorf("%+v", found)
+	}
+	strict := New("strict", Rules{})
+	found = strict.ReviewImage(image, Spec{})
+	if len(found) != 1 || found[0].Action != Reject || found[0].Rule != "image.volumes" || found[0].Origin != "image" || !strings.Contains(found[0].Message, "/b/") {
+		t.Errorf("%+v", found)
+	}
+	// The engine makes no volume where something else is mounted.
+	mounted := Spec{Host: container.HostConfig{Mounts: []mount.Mount{{Target: "/var/lib/postgresql/data"}}, Tmpfs: map[string]string{"/b": ""}}}
+	if found := strict.ReviewImage(image, mounted); len(found) != 0 {
+		t.Errorf("%+v", found)
+	}
+}
 
 func TestImageMayNotPretendToBeTheExecutors(t *testing.T) {
 	tests := []struct {

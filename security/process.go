@@ -52,10 +52,40 @@ func (r *review) command() {
 	if r.out.Config.Entrypoint == nil {
 		return
 	}
-	if program := programOf(r.out.Config.Entrypoint, r.out.Config.Cmd); isProcProgram(program, r.left.Config.WorkingDir) {
+	program := programOf(r.out.Config.Entrypoint, r.out.Config.Cmd)
+	switch {
+	case isProcProgram(program, r.left.Config.WorkingDir):
 		r.reject("Config.Entrypoint", program, "command",
 			"Program %q is refused: it lies in /proc, which can lead out of the container; start a program of the image.", Shorten(program))
+	case !strings.Contains(program, "/") && !isPlainSearchPath(variable(r.left.Config.Env, "PATH")):
+		r.reject("Config.Env[PATH]", "PATH", "command", searchPathRefused, Shorten(program))
 	}
+}
+
+const searchPathRefused = "Program %q is refused: PATH, in which it is looked up, has a folder that is relative, empty or in /proc, which " +
+	"can lead out of the container; write the program's whole path, or only absolute folders outside of /proc into PATH."
+
+// variable returns the value of a variable, and "" where there is none. Of several the last counts.
+func variable(env []string, name string) (value string) {
+	for _, entry := range env {
+		if v, found := strings.CutPrefix(entry, name+"="); found {
+			value = v
+		}
+	}
+	return value
+}
+
+// isPlainSearchPath reports whether a PATH, or none, has absolute folders outside of /proc only.
+func isPlainSearchPath(search string) bool {
+	if search == "" {
+		return true
+	}
+	for folder := range strings.SplitSeq(search, ":") {
+		if !path.IsAbs(folder) || isBelow(path.Clean(folder), "/proc") {
+			return false
+		}
+	}
+	return true
 }
 
 // programOf is what the engine starts, or "". An entrypoint of one empty word stands for none.
@@ -134,13 +164,23 @@ func (r *review) workingDir(dir string) {
 	r.out.Config.WorkingDir = dir
 }
 
+// Where the engine's default runtime is NVIDIA's, it takes its orders from the environment of task and image.
+const (
+	gpuVariable = "NVIDIA_VISIBLE_DEVICES"
+	noGPUs      = gpuVariable + "=void" // no devices, and none of the driver's files
+)
+
 // environment checks the form of names, takes away those that the policy denies, and shows no values. An entry without
 // '=' would take a variable of the image away.
 func (r *review) environment(env []string) {
+	noDevices := matchesAny(r.rules.DeniedEnvironment, gpuVariable) && len(r.out.Host.DeviceRequests) == 0
+	asks := false
 	for i, entry := range env {
 		field := fmt.Sprintf("Config.Env[%d]", i)
 		name, _, ok := strings.Cut(entry, "=")
+		asks = asks || name == "CUDA_VERSION" || name == gpuVariable && entry != noGPUs
 		switch {
+		case noDevices && entry == noGPUs: // as below
 		case !ok || name == "":
 			r.reject(field, "", "environment", "Environment entry %d has no name or no value; write NAME=value.", i)
 		case strings.ContainsFunc(name, unicode.IsControl):
@@ -151,5 +191,18 @@ func (r *review) environment(env []string) {
 		default:
 			r.out.Config.Env = append(r.out.Config.Env, entry)
 		}
+	}
+	if noDevices {
+		r.noDevices(asks)
+	}
+}
+
+// noDevices sets the variable for every container instead of leaving it out: it may be the image's, and with CUDA_VERSION alone
+// the runtime takes an image for one of old, which gets all devices (nvidia-container-toolkit, image.CUDA.IsLegacy). It says so
+// only to a task that has such variables itself: all others have no notion of GPUs, and nothing is taken from them.
+func (r *review) noDevices(asks bool) {
+	r.out.Config.Env = append(r.out.Config.Env, noGPUs)
+	if asks {
+		r.found(Force, "Config.Env", noGPUs, "environment.deny", "%s: no GPU is given to a container by its variables.", noGPUs)
 	}
 }

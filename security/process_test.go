@@ -15,7 +15,7 @@ func TestVariablesOfMesosAndMarathonPass(t *testing.T) {
 		"LD_PRELOAD=/usr/lib/libjemalloc.so", "DOCKER_HOST=tcp://192.0.2.1:2375", "NVIDIA_API_KEY=secret", "EMPTY=", "a.b-c=ä\n=",
 	}
 	d := reviewOf(func(s *Spec) { s.Config.Env = env })
-	if d.Rejected() || !slices.Equal(d.Spec.Config.Env, env) {
+	if d.Rejected() || !slices.Equal(d.Spec.Config.Env, append(env, "NVIDIA_VISIBLE_DEVICES=void")) {
 		t.Errorf("%q, %+v", d.Spec.Config.Env, d.Rejections())
 	}
 }
@@ -25,7 +25,7 @@ func TestDeniedVariablesAreTrimmedByName(t *testing.T) {
 		s.Config.Env = []string{"A=b", "NVIDIA_VISIBLE_DEVICES=all", "AWS_SECRET=hush", "NVIDIA_VISIBLE_DEVICES_=1"}
 		s.Origins = Origins{"Config.Env": "command.environment", "Config.Env[AWS_SECRET]": "parameter 1 `env`"}
 	})
-	if want := []string{"A=b", "NVIDIA_VISIBLE_DEVICES_=1"}; !slices.Equal(d.Spec.Config.Env, want) {
+	if want := []string{"A=b", "NVIDIA_VISIBLE_DEVICES_=1", "NVIDIA_VISIBLE_DEVICES=void"}; !slices.Equal(d.Spec.Config.Env, want) {
 		t.Errorf("%q", d.Spec.Config.Env)
 	}
 	var got []string
@@ -40,6 +40,41 @@ func TestDeniedVariablesAreTrimmedByName(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestNoVariableGivesAGPU: NVIDIA's runtime gives all devices to a container with CUDA_VERSION alone, and the image may have
+// what the task has not.
+func TestNoVariableGivesAGPU(t *testing.T) {
+	const none = "NVIDIA_VISIBLE_DEVICES=void"
+	gpus := func(r *Rules) { r.GPUs = true }
+	request := func(s *Spec) {
+		s.Config.Env = []string{"CUDA_VERSION=11.0"}
+		s.Host.DeviceRequests = []container.DeviceRequest{{Count: 1, Capabilities: [][]string{{"gpu"}}}}
+	}
+	env := func(entries ...string) func(*Spec) { return func(s *Spec) { s.Config.Env = entries } }
+	tests := []struct {
+		name   string
+		rules  func(*Rules)
+		change func(*Spec)
+		want   []string
+		said   bool
+	}{
+		{"nothing", func(*Rules) {}, env(), []string{none}, false},
+		{"legacy image", func(*Rules) {}, env("CUDA_VERSION=11.0"), []string{"CUDA_VERSION=11.0", none}, true},
+		{"all", func(*Rules) {}, env("NVIDIA_VISIBLE_DEVICES=all", "A=b"), []string{"A=b", none}, true},
+		{"other variables", func(*Rules) {}, env("NVIDIA_API_KEY=x"), []string{"NVIDIA_API_KEY=x", none}, false},
+		{"none already", func(*Rules) {}, env(none, "A=b", none), []string{"A=b", none}, false},
+		{"not denied", func(r *Rules) { r.DeniedEnvironment = nil }, env("NVIDIA_VISIBLE_DEVICES=all"), []string{"NVIDIA_VISIBLE_DEVICES=all"}, false},
+		{"GPUs by request", gpus, request, []string{"CUDA_VERSION=11.0"}, false},
+		{"GPUs, and no request", gpus, env("CUDA_VERSION=11.0"), []string{"CUDA_VERSION=11.0", none}, true},
+	}
+	for _, test := range tests {
+		d := reviewWith(test.rules, test.change)
+		said := slices.ContainsFunc(d.Changes(), func(f Finding) bool { return f.Action == Force && f.Value == none && f.Rule == "environment.deny" })
+		if d.Rejected() || !slices.Equal(d.Spec.Config.Env, test.want) || said != test.said {
+			t.Errorf("%s: %q, said %v, %v", test.name, d.Spec.Config.Env, said, d.Rejections())
+		}
 	}
 }
 
@@ -141,6 +176,76 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestDeniedGroupsAreNoPrimaryOnes: what cannot be added cannot be the main group either, but for the group 0, which is the
+// one of a user whom the image does not list.
+func TestDeniedGroupsAreNoPrimaryOnes(t *testing.T) {
+	for user, good := range map[string]bool{
+		"0": true, "root": true, "1000": true, "1000:1000": true, "nobody:nogroup": true, "0:0": true, "root:root": true, "root:docker": true,
+		"1000:0": true, "1000:root": true, "1000:6": false, "1000:06": false, "1000:docker": false, "nobody:disk": false, "www-data:42": false,
+	} {
+		d := reviewOf(func(s *Spec) { s.Config.User = user })
+		if d.Rejected() == good || !good && d.Rejections()[0].Rule != "groups" {
+			t.Errorf("user %q: %+v", user, d.Rejections())
+		}
+		found := BuiltIn().ReviewImage(Image{User: user}, Spec{})
+		if (len(found) == 0) != good || !good && (found[0].Rule != "groups" || found[0].Field != "Image.User") {
+			t.Errorf("image's user %q: %+v", user, found)
+		}
+		if found := BuiltIn().ReviewImage(Image{User: user}, Spec{Config: container.Config{User: "1"}}); len(found) > 0 {
+			t.Errorf("the task's user replaces the image's: %+v", found)
+		}
+	}
+	if d := reviewWith(func(r *Rules) { r.DeniedGroups = nil }, func(s *Spec) { s.Config.User = "1000:6" }); d.Rejected() {
+		t.Error(d.Rejections())
+	}
+}
+
+// TestProgramsAreNotLookedUpInProc: a name without a slash is found in PATH.
+func TestProgramsAreNotLookedUpInProc(t *testing.T) {
+	tests := []struct {
+		path, image     string
+		entrypoint, cmd []string
+		rule            string
+	}{
+		{"", "", []string{"exe"}, nil, ""},
+		{"/usr/bin:/bin", "/proc/self", []string{"exe"}, nil, ""},
+		{"/process/self", "", []string{"exe"}, nil, ""},
+		{"/proc/self", "", []string{"/bin/exe"}, nil, ""},
+		{"/proc/self", "", []string{"exe"}, nil, "command"},
+		{"/bin:/proc/self/", "", []string{"exe"}, nil, "command"},
+		{"/bin:/bin/../proc/self", "", []string{"exe"}, nil, "command"},
+		{"/bin:", "", []string{"exe"}, nil, "command"},
+		{":/bin", "", []string{"exe"}, nil, "command"},
+		{"/bin:proc/self", "", []string{"exe"}, nil, "command"},
+		{"/proc/self", "", []string{""}, []string{"exe"}, "command"},
+		{"/proc/self", "", nil, []string{"exe"}, "image.command"},
+		{"/bin", "/proc/self", nil, []string{"exe"}, ""},
+		{"", "/proc/self", nil, []string{"exe"}, "image.command"},
+		{"", "/proc/self", []string{"exe"}, nil, "image.command"},
+		{"", "/proc/self", nil, []string{"/bin/exe"}, ""},
+	}
+	for _, test := range tests {
+		d := reviewOf(func(s *Spec) {
+			s.Config.Entrypoint, s.Config.Cmd = test.entrypoint, test.cmd
+			if test.path != "" {
+				s.Config.Env = []string{"PATH=/bin", "PATH=" + test.path}
+				s.Origins = Origins{"Config.Env[PATH]": "parameter 3 `env`"}
+			}
+		})
+		found := d.Rejections()
+		if len(found) == 0 {
+			found = BuiltIn().ReviewImage(Image{Path: test.image}, d.Spec)
+		}
+		rule := ""
+		if len(found) > 0 {
+			rule = found[0].Rule
+		}
+		if rule != test.rule || rule == "command" && found[0].Origin != "parameter 3 `env`" {
+			t.Errorf("%+v: %+v", test, found)
+		}
+	}
+}
+
 func TestStreams(t *testing.T) {
 	d := reviewOf(func(s *Spec) {
 		c := &s.Config
@@ -158,7 +263,8 @@ func TestStreams(t *testing.T) {
 
 func TestStopSignals(t *testing.T) {
 	for signal, good := range map[string]bool{
-		"SIGTERM": true, "term": true, "USR1": true, "15": true, "64": true, "SIGRTMIN": true, "SIGRTMIN+3": true, "rtmax-30": true, "SIGWINCH": true,
+		"RTMIN+15": true, "SIGRTMIN+16": false, "SIGRTMIN+20": false, "RTMAX-14": true, "RTMAX-15": false, "RTMIN+0": false, "RTMIN+03": false,
+		"SIGTERM": true, "term": true, "USR1": true, "15": true, "64": true, "SIGRTMIN": true, "SIGRTMIN+3": true, "rtmax-3": true, "SIGWINCH": true,
 		"": false, "SIGKILL": false, "kill": false, "9": false, "STOP": false, "19": false, "0": false, "65": false, "-1": false, "SIG": false,
 		"SIGSIGTERM": false, "RTMIN+31": false, "RTMAX+1": false, "RTMIN-1": false, "TERM ": false, "+15": false, "09": false,
 	} {

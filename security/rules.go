@@ -116,6 +116,8 @@ type MountRules struct {
 	// AnonymousVolumes lets a task have volumes without a name, of the engine's local driver. They are on the engine's
 	// disk, without a limit.
 	AnonymousVolumes bool `json:"anonymous_volumes"`
+	// ImageVolumes lets an image bring such volumes itself (VOLUME), as many ordinary ones do.
+	ImageVolumes bool `json:"image_volumes"`
 	// TmpfsSize is the largest tmpfs in bytes; more is trimmed, and a tmpfs without a size gets this one. With 0 none is
 	// allowed. Its pages count towards the memory limit.
 	TmpfsSize int64 `json:"tmpfs_size"`

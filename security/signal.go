@@ -11,11 +11,12 @@ import (
 const signalNames = `ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS
 	TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ`
 
-// Real-time signals are those from SIGRTMIN to SIGRTMAX, 34 to 64 as C libraries count.
-const realTimeSignals = 64 - 34
+// realTimeNames are how far from each end of the real-time signals the engine knows their names (moby/sys,
+// signal/signal_linux.go), although C libraries count 34 to 64.
+func realTimeNames() map[string]uint64 { return map[string]uint64{"RTMIN+": 15, "RTMAX-": 14} }
 
 // CheckStopSignal checks a signal by which a container is asked to end: a name such as SIGTERM or TERM in any case, a
-// real-time one such as SIGRTMIN+3, or a number from 1 to 64. KILL and STOP ask for nothing. The error completes "it ...".
+// real-time one such as SIGRTMIN+3 (to SIGRTMIN+15, from SIGRTMAX-14), or a number from 1 to 64. KILL and STOP ask for nothing. The error completes "it ...".
 func CheckStopSignal(signal string) error {
 	if number, err := strconv.ParseUint(signal, 10, 8); err == nil {
 		if number < 1 || number > 64 {
@@ -33,12 +34,15 @@ func CheckStopSignal(signal string) error {
 	case slices.Contains(strings.Fields(signalNames), name), name == "RTMIN", name == "RTMAX":
 		return nil
 	}
-	for _, prefix := range []string{"RTMIN+", "RTMAX-"} {
-		if rest, found := strings.CutPrefix(name, prefix); found {
-			if n, err := strconv.ParseUint(rest, 10, 8); err == nil && n <= realTimeSignals {
-				return nil
-			}
+	for prefix, most := range realTimeNames() {
+		rest, found := strings.CutPrefix(name, prefix)
+		if !found {
+			continue
 		}
+		if n, err := strconv.ParseUint(rest, 10, 8); err == nil && 1 <= n && n <= most && rest[0] != '0' {
+			return nil
+		}
+		return fmt.Errorf("is not a name that the engine knows; write the signal's number, from 34 to 64")
 	}
 	return fmt.Errorf("must be a name such as SIGTERM or a number from 1 to 64")
 }

@@ -34,8 +34,7 @@ type Spec struct {
 //   - of lists of strings by the string itself: "Host.GroupAdd[audio]", "Host.ExtraHosts[a:192.0.2.1]",
 //     "Network.EndpointsConfig[web].Aliases[db]";
 //   - mounts by target, devices by the path in the container, block devices by their path, ulimits by name;
-//   - variables that the policy takes away by name ("Config.Env[LD_PRELOAD]"), malformed ones by index, as are device
-//     requests.
+//   - variables by name ("Config.Env[LD_PRELOAD]"), malformed ones by index, as are device requests.
 type Origins map[string]string
 
 // Of returns the origin of a field, or of what it is a part of, or "": for "Host.Mounts[/x].BindOptions.Propagation" that of

@@ -20,6 +20,9 @@ func (r *review) user() {
 		} else if r.rules.RunAsNonRoot && !isNonRoot(user) {
 			r.reject("Config.User", user, "user.non_root",
 				"User %q is refused: containers run as a user other than root, given by its number; write one such as 1000.", Shorten(user))
+		} else if r.deniesPrimaryGroup(user) {
+			r.reject("Config.User", user, "groups",
+				"User %q is refused: on a host the members of its group have the rights of root; name the user alone, or another group.", Shorten(user))
 		} else {
 			r.allow("Config.User", user, "user")
 		}
@@ -30,7 +33,7 @@ func (r *review) user() {
 		switch {
 		case !isAccount(group):
 			r.reject(field, group, "groups", "Group %q is refused; write a name or a number from 0 to 2147483647.", Shorten(group))
-		case slices.ContainsFunc(r.rules.DeniedGroups, func(denied string) bool { return plainNumber(denied) == plainNumber(group) }):
+		case r.deniesGroup(group):
 			r.reject(field, group, "groups",
 				"Group %q is refused: on a host its members have the rights of root; remove it.", Shorten(group))
 		default:
@@ -38,6 +41,19 @@ func (r *review) user() {
 			r.out.Host.GroupAdd = append(r.out.Host.GroupAdd, group)
 		}
 	}
+}
+
+func (r *review) deniesGroup(group string) bool {
+	return slices.ContainsFunc(r.rules.DeniedGroups, func(denied string) bool { return plainNumber(denied) == plainNumber(group) })
+}
+
+// deniesPrimaryGroup decides over the group in user:group. root's own says nothing more about root. The group 0 is what any
+// user has whom the image's passwd file does not list (runc, libcontainer/user, GetExecUser), and images are built for it;
+// refusing to write it would take it from nobody.
+func (r *review) deniesPrimaryGroup(user string) bool {
+	name, group, given := strings.Cut(user, ":")
+	isRoot := func(account string) bool { return account == "root" || plainNumber(account) == "0" }
+	return given && !isRoot(name) && !isRoot(group) && r.deniesGroup(group)
 }
 
 // isNonRoot reports whether a user is certainly not root: a number other than 0. The group does not matter.

@@ -76,8 +76,8 @@ func violation(s Spec, roots []string) string {
 			return "group " + group
 		}
 	}
-	for _, entry := range c.Env {
-		if strings.HasPrefix(entry, "NVIDIA_VISIBLE_DEVICES=") {
+	for i, entry := range c.Env {
+		if last := i == len(c.Env)-1; strings.HasPrefix(entry, "NVIDIA_VISIBLE_DEVICES=") != last || last && entry != "NVIDIA_VISIBLE_DEVICES=void" {
 			return "a GPU by variable"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ type Image struct {
 	Entrypoint []string
 	Cmd        []string
 	Labels     map[string]string
+	Path       string   // PATH of its environment, "" if it sets none; the rest of that is nobody's business here
+	Volumes    []string // targets of VOLUME, in no order
 }
 
 // Image returns the local image that ref names. A missing one is [ErrNotFound], and so is one for a reference with a digest
@@ -50,6 +53,12 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		if c := said.Config; c != nil {
 			found.StopSignal, found.User, found.WorkingDir, found.Labels = c.StopSignal, c.User, c.WorkingDir, c.Labels
 			found.Entrypoint, found.Cmd = c.Entrypoint, c.Cmd
+			found.Volumes = slices.Collect(maps.Keys(c.Volumes))
+			for _, entry := range c.Env {
+				if search, ok := strings.CutPrefix(entry, "PATH="); ok {
+					found.Path = search
+				}
+			}
 		}
 		return nil
 	})

@@ -33,7 +33,10 @@ func startRegistry(t *testing.T) *registrytest.Registry {
 // pushSome pushes an image of one layer of 4 MiB that no engine has seen.
 func pushSome(t *testing.T, r *registrytest.Registry, name string) registrytest.Image {
 	t.Helper()
-	config := ocispec.ImageConfig{StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}}
+	config := ocispec.ImageConfig{
+		StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"},
+		Env: []string{"A=b", "PATH=/b"}, Volumes: map[string]struct{}{"/v": {}},
+	}
 	return r.Push(t, name, "v1", config, registrytest.RandomLayer(t, 4<<20))
 }
 
@@ -54,7 +57,7 @@ func TestPullFromARegistry(t *testing.T) {
 		t.Errorf("no downloading step with the layer's size in %+v", steps)
 	}
 	image, err := e.Image(t.Context(), pushed.Ref)
-	want := Image{ID: image.ID, StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}}
+	want := Image{ID: image.ID, StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}, Path: "/b", Volumes: []string{"/v"}}
 	if diff := cmp.Diff(want, image); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}

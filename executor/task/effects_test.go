@@ -90,7 +90,7 @@ func commandEffects() []fieldEffect {
 				t.Command.Environment = &mesos.Environment{Variables: []mesos.Environment_Variable{{Name: "A", Value: ptr("1")}}}
 			},
 			want: map[string]string{"Config.Env": `["A=1","MESOS_SANDBOX=/mnt/mesos/sandbox",` +
-				`"MESOS_CONTAINER_NAME=@NAME","MESOS_ALLOCATION_ROLE=demo",` +
+				`"MESOS_CONTAINER_NAME=@NAME","MESOS_ALLOCATION_ROLE=demo","NVIDIA_VISIBLE_DEVICES=void",` +
 				`"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]`},
 		},
 	}

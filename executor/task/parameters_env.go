@@ -1,9 +1,6 @@
 package task
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // addVariable adds NAME=VALUE to the container's environment. It never replaces one: neither the executor's own variables
 // nor those of the agent's hook are the task's to set, and of two values that the task gives neither is meant more.
@@ -23,9 +20,9 @@ func (r *dockerRun) addVariable(p parameter) {
 		at = len(r.spec.Config.Env)
 		r.env[name] = at
 		r.spec.Config.Env = append(r.spec.Config.Env, p.value)
-		r.origin(fmt.Sprintf("Config.Env[%d]", at), p.origin())
+		r.origin("Config.Env["+name+"]", p.origin())
 	case r.spec.Config.Env[at] != p.value:
-		r.invalid(p.origin(), name, "Variable %s has another value from %s; remove the parameter or write the same value.", quote(name), r.variableOrigin(name, at))
+		r.invalid(p.origin(), name, "Variable %s has another value from %s; remove the parameter or write the same value.", quote(name), r.variableOrigin(name))
 	}
 }
 
@@ -41,7 +38,7 @@ func (r *dockerRun) variables() map[string]int {
 	return r.env
 }
 
-func (r *dockerRun) variableOrigin(name string, at int) string {
+func (r *dockerRun) variableOrigin(name string) string {
 	switch name {
 	case "MESOS_SANDBOX", "MESOS_CONTAINER_NAME", "MESOS_ALLOCATION_ROLE":
 		return "the executor, which sets it for every task"
@@ -49,5 +46,5 @@ func (r *dockerRun) variableOrigin(name string, at int) string {
 	if _, hook := r.in.TaskEnvironment[name]; hook {
 		return "--task_environment of the agent"
 	}
-	return r.spec.Origins.Of(fmt.Sprintf("Config.Env[%d]", at))
+	return r.spec.Origins.Of("Config.Env[" + name + "]")
 }

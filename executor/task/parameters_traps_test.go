@@ -339,3 +339,15 @@ func TestFindingsKeepTheOrderOfTheParameters(t *testing.T) {
 		at = next
 	}
 }
+
+func TestTrimmedVariablesNameTheirParameter(t *testing.T) {
+	plan := hello(t, testInputs(), func(task *mesos.TaskInfo) {
+		task.Container.Docker.Parameters = parametersOf("env 0=a", "env NVIDIA_VISIBLE_DEVICES=all")
+	})
+	notes := strings.Join(plan.Notes, "; ")
+	for _, want := range []string{"trimmed NVIDIA_VISIBLE_DEVICES (parameter 1 `env`)", "NVIDIA_VISIBLE_DEVICES=void"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no %q in %s", want, notes)
+		}
+	}
+}

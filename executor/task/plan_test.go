@@ -131,7 +131,7 @@ func TestEnvironmentPrecedence(t *testing.T) {
 	})
 	want := []string{
 		"A=x=y", "BOTH=hook", "EMPTY=", "MESOS_ALLOCATION_ROLE=demo", "MESOS_CONTAINER_NAME=" + in.ContainerName,
-		"HOOK=h", "MESOS_SANDBOX=" + DefaultMappedDirectory,
+		"HOOK=h", "MESOS_SANDBOX=" + DefaultMappedDirectory, "NVIDIA_VISIBLE_DEVICES=void",
 	}
 	if diff := cmp.Diff(want, plan.Spec.Config.Env); diff != "" {
 		t.Error(diff)
