@@ -60,29 +60,21 @@ func mountKey(key string) string {
 
 // setMountOption returns what to write instead of an option that cannot be read. The rules are those of the docker command.
 func setMountOption(m *mount.Mount, key, value string, given bool) (remedy string) {
-	var err error
 	switch key {
 	case "readonly", "volume-nocopy", "bind-nonrecursive":
-		on := true // the name alone says so
-		if given {
-			if on, err = strconv.ParseBool(value); err != nil {
-				return "write true or false after " + key
-			}
-		}
-		switch key {
-		case "readonly":
-			m.ReadOnly = on
-		case "volume-nocopy":
-			volumeOptions(m).NoCopy = on
-		default:
-			bindOptions(m).NonRecursive = on
-		}
-		return ""
+		return setMountSwitch(m, key, value, given)
 	}
 	if !given {
 		return mountRemedy
 	}
-
+	switch kind, _, _ := strings.Cut(key, "-"); kind {
+	case "bind":
+		return setBindOption(m, key, value)
+	case "volume":
+		return setVolumeOption(m, key, value)
+	case "tmpfs":
+		return setTmpfsOption(m, key, value)
+	}
 	switch key {
 	case "type":
 		m.Type = mount.Type(strings.ToLower(value))
@@ -95,10 +87,50 @@ func setMountOption(m *mount.Mount, key, value string, given bool) (remedy strin
 		if !isConsistency(m.Consistency) {
 			return "write consistent, cached, delegated or default after consistency"
 		}
+	case "image-subpath":
+		m.ImageOptions = &mount.ImageOptions{Subpath: value}
+	default:
+		return mountOptionsRemedy
+	}
+	return ""
+}
+
+const mountOptionsRemedy = "the options are type, source, target, readonly, consistency and those of docker run that begin with bind-, volume-, tmpfs- and image-"
+
+// setMountSwitch sets what the name alone switches on.
+func setMountSwitch(m *mount.Mount, key, value string, given bool) (remedy string) {
+	on := true
+	if given {
+		var err error
+		if on, err = strconv.ParseBool(value); err != nil {
+			return "write true or false after " + key
+		}
+	}
+	switch key {
+	case "readonly":
+		m.ReadOnly = on
+	case "volume-nocopy":
+		volumeOptions(m).NoCopy = on
+	default:
+		bindOptions(m).NonRecursive = on
+	}
+	return ""
+}
+
+func setBindOption(m *mount.Mount, key, value string) (remedy string) {
+	switch key {
 	case "bind-propagation":
 		bindOptions(m).Propagation = mount.Propagation(strings.ToLower(value))
 	case "bind-recursive":
 		return setRecursion(m, value)
+	default:
+		return mountOptionsRemedy
+	}
+	return ""
+}
+
+func setVolumeOption(m *mount.Mount, key, value string) (remedy string) {
+	switch key {
 	case "volume-subpath":
 		volumeOptions(m).Subpath = value
 	case "volume-label":
@@ -107,8 +139,14 @@ func setMountOption(m *mount.Mount, key, value string, given bool) (remedy strin
 		volumeDriver(m).Name = value
 	case "volume-opt":
 		return setMountPair(&volumeDriver(m).Options, key, value)
-	case "image-subpath":
-		m.ImageOptions = &mount.ImageOptions{Subpath: value}
+	default:
+		return mountOptionsRemedy
+	}
+	return ""
+}
+
+func setTmpfsOption(m *mount.Mount, key, value string) (remedy string) {
+	switch key {
 	case "tmpfs-size":
 		n, ok := sizeOf(value)
 		if !ok {
@@ -122,7 +160,7 @@ func setMountOption(m *mount.Mount, key, value string, given bool) (remedy strin
 		}
 		tmpfsOptions(m).Mode = os.FileMode(mode)
 	default:
-		return "the options are type, source, target, readonly, consistency and those of docker run that begin with bind-, volume-, tmpfs- and image-"
+		return mountOptionsRemedy
 	}
 	return ""
 }
