@@ -38,7 +38,8 @@ type Rules struct {
 	// RunAsNonRoot demands a user by number other than 0, of the task or else of the image: whether a name is root is
 	// decided by a file in the image.
 	RunAsNonRoot bool `json:"run_as_non_root"`
-	// DeniedGroups cannot be added to the container's process: names, and numbers in decimal.
+	// DeniedGroups cannot be added to the container's process, nor be its primary group if it is not root's: names, and
+	// numbers in decimal. As a primary group, 0 is not denied.
 	DeniedGroups []string `json:"denied_groups,omitempty"`
 	// ReadonlyRootfs makes every container's root file system read-only.
 	ReadonlyRootfs bool `json:"readonly_rootfs"`
@@ -56,7 +57,8 @@ type Rules struct {
 	// Sysctls that a task may set, as patterns of their names. Those of a namespace that it shares with the host are
 	// rejected all the same.
 	Sysctls []string `json:"sysctls,omitempty"`
-	// DeniedEnvironment are patterns of the names of variables that are left out.
+	// DeniedEnvironment are patterns of the names of variables that are left out. If NVIDIA_VISIBLE_DEVICES is among them, every
+	// container without a device request gets it with the value void: leaving it out would let the image's hold.
 	DeniedEnvironment []string `json:"denied_environment,omitempty"`
 	// Init is the value for a task that says nothing about an init process.
 	Init bool `json:"init"`
