@@ -44,8 +44,9 @@ func (r *review) process() {
 }
 
 // command refuses a program in /proc: /proc/self/exe and /proc/self/fd/N led to the runtime's own program on the host
-// (CVE-2019-5736, CVE-2024-21626). It is compared by its text, as the working directory is. A command without an entrypoint
-// may be the arguments of the image's, so it is decided on with the image.
+// (CVE-2019-5736, CVE-2024-21626). It is compared by its text, as the working directory is, and a name
+// without a slash by the folders that it is looked up in. A command without an entrypoint may be the arguments of the
+// image's, so it is decided on with the image.
 func (r *review) command() {
 	r.out.Config.Entrypoint = take(&r.left.Config.Entrypoint)
 	r.out.Config.Cmd = take(&r.left.Config.Cmd)
