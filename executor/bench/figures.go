@@ -29,7 +29,7 @@ var goals = [...]goal{
 	{name: "idle_rss", unit: "MB", limit: 18, stock: "59, and 25 of a docker run",
 		heldBy: "13 MB of the binary's own pages, which all executors share, and what idle_anon has"},
 	{name: "idle_anon", unit: "MB", limit: 4, stock: "4.4, and 5.2 of a docker run",
-		heldBy: "2.4 MB of heap and stacks, of which 1.2 MB are live, and 1 MB of Go's own tables"},
+		heldBy: "2.4 MB of heap and stacks, of which 1.1 MB are live data, and 1 MB of the Go runtime itself"},
 	{name: "idle_pss", unit: "MB", limit: 5, stock: "12", heldBy: "what idle_anon has"},
 	{name: "idle_cpu", unit: "% of a core", limit: 0.1, stock: "5"},
 	{name: "idle_switches", unit: "1/min", limit: 10},
