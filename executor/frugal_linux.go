@@ -6,16 +6,15 @@ import (
 )
 
 // An executor lives beside hundreds of its kind, for weeks, and works for some milliseconds at either end. So garbage is
-// collected when there is too much of it, not by Go's rule of proportion and not every two minutes: each collection takes
-// 2 ms of CPU time and leaves 0.3 MB of the collector's own behind. A task that is larger than the limits makes collections
-// more frequent, and nothing worse.
+// collected by its amount, not every two minutes as well, as Go's rule of proportion has it: each collection takes 2 ms of CPU
+// time and leaves 0.3 MB of the collector's own behind.
 const (
 	// parallel bounds the threads that run Go code. Each of them has caches of its own, and Go would take one for each CPU of
 	// the host, and look every now and then whether that is still right.
 	parallel = 2
 	// launchMemory is what the process may have before the first collection. A usual launch stays below.
 	launchMemory = 16 << 20
-	// idleGarbage may be gathered while the task runs.
+	// idleGarbage may be gathered between two collections, or as much as there is in use, if that is more.
 	idleGarbage = 4 << 20
 )
 
@@ -24,12 +23,28 @@ func hurry() {
 	runtime.GOMAXPROCS(min(parallel, runtime.NumCPU()))
 	debug.SetMemoryLimit(launchMemory)
 	debug.SetGCPercent(-1)
+	followCollections()
 }
 
 // calmDown gives back what the launch needed: the task runs now, perhaps for months.
 func calmDown() {
 	debug.FreeOSMemory()
+	raiseLimit()
+}
+
+// followCollections has the limit raised after each collection. Under a limit that stands, a process that has come to need
+// more than that would do nothing but collect.
+func followCollections() {
+	seen := new([64]byte) // reachable from nowhere: gone with the next collection
+	runtime.AddCleanup(seen, func(struct{}) {
+		raiseLimit()
+		followCollections()
+	}, struct{}{})
+}
+
+// raiseLimit sets the next collection to when the garbage is as much as what is in use now, and at least idleGarbage.
+func raiseLimit() {
 	var has runtime.MemStats
 	runtime.ReadMemStats(&has)
-	debug.SetMemoryLimit(int64(has.Sys-has.HeapReleased) + idleGarbage)
+	debug.SetMemoryLimit(int64(has.Sys-has.HeapReleased) + max(idleGarbage, int64(has.HeapAlloc)))
 }

@@ -31,6 +31,27 @@ func TestGarbageIsCollectedWhenThereIsTooMuchOfIt(t *testing.T) {
 	}
 }
 
+// TestALargeTaskIsNotCollectedToDeath keeps ten times what is there before the first collection.
+func TestALargeTaskIsNotCollectedToDeath(t *testing.T) {
+	threads := runtime.GOMAXPROCS(0)
+	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		runtime.GOMAXPROCS(threads)
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	})
+	hurry()
+	before := collections()
+	kept := make([][]byte, 0, 10*launchMemory>>16)
+	for range cap(kept) {
+		kept = append(kept, make([]byte, 1<<16))
+	}
+	runtime.KeepAlive(kept)
+	if n := collections() - before; n > 100 {
+		t.Errorf("%d collections while %d MiB were allocated", n, len(kept)>>4)
+	}
+}
+
 func collections() uint32 {
 	var has runtime.MemStats
 	runtime.ReadMemStats(&has)
