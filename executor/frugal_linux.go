@@ -20,6 +20,7 @@ const (
 
 // hurry is for the launch of a task.
 func hurry() {
+	runtime.MemProfileRate = 0 // nobody asks for the profile, and each sample stays
 	runtime.GOMAXPROCS(min(parallel, runtime.NumCPU()))
 	debug.SetMemoryLimit(launchMemory)
 	debug.SetGCPercent(-1)
