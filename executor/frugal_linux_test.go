@@ -52,6 +52,25 @@ func TestALargeTaskIsNotCollectedToDeath(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatCannotBeWrittenOfTheProgramIsForgotten(t *testing.T) {
+	for line, want := range map[string]bool{
+		"00400000-00401000 r-xp 00000000 08:01 11 /opt/x": true,
+		"00401000-00402000 r--p 00001000 08:01 11 /opt/x": true,
+		"00402000-00403000 rw-p 00002000 08:01 11 /opt/x": false,
+		"00400000-00401000 r-xp 00000000 08:01 11 /opt/y": false,
+		"00400000-00401000 r--p 00000000 00:00 0 [vvar]":  false,
+		"7f0000000000-7f0000001000 r--p 00000000 00:00 0": false,
+		"garbage": false,
+		"":        false,
+	} {
+		if start, length, ok := programPart(line, "/opt/x"); ok != want || ok && (start < 0x400000 || length != 0x1000) {
+			t.Errorf("%q: %x %x %v", line, start, length, ok)
+		}
+	}
+	forgetProgram()
+	TestGarbageIsCollectedWhenThereIsTooMuchOfIt(t) // the program still works
+}
+
 func collections() uint32 {
 	var has runtime.MemStats
 	runtime.ReadMemStats(&has)
