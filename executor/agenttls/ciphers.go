@@ -9,7 +9,10 @@ import (
 )
 
 // suite is a cipher of TLS 1.2 as OpenSSL calls it, and the classes that it is
-// in (openssl-ciphers(1)).
+// in (openssl-ciphers(1) of OpenSSL 1.1.0 and later). SSLv3, TLSv1 and TLSv1.2
+// are the oldest versions that have it, SHA1 and SHA256 what the messages are
+// signed with: a suite of GCM or Poly1305 has no such hash, whatever its name
+// ends with.
 type suite struct {
 	name    string
 	id      uint16
@@ -23,30 +26,30 @@ type suite struct {
 // of which AES128-SHA and AES256-SHA are all that Go can do.
 func suites() []suite {
 	return []suite{
-		{"ECDHE-ECDSA-AES128-GCM-SHA256", tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE ECDSA AES AES128 AESGCM SHA256"},
-		{"ECDHE-RSA-AES128-GCM-SHA256", tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE aRSA AES AES128 AESGCM SHA256"},
-		{"ECDHE-ECDSA-AES256-GCM-SHA384", tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE ECDSA AES AES256 AESGCM SHA384"},
-		{"ECDHE-RSA-AES256-GCM-SHA384", tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE aRSA AES AES256 AESGCM SHA384"},
-		{"ECDHE-ECDSA-CHACHA20-POLY1305", tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE ECDSA CHACHA20 SHA256"},
-		{"ECDHE-RSA-CHACHA20-POLY1305", tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE aRSA CHACHA20 SHA256"},
-		{"ECDHE-ECDSA-AES128-SHA", tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, "ECDHE ECDSA AES AES128 SHA1"},
-		{"ECDHE-RSA-AES128-SHA", tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "ECDHE aRSA AES AES128 SHA1"},
-		{"ECDHE-ECDSA-AES256-SHA", tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, "ECDHE ECDSA AES AES256 SHA1"},
-		{"ECDHE-RSA-AES256-SHA", tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, "ECDHE aRSA AES AES256 SHA1"},
-		{"ECDHE-ECDSA-AES128-SHA256", tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, "ECDHE ECDSA AES AES128 SHA256"},
-		{"ECDHE-RSA-AES128-SHA256", tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, "ECDHE aRSA AES AES128 SHA256"},
-		{"AES128-GCM-SHA256", tls.TLS_RSA_WITH_AES_128_GCM_SHA256, "kRSA aRSA AES AES128 AESGCM SHA256"},
-		{"AES256-GCM-SHA384", tls.TLS_RSA_WITH_AES_256_GCM_SHA384, "kRSA aRSA AES AES256 AESGCM SHA384"},
-		{"AES128-SHA", tls.TLS_RSA_WITH_AES_128_CBC_SHA, "kRSA aRSA AES AES128 SHA1"},
-		{"AES256-SHA", tls.TLS_RSA_WITH_AES_256_CBC_SHA, "kRSA aRSA AES AES256 SHA1"},
-		{"AES128-SHA256", tls.TLS_RSA_WITH_AES_128_CBC_SHA256, "kRSA aRSA AES AES128 SHA256"},
+		{"ECDHE-ECDSA-AES128-GCM-SHA256", tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE ECDSA AES AES128 AESGCM TLSv1.2"},
+		{"ECDHE-RSA-AES128-GCM-SHA256", tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE aRSA AES AES128 AESGCM TLSv1.2"},
+		{"ECDHE-ECDSA-AES256-GCM-SHA384", tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE ECDSA AES AES256 AESGCM TLSv1.2"},
+		{"ECDHE-RSA-AES256-GCM-SHA384", tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE aRSA AES AES256 AESGCM TLSv1.2"},
+		{"ECDHE-ECDSA-CHACHA20-POLY1305", tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE ECDSA CHACHA20 TLSv1.2"},
+		{"ECDHE-RSA-CHACHA20-POLY1305", tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE aRSA CHACHA20 TLSv1.2"},
+		{"ECDHE-ECDSA-AES128-SHA", tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, "ECDHE ECDSA AES AES128 CBC SHA1 TLSv1"},
+		{"ECDHE-RSA-AES128-SHA", tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "ECDHE aRSA AES AES128 CBC SHA1 TLSv1"},
+		{"ECDHE-ECDSA-AES256-SHA", tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, "ECDHE ECDSA AES AES256 CBC SHA1 TLSv1"},
+		{"ECDHE-RSA-AES256-SHA", tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, "ECDHE aRSA AES AES256 CBC SHA1 TLSv1"},
+		{"ECDHE-ECDSA-AES128-SHA256", tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, "ECDHE ECDSA AES AES128 CBC SHA256 TLSv1.2"},
+		{"ECDHE-RSA-AES128-SHA256", tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, "ECDHE aRSA AES AES128 CBC SHA256 TLSv1.2"},
+		{"AES128-GCM-SHA256", tls.TLS_RSA_WITH_AES_128_GCM_SHA256, "kRSA aRSA AES AES128 AESGCM TLSv1.2"},
+		{"AES256-GCM-SHA384", tls.TLS_RSA_WITH_AES_256_GCM_SHA384, "kRSA aRSA AES AES256 AESGCM TLSv1.2"},
+		{"AES128-SHA", tls.TLS_RSA_WITH_AES_128_CBC_SHA, "kRSA aRSA AES AES128 CBC SHA1 SSLv3"},
+		{"AES256-SHA", tls.TLS_RSA_WITH_AES_256_CBC_SHA, "kRSA aRSA AES AES256 CBC SHA1 SSLv3"},
+		{"AES128-SHA256", tls.TLS_RSA_WITH_AES_128_CBC_SHA256, "kRSA aRSA AES AES128 CBC SHA256 TLSv1.2"},
 	}
 }
 
 // otherNames are other spellings of the classes. "" is every cipher.
 func otherNames() map[string]string {
 	return map[string]string{
-		"ALL": "", "DEFAULT": "", "COMPLEMENTOFDEFAULT": "none", "HIGH": "", "TLSv1.2": "",
+		"ALL": "", "DEFAULT": "", "COMPLEMENTOFDEFAULT": "none", "HIGH": "", "TLSv1.0": "TLSv1",
 		"EECDH": "ECDHE", "kEECDH": "ECDHE", "kECDHE": "ECDHE", "aECDSA": "ECDSA", "RSA": "kRSA", "SHA": "SHA1",
 	}
 }
@@ -56,21 +59,22 @@ func otherNames() map[string]string {
 func absent() []string {
 	return []string{
 		"aNULL", "eNULL", "NULL", "ADH", "AECDH", "EXP", "EXPORT", "LOW", "MEDIUM", "MD5", "RC4", "DES", "3DES", "RC2", "IDEA", "SEED", "CAMELLIA", "ARIA",
-		"PSK", "SRP", "DSS", "aDSS", "DH", "DHE", "EDH", "kDHE", "kEDH", "aDH", "kDH", "kECDH", "aECDH", "ECDH", "KRB5", "GOST", "SSLv2", "SSLv3", "AESCCM", "none",
+		"PSK", "SRP", "DSS", "aDSS", "DH", "DHE", "EDH", "kDHE", "kEDH", "aDH", "kDH", "kECDH", "aECDH", "ECDH", "KRB5", "GOST", "SSLv2", "AESCCM", "SHA384", "none",
 	}
 }
 
 // parseCiphers reads a list as OpenSSL does (openssl-ciphers(1)), as far as it
 // makes a difference: names, classes, their intersection by "+", exclusion by
-// "!" or "-". Order is Go's. An empty list is everything in suites. A name or
-// class that Go does not have is left out, with a note; to exclude what is not
-// known is an error, and so is a list of which nothing is left. TLS 1.3 has
-// ciphers of its own, which cannot be chosen.
+// "-" of what stands before it and by "!" of what stands anywhere. Order is
+// Go's. An empty list is everything in suites. A name or class that Go does not
+// have is left out, with a note; to exclude what is not known is an error, and
+// so is a list of which nothing is left. TLS 1.3 has ciphers of its own, which
+// cannot be chosen.
 func parseCiphers(list string) (ids []uint16, notes []string, err error) {
 	if list == "" {
 		list = "ALL"
 	}
-	var chosen []uint16
+	var chosen, never []uint16
 	var unknown []string
 	for _, term := range strings.FieldsFunc(list, func(r rune) bool { return r == ':' || r == ',' || r == ' ' }) {
 		if strings.HasPrefix(term, "@") || strings.HasPrefix(term, "+") {
@@ -81,6 +85,8 @@ func parseCiphers(list string) (ids []uint16, notes []string, err error) {
 		switch {
 		case excluded && !known:
 			return nil, nil, fmt.Errorf("%q excludes ciphers that are not known here; leave it out, or list those to use", term)
+		case strings.HasPrefix(term, "!"):
+			never = append(never, matched...)
 		case excluded:
 			chosen = slices.DeleteFunc(chosen, func(id uint16) bool { return slices.Contains(matched, id) })
 		case len(matched) == 0:
@@ -89,6 +95,7 @@ func parseCiphers(list string) (ids []uint16, notes []string, err error) {
 			chosen = append(chosen, matched...)
 		}
 	}
+	chosen = slices.DeleteFunc(chosen, func(id uint16) bool { return slices.Contains(never, id) })
 	if len(chosen) == 0 {
 		return nil, nil, errors.New("has no cipher that the executor can use, such as ECDHE-RSA-AES128-GCM-SHA256; add one")
 	}
