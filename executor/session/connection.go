@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 )
 
 const mediaType = "application/x-protobuf" // the agent refuses any suffix such as a charset
@@ -20,7 +19,7 @@ const mediaType = "application/x-protobuf" // the agent refuses any suffix such 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 func dialTCP(alive net.KeepAliveConfig) dialer {
-	return (&net.Dialer{Timeout: 5 * time.Second, KeepAliveConfig: alive}).DialContext
+	return (&net.Dialer{Timeout: dialLimit, KeepAliveConfig: alive}).DialContext
 }
 
 // dialSecure adds the handshake to what dial does: TCP, its time limit and its keep-alive are the

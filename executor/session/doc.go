@@ -40,7 +40,8 @@
 // update may still get out, until its context ends.
 //
 // Every goroutine and connection started by Run has ended when Run returns, and Events is
-// closed. Nothing here survives the process: an executor that dies is the agent's to report.
+// closed; but one whose connection the kernel is still looking for on a file system that hangs
+// ends with that ([DialSocket]). Nothing here survives the process: an executor that dies is the agent's to report.
 //
 // # When the connection is lost
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,42 @@ func TestFIFOInPlaceOfTheSocketsFolderDoesNotBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := DialSocket(t.Context(), filepath.Join(folder, "agent.sock")); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What a file system that hangs does to a lookup.
+func TestDialThatTheKernelHoldsIsAbandoned(t *testing.T) {
+	below, above := net.Pipe()
+	defer above.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, release := make(chan struct{}), make(chan struct{})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := abandonable(ctx, func() (net.Conn, error) {
+			close(begun)
+			<-release
+			return below, nil
+		})
+		failed <- err
+	}()
+	<-begun
+	cancel()
+	if err := receive(t, failed, "end of the dial"); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	close(release)
+	above.SetReadDeadline(time.Now().Add(patience))
+	if _, err := above.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the late connection is still open: %v", err)
+	}
+}
+
+func TestDomainSocketIsNotDialledWhenTheTimeIsUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := DialSocket(ctx, "/none/agent.sock")
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "/none/agent.sock") {
 		t.Errorf("error %v", err)
 	}
 }
