@@ -87,7 +87,7 @@ func (s start) run() int {
 			log.Error("session", "error", err)
 		}
 	})
-	conversation.Go(func() { s.sayTrust(log, voice.say) })
+	conversation.Go(func() { s.sayTrust(ctx, log, voice.say) })
 	// Neither SUBSCRIBE nor the engine's probe waits for these two.
 	registered, warm := make(chan func(), 1), make(chan struct{})
 	go func() { registered <- s.register(agent, log) }()
@@ -159,9 +159,14 @@ func (s start) sessionOptions(log *slog.Logger) session.Options {
 	}
 }
 
-// sayTrust tells the operator whether the agent is the one that started this process, when that is known.
-func (s start) sayTrust(log *slog.Logger, say func(string)) {
-	verdict := s.trust.Verdict()
+// sayTrust tells the operator whether the agent is the one that started this process, when that is known. It returns when
+// ctx ends.
+func (s start) sayTrust(ctx context.Context, log *slog.Logger, say func(string)) {
+	verdict, err := s.trust.Verdict(ctx)
+	if err != nil {
+		log.Info("agent not checked", "agent", s.route.target.String(), "why", verdict.Why)
+		return
+	}
 	if verdict.Trusted {
 		log.Info("agent trusted", "agent", s.route.target.String(), "why", verdict.Why)
 		return

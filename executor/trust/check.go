@@ -19,8 +19,18 @@ func Begin(ctx context.Context, t Target) *Check {
 	return c
 }
 
-// Verdict waits for the end of the inquiry.
-func (c *Check) Verdict() Verdict {
-	<-c.done
-	return c.verdict
+// Verdict waits for the end of the inquiry, and no longer than its context; the
+// error is then the context's, and the verdict that the target is not trusted.
+func (c *Check) Verdict(ctx context.Context) (Verdict, error) {
+	select {
+	case <-c.done:
+		return c.verdict, nil
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.verdict, nil
+	case <-ctx.Done():
+		return no("cannot be checked: there was no time for it"), ctx.Err()
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,22 +17,18 @@ import (
 // maxAncestors bounds the walk; real ones are 2 to 10 deep.
 const maxAncestors = 64
 
-// dialLimit bounds the connection to a Unix socket, whose queue may be full.
-const dialLimit = 2 * time.Second
-
 // gather looks at the system.
 func gather(ctx context.Context, t Target) evidence {
 	e := evidence{target: t}
-	if t.Pinned {
+	if t.Pinned || t.Unsafe != nil {
 		return e
+	}
+	if t.Socket != "" {
+		return gatherSocket(ctx, e)
 	}
 	// The nearest ancestors first, and at once: they can end at any time.
 	e.ancestors, e.missing = ancestors(os.Getppid())
 	if len(e.ancestors) == 0 || e.missing != nil {
-		return e
-	}
-	if t.Socket != "" {
-		e.peer, e.missing = socketPeer(ctx, t)
 		return e
 	}
 	if e.local, e.missing = isLocal(t.Endpoint.Addr()); e.missing != nil || !e.local {
@@ -155,34 +150,4 @@ func search(p Process, wanted map[string]uint64, found map[uint64]Process) error
 		}
 	}
 	return nil
-}
-
-// socketPeer returns the process that listens on a Unix socket: the kernel notes
-// it at listen(2). Its number is 0 if it is in a pid namespace that this process
-// does not see.
-func socketPeer(ctx context.Context, t Target) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialLimit)
-	defer cancel()
-	conn, err := t.Dial(ctx, t.Socket)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	plain, ok := conn.(*net.UnixConn)
-	if !ok {
-		return 0, fmt.Errorf("a connection to it is a %T", conn)
-	}
-	raw, err := plain.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var credentials *unix.Ucred
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		credentials, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, failed); err != nil {
-		return 0, fmt.Errorf("who listens there cannot be told: %w", err)
-	}
-	return int(credentials.Pid), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,12 +13,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/executor/trust/trusttest"
 )
 
 // The test binary plays every process. What it is to do stands in its
@@ -26,6 +30,8 @@ const (
 	partVariable = "TRUST_TEST_PART"
 	listenAt     = "TRUST_TEST_LISTEN" // "network address"; where children find it: the last field
 	targetIs     = "TRUST_TEST_TARGET" // instead of where the parent listens
+	workDirIs    = "TRUST_TEST_WORK_DIR"
+	exchangeBy   = "TRUST_TEST_EXCHANGE" // what the target is a link to after the verdict
 )
 
 func TestMain(m *testing.M) {
@@ -48,6 +54,10 @@ func TestMain(m *testing.M) {
 		os.Exit(playExecutor())
 	case "executor":
 		os.Exit(playExecutor())
+	case "reuser": // gives a dead listener's number to an agent
+		os.Exit(playReuser())
+	case "deceased": // listens, leaves the socket to another process and ends
+		os.Exit(playDeceased())
 	case "stranger": // says where it listens, until its input ends
 		fmt.Println(os.Getenv(targetIs))
 		io.Copy(io.Discard, os.Stdin)
@@ -79,6 +89,9 @@ func playOn(part string) int {
 }
 
 func playAgent() int {
+	if number := os.Getenv("TRUST_TEST_NUMBER"); number != "" && number != strconv.Itoa(os.Getpid()) {
+		return otherNumber
+	}
 	network, address, _ := strings.Cut(os.Getenv(listenAt), " ")
 	l, err := net.Listen(network, address)
 	if err != nil {
@@ -92,32 +105,57 @@ func playAgent() int {
 	return playOn(os.Getenv("TRUST_TEST_NEXT"))
 }
 
+// finding is what an executor prints.
+type finding struct {
+	Verdict
+	Peer int // the process that a connection like the session's ends at; only with exchangeBy
+}
+
 // playExecutor prints the verdict on the target.
 func playExecutor() int {
-	t := Target{Dial: func(ctx context.Context, path string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
-	}}
-	if given := os.Getenv(targetIs); strings.HasPrefix(given, "/") {
-		t.Socket = given
+	t := Target{}
+	given := os.Getenv(targetIs)
+	if strings.HasPrefix(given, "/") {
+		t = AtSocket(given, os.Getenv(workDirIs), dial)
 	} else {
 		t.Endpoint = netip.MustParseAddrPort(given)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := json.NewEncoder(os.Stdout).Encode(Begin(ctx, t).Verdict()); err != nil {
+	verdict, err := Begin(ctx, t).Verdict(ctx)
+	found := finding{Verdict: verdict}
+	if other := os.Getenv(exchangeBy); err == nil && other != "" {
+		found.Peer, err = exchange(ctx, t, given, other)
+	}
+	if err := errors.Join(err, json.NewEncoder(os.Stdout).Encode(found)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, "unix", path)
+}
+
+// exchange has the path that was given lead to another socket, and connects as the session does.
+func exchange(ctx context.Context, t Target, given, other string) (int, error) {
+	if err := errors.Join(os.Remove(given), os.Symlink(other, given)); err != nil {
+		return 0, err
+	}
+	p, err := peerOf(ctx, t)
+	p.close()
+	return p.pid, err
+}
+
 // agent starts an agent that listens, and what it starts; it returns what the
 // executor at the end of the line finds out.
-func agent(t *testing.T, listen, nextPart string, extra ...string) Verdict {
+func agent(t *testing.T, listen, nextPart string, extra ...string) finding {
 	t.Helper()
 	return read(t, part("agent", append(extra, listenAt+"="+listen, "TRUST_TEST_NEXT="+nextPart)...))
 }
 
-func read(t *testing.T, cmd *exec.Cmd) Verdict {
+func read(t *testing.T, cmd *exec.Cmd) finding {
 	t.Helper()
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -132,7 +170,7 @@ func read(t *testing.T, cmd *exec.Cmd) Verdict {
 	if waited := cmd.Wait(); waited != nil {
 		t.Fatal(waited)
 	}
-	var v Verdict
+	var v finding
 	if err == nil {
 		err = json.Unmarshal([]byte(line), &v)
 	}
@@ -142,7 +180,7 @@ func read(t *testing.T, cmd *exec.Cmd) Verdict {
 	return v
 }
 
-func expect(t *testing.T, v Verdict, trusted bool, why string) {
+func expect(t *testing.T, v finding, trusted bool, why string) {
 	t.Helper()
 	if v.Trusted != trusted || !strings.Contains(v.Why, why) {
 		t.Errorf("%+v, want trusted %v because %s", v, trusted, why)
@@ -207,28 +245,7 @@ func TestListenerOfAStrangerIsNotTrusted(t *testing.T) {
 // its address.
 func strangerAt(t *testing.T, listen string) string {
 	t.Helper()
-	cmd := part("agent", listenAt+"="+listen, "TRUST_TEST_NEXT=stranger")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := strings.TrimSpace(line)
+	address, _ := trusttest.Start(t, part("agent", listenAt+"="+listen, "TRUST_TEST_NEXT=stranger"))
 	if strings.HasPrefix(address, "0.0.0.0:") {
 		address = "127.0.0.1" + strings.TrimPrefix(address, "0.0.0.0")
 	}
@@ -237,7 +254,7 @@ func strangerAt(t *testing.T, listen string) string {
 
 func TestAddressWithoutAListenerIsNotTrusted(t *testing.T) {
 	expect(t, agent(t, "tcp4 127.0.0.1:0", "executor", targetIs+"=127.0.0.1:"+port(t)), false, "nobody listening")
-	expect(t, agent(t, "tcp4 127.0.0.1:0", "executor", targetIs+"="+filepath.Join(t.TempDir(), "none.sock")), false, "no such file")
+	expect(t, agent(t, "tcp4 127.0.0.1:0", "executor", targetIs+"="+filepath.Join(t.TempDir(), "none.sock")), false, "cannot be resolved: no such file")
 }
 
 func TestAfterTheParentsDeathNothingIsTrusted(t *testing.T) {

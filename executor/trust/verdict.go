@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"mesos-docker-executor/executor/rootpath"
 )
 
 // Target is where the agent is said to be.
@@ -16,9 +18,22 @@ type Target struct {
 	// Endpoint is the agent's address; not looked at if there is a Socket.
 	Endpoint netip.AddrPort
 	// Socket is the path of the agent's Unix socket, and Dial how to connect to
-	// it.
+	// it. One that is not pinned comes from [AtSocket].
 	Socket string
 	Dial   func(ctx context.Context, path string) (net.Conn, error)
+	// Unsafe is why others than root can change what Socket leads to, nil if
+	// they cannot. It continues a sentence that begins with the path.
+	Unsafe error
+}
+
+// AtSocket is the target of a path that is not pinned. Its Socket is the path
+// without symbolic links, for everybody who connects: a link may be a task's,
+// which could lead this package to one socket and the session to another.
+// workDir is the agent's, resolved. It looks at the file system, and so may block
+// for as long as that does.
+func AtSocket(path, workDir string, dial func(context.Context, string) (net.Conn, error)) Target {
+	where, err := rootpath.Resolve(path, workDir)
+	return Target{Socket: where, Dial: dial, Unsafe: err}
 }
 
 // String names the target in messages.
@@ -67,6 +82,8 @@ func decide(e evidence) Verdict {
 	switch {
 	case e.target.Pinned:
 		return Verdict{true, "is pinned in config.yaml"}
+	case e.target.Unsafe != nil:
+		return no("may be made, or replaced, by others than root: it %v", e.target.Unsafe)
 	case len(e.ancestors) == 0 && e.missing == nil:
 		return no("cannot be checked: the executor's parent is process 1; the agent that started it has ended, or runs as process 1 of a container")
 	case e.missing != nil:

@@ -33,6 +33,7 @@ func TestDecide(t *testing.T) {
 		"socket of a stranger":       {evidence{target: unix, ancestors: both, peer: 300}, false, "process 300"},
 		"socket from outside":        {evidence{target: unix, ancestors: both}, false, "pid namespace"},
 		"socket that cannot be used": {evidence{target: unix, ancestors: both, missing: errors.New("refused")}, false, "refused"},
+		"socket in a sandbox":        {evidence{target: Target{Socket: "/sandbox/a", Unsafe: errors.New("is a task's")}, ancestors: both, peer: 100}, false, "others than root: it is a task's"},
 		"socket, no ancestors":       {evidence{target: unix, peer: 1}, false, "parent is process 1"},
 	} {
 		got := decide(c.evidence)
@@ -69,7 +70,21 @@ func TestEndedContextTrustsNobody(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	target := Target{Socket: "/none", Dial: func(ctx context.Context, _ string) (net.Conn, error) { return nil, ctx.Err() }}
-	if v := Begin(ctx, target).Verdict(); v.Trusted {
+	if v, _ := Begin(ctx, target).Verdict(t.Context()); v.Trusted {
 		t.Errorf("%+v", v)
+	}
+}
+
+func TestVerdictWaitsNoLongerThanItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	check := &Check{done: make(chan struct{})}
+	cancel()
+	if v, err := check.Verdict(ctx); v.Trusted || !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", v, err)
+	}
+	check.verdict = Verdict{Trusted: true}
+	close(check.done)
+	if v, err := check.Verdict(ctx); !v.Trusted || err != nil {
+		t.Errorf("what is known: %+v, %v", v, err)
 	}
 }
