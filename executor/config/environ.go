@@ -16,8 +16,9 @@ const safePath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 // Not among them, on purpose: TZ (the Go runtime opens the file that it names;
 // our times are UTC), HOME, every proxy, DOCKER_*, SSL_CERT_*, LD_*, GODEBUG,
 // GOTRACEBACK and the other GO*, those MESOS_* that are meant for others
-// (MESOS_SANDBOX, MESOS_HTTP_COMMAND_EXECUTOR, MESOS_NATIVE_*), and all
-// variables of the task. PATH is set, not passed on.
+// (MESOS_SANDBOX, MESOS_HTTP_COMMAND_EXECUTOR, MESOS_NATIVE_*), the address of
+// libprocess' own server (LIBPROCESS_IP and _PORT), and all variables of the
+// task. PATH is set, not passed on.
 func allowedNames() []string {
 	return []string{
 		"MESOS_FRAMEWORK_ID",
@@ -33,11 +34,9 @@ func allowedNames() []string {
 		"MESOS_EXECUTOR_AUTHENTICATION_TOKEN",
 		"MESOS_DOMAIN_SOCKET",
 
-		// Address and TLS settings of libprocess that matter to a client
+		// TLS settings of libprocess that matter to a client
 		// (3rdparty/libprocess/src/openssl.hpp). Operators pass them on with
 		// the agent's --executor_environment_variables.
-		"LIBPROCESS_IP",
-		"LIBPROCESS_PORT",
 		"LIBPROCESS_SSL_ENABLED",
 		"LIBPROCESS_SSL_SUPPORT_DOWNGRADE",
 		"LIBPROCESS_SSL_CERT_FILE",

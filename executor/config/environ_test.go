@@ -20,7 +20,7 @@ func TestCleanEnvironDropsWhatTheTaskBrings(t *testing.T) {
 		"HTTP_PROXY=http://evil", "https_proxy=http://evil", "NO_PROXY=*", "ALL_PROXY=socks://evil",
 		"DOCKER_HOST=tcp://evil", "DOCKER_API_VERSION=1.12", "DOCKER_CERT_PATH=/tmp", "DOCKER_CONFIG=/tmp",
 		"SSL_CERT_FILE=/tmp/ca", "SSL_CERT_DIR=/tmp", "HOME=/tmp", "TZ=/etc/shadow", "TMPDIR=/tmp", "XDG_CONFIG_HOME=/tmp",
-		"RES_OPTIONS=x", "LOCALDOMAIN=x", "NOTIFY_SOCKET=/x", "LIBPROCESS_ADVERTISE_IP=1.2.3.4", "MESOS_WORK_DIR=/x", "MESOS_SANDBOX=/x",
+		"RES_OPTIONS=x", "LOCALDOMAIN=x", "NOTIFY_SOCKET=/x", "LIBPROCESS_ADVERTISE_IP=1.2.3.4", "LIBPROCESS_IP=1.2.3.4", "LIBPROCESS_PORT=1", "MESOS_WORK_DIR=/x", "MESOS_SANDBOX=/x",
 		"mesos_slave_id=x", "MESOS_DIRECTORY", "", "=", "=C:=x",
 	}
 	clean, changed := config.CleanEnviron(append(slices.Clone(hostile), agents...), false)
@@ -28,7 +28,7 @@ func TestCleanEnvironDropsWhatTheTaskBrings(t *testing.T) {
 		t.Error("not reported as changed")
 	}
 	want := slices.DeleteFunc(slices.Clone(agents), func(e string) bool {
-		mine := strings.HasPrefix(e, "MESOS_") || strings.HasPrefix(e, "LIBPROCESS_")
+		mine := strings.HasPrefix(e, "MESOS_")
 		return !mine || strings.HasPrefix(e, "MESOS_NATIVE_") || strings.HasPrefix(e, "MESOS_HTTP_")
 	})
 	want = append(want, safePath)
@@ -41,7 +41,7 @@ func TestCleanEnvironKeepsWhatTheSessionNeeds(t *testing.T) {
 	env := []string{
 		"MESOS_EXECUTOR_AUTHENTICATION_TOKEN=x=y=", "MESOS_DOMAIN_SOCKET=/a",
 		"LIBPROCESS_SSL_ENABLED=true", "LIBPROCESS_SSL_CA_FILE=/etc/ca",
-		"LIBPROCESS_SSL_ECDH_CURVE=auto", "LIBPROCESS_SSL_ECDH_CURVES=auto", "LIBPROCESS_PORT=0", "LIBPROCESS_IP=10.0.0.1", safePath,
+		"LIBPROCESS_SSL_ECDH_CURVE=auto", "LIBPROCESS_SSL_ECDH_CURVES=auto", safePath,
 	}
 	clean, changed := config.CleanEnviron(env, false)
 	if changed || !slices.Equal(clean, env) {
@@ -60,11 +60,11 @@ func TestCleanEnvironSetsPath(t *testing.T) {
 
 func TestCleanEnvironAndDuplicates(t *testing.T) {
 	env := []string{
-		"LIBPROCESS_IP=10.0.0.1", "LIBPROCESS_IP=10.0.0.2",
+		"LIBPROCESS_SSL_CA_FILE=/a", "LIBPROCESS_SSL_CA_FILE=/b",
 		"MESOS_SLAVE_ID=a", "MESOS_SLAVE_ID=a", "MESOS_EXECUTOR_ID=a", "MESOS_EXECUTOR_ID=b", "MESOS_EXECUTOR_ID=b",
 	}
 	clean, _ := config.CleanEnviron(env, false)
-	want := []string{"LIBPROCESS_IP=10.0.0.1", "MESOS_SLAVE_ID=a", "MESOS_EXECUTOR_ID=a", "MESOS_EXECUTOR_ID=b", safePath}
+	want := []string{"LIBPROCESS_SSL_CA_FILE=/a", "MESOS_SLAVE_ID=a", "MESOS_EXECUTOR_ID=a", "MESOS_EXECUTOR_ID=b", safePath}
 	if diff := cmp.Diff(want, clean); diff != "" {
 		t.Errorf("clean environment (-want +got):\n%s", diff)
 	}
@@ -86,7 +86,7 @@ func TestCleanEnvironAndNamesOfOldLibprocess(t *testing.T) {
 
 func FuzzCleanEnviron(f *testing.F) {
 	f.Add("MESOS_SLAVE_ID=a\nMESOS_SLAVE_ID=b\nMESOS_SLAVE_ID=a\nPATH=/x\nGODEBUG=x", false)
-	f.Add("PATH\n=\nLIBPROCESS_IP\nLIBPROCESS_IP=", false)
+	f.Add("PATH\n=\nLIBPROCESS_SSL_ENABLED\nLIBPROCESS_SSL_ENABLED=", false)
 	f.Add("SSL_ENABLED=1\nSSL_CERT_FILE=/x\nLIBPROCESS_SSL_CERT_FILE=/y\nSSL_ENABLED=0", true)
 	f.Fuzz(func(t *testing.T, lines string, legacySSL bool) {
 		env := strings.Split(lines, "\n")
