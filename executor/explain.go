@@ -60,7 +60,7 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := loadConfig(configPath)
+	file, err := readConfig(configPath)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}

@@ -39,7 +39,7 @@ func TestRouteToTheAgent(t *testing.T) {
 		"the socket needs no TLS":             {socket: "/run/a.sock", ssl: []string{"ENABLED=1", "VERIFY_CERT=1", "CA_FILE=/none"}, want: local + " /run/a.sock false false"},
 		"pinned endpoint":                     {keys: "endpoint: '" + pinned + "'", want: "http://" + pinned + "/api/v1/executor  false true"},
 		"pinned endpoint, socket of the task": {keys: "endpoint: '" + pinned + "'", socket: "/sandbox/a.sock", want: "http://" + pinned + "/api/v1/executor  false true"},
-		"pinned socket":                       {keys: "domain_socket: /run/b.sock, endpoint: '" + pinned + "'", socket: "/sandbox/a.sock", want: local + " /run/b.sock false true"},
+		"pinned socket":                       {keys: "domain_socket: /run/b.sock", socket: "/sandbox/a.sock", want: local + " /run/b.sock false true"},
 		"pinned TLS":                          {keys: "tls: {mode: on, ca_file: " + ca + "}", ssl: []string{"ENABLED=0"}, want: "https://10.0.0.5:5051/api/v1/executor  true false"},
 		"pinned plain HTTP":                   {keys: "tls: {mode: off}", ssl: []string{"ENABLED=1", "KEY_FILE=/etc/shadow", "CIPHERS=x"}, want: plain + "  false false"},
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -85,7 +86,10 @@ func customStart(environ []string, path string, words []string) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
-	file, fileErr := loadConfig(path)
+	file, fileErr, err := loadConfig(path)
+	if err != nil {
+		return start{}, err
+	}
 	route, err := newRoute(environ, agent, file, run)
 	if err != nil {
 		return start{}, err
@@ -122,7 +126,10 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
-	file, fileErr := loadConfig(flags.Config)
+	file, fileErr, err := loadConfig(flags.Config)
+	if err != nil {
+		return start{}, err
+	}
 	route, err := newRoute(environ, agent, file, run)
 	if err != nil {
 		return start{}, err
@@ -173,17 +180,29 @@ func configFlag(c *cli.Context) (string, error) {
 	return "", nil
 }
 
-// loadConfig reads config.yaml; with an error come the defaults, with which the executor can tell the framework of it.
-func loadConfig(path string) (config.File, error) {
-	named := path != ""
-	if !named {
-		path = config.DefaultPath
+// loadConfig reads config.yaml. With unfit, the file is wrong and no task can start; it is then the defaults and what the
+// section about the agent says, with which the executor can tell the framework. With err that section is not known, and the
+// environment must not take its place: in drop-in mode it is the task's, and the task's server would get the token.
+func loadConfig(path string) (file config.File, unfit, err error) {
+	file, unfit = readConfig(path)
+	if unfit == nil {
+		return file, nil, nil
 	}
-	file, err := config.Load(path, named)
-	if err != nil {
-		return config.Default(), err
+	var wrong *config.Error
+	if !errors.As(unfit, &wrong) || wrong.Agent == nil {
+		return config.File{}, nil, fmt.Errorf("%w\nno agent is contacted: what config.yaml says about it is not known", unfit)
 	}
-	return file, nil
+	file = config.Default()
+	file.Agent = *wrong.Agent
+	return file, unfit, nil
+}
+
+// readConfig reads config.yaml at a path of --config or, for "", at its own.
+func readConfig(path string) (config.File, error) {
+	if path == "" {
+		return config.Load(config.DefaultPath, false)
+	}
+	return config.Load(path, true)
 }
 
 // sandboxSource is the lease through which Docker gets at the sandbox, as supervise makes it (supervise.LeasePath, which is

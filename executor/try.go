@@ -160,7 +160,7 @@ func frameworkFromFile(path string) (mesos.FrameworkInfo, error) {
 // tryConfig is the host's configuration with the engine that was asked for, and without what pins the agent: ours has a
 // port of its own, and no TLS.
 func tryConfig(path, flagHost, environmentHost string) (config.File, error) {
-	file, err := loadConfig(path)
+	file, err := readConfig(path)
 	if err != nil {
 		return file, err
 	}

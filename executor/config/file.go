@@ -74,8 +74,8 @@ func (r Registry) Helpers() []string {
 type AgentKeys struct {
 	// Endpoint is the agent's "ip:port", or "" for what the environment says.
 	Endpoint string `yaml:"endpoint"`
-	// DomainSocket is the path of the agent's Unix socket, or "". Set, it is used
-	// instead of Endpoint.
+	// DomainSocket is the path of the agent's Unix socket, or "". It excludes
+	// Endpoint and TLS.
 	DomainSocket string `yaml:"domain_socket"`
 	// RegisterForRecovery makes drop-in tasks survive a restart of the agent.
 	RegisterForRecovery bool    `yaml:"register_for_recovery"`

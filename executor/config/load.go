@@ -24,7 +24,7 @@ const maxFileSize = 64 << 10
 // folders above it are not checked: keep them root's too.
 //
 // The error is an [*Error] naming every problem; the caller starts no task
-// then.
+// then, and talks to nobody without [Error.Agent].
 func Load(path string, named bool) (File, error) {
 	if err := checkPath(path); err != nil {
 		return File{}, fileError(path, "the path %v", err)
@@ -34,14 +34,17 @@ func Load(path string, named bool) (File, error) {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return Default(), nil
 	case errors.Is(err, fs.ErrNotExist):
-		return File{}, fileError(path, "does not exist; create it, or leave the flag --config out for the defaults")
+		e := fileError(path, "does not exist; create it, or leave the flag --config out for the defaults")
+		agent := Default().Agent
+		e.Agent = &agent
+		return File{}, e
 	case err != nil:
 		return File{}, fileError(path, "%v", err)
 	}
 	return Parse(path, data)
 }
 
-func fileError(path, format string, args ...any) error {
+func fileError(path, format string, args ...any) *Error {
 	e := &Error{Source: path}
 	e.add("", format, args...)
 	return e

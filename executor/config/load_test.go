@@ -45,7 +45,7 @@ func TestLoadOfMissingFile(t *testing.T) {
 	}
 	_, err := config.Load(path, true)
 	var e *config.Error
-	if !errors.As(err, &e) || !strings.Contains(err.Error(), path+": does not exist; create it") {
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), path+": does not exist; create it") || e.Agent == nil || *e.Agent != config.Default().Agent {
 		t.Errorf("named: %v", err)
 	}
 }
@@ -103,8 +103,8 @@ func TestLoadRefusesWhatOthersCouldHaveWritten(t *testing.T) {
 			for _, named := range []bool{true, false} {
 				_, err := config.Load(path, named)
 				var e *config.Error
-				if !errors.As(err, &e) {
-					t.Fatalf("named %v: %v", named, err)
+				if !errors.As(err, &e) || e.Agent != nil {
+					t.Fatalf("named %v: %v, agent %+v", named, err, e.Agent)
 				}
 				for _, want := range c.want {
 					if !strings.Contains(err.Error(), want) {

@@ -19,7 +19,8 @@ import (
 //
 // It is strict: an unknown key, a key twice, a value of another type, without a
 // unit or out of range, an alias, a tag, a second document, all are errors with
-// the number of their line. The error is an [*Error].
+// the number of their line. The error is an [*Error], with what the section
+// about the agent says if that is certain ([Error.Agent]).
 func Parse(name string, data []byte) (File, error) {
 	f := Default()
 	p := parser{
@@ -30,8 +31,11 @@ func Parse(name string, data []byte) (File, error) {
 	if root := p.document(data); root != nil {
 		p.section(root, "")
 		p.checkVersion()
-		if key, err := f.Agent.TLS.check(); err != nil && len(p.problems.Problems) == 0 {
+		if key, err := f.Agent.check(); err != nil && p.agentReadable() {
 			p.problems.addAt(p.lines[key], key, "%v", err)
+		}
+		if p.agentReadable() {
+			p.problems.Agent = &f.Agent
 		}
 	}
 	if err := p.problems.orNil(); err != nil {
@@ -170,6 +174,32 @@ func (p *parser) checkVersion() {
 			return
 		}
 	}
+}
+
+// agentReadable reports whether it is certain, for all the problems, what the
+// section about the agent says. It is not if a key that nobody knows may be that
+// section or one of its keys, misspelt or out of place.
+func (p *parser) agentReadable() bool {
+	_, written := p.lines["agent"]
+	for _, problem := range p.problems.Problems {
+		section, _, nested := strings.Cut(problem.Name, ".")
+		known := slices.ContainsFunc(p.settings, func(s setting) bool { return s.Path == section || strings.HasPrefix(s.Path, section+".") })
+		switch {
+		case section == "" || section == "version" || section == "agent":
+			return false
+		case !known && !nested && (!written || p.isAgentKey(section)):
+			return false
+		}
+	}
+	return true
+}
+
+// isAgentKey reports whether a name is one of the section about the agent.
+func (p *parser) isAgentKey(name string) bool {
+	return slices.ContainsFunc(p.settings, func(s setting) bool {
+		elements := strings.Split(s.Path, ".")
+		return elements[0] == "agent" && slices.Contains(elements, name)
+	})
 }
 
 // badTextLine returns the line of the first byte that is not UTF-8 or that YAML

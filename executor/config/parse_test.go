@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -22,7 +23,7 @@ engine:
 registry: {config: /etc/docker/config.json, task_helpers: "ecr-login, gcr", helper_limit: 3s}
 agent:
   endpoint: "10.0.0.5:5051"
-  domain_socket: /run/a.sock
+  domain_socket: '' # excludes the other two
   register_for_recovery: false
   tls: {mode: on, ca_file: /ca, ca_dir: /cas, cert_file: /cert, key_file: /key, verify: true, server_name: a.example, version: 1.3}
 container:
@@ -46,7 +47,7 @@ log_level: debug
 			PullExtract: 12 * s, Create: 7 * s, Start: 8 * s, Inspect: 9 * s, Signal: 10 * s, Remove: 11 * s, Attach: 90 * s,
 		}},
 		Registry: config.Registry{Config: "/etc/docker/config.json", TaskHelpers: "ecr-login, gcr", HelperLimit: 3 * s},
-		Agent: config.AgentKeys{Endpoint: "10.0.0.5:5051", DomainSocket: "/run/a.sock", TLS: config.TLSKeys{
+		Agent: config.AgentKeys{Endpoint: "10.0.0.5:5051", TLS: config.TLSKeys{
 			Mode: "on", CAFile: "/ca", CADir: "/cas", CertFile: "/cert", KeyFile: "/key", Verify: true, ServerName: "a.example", Version: "1.3",
 		}},
 		Container:    config.Container{NamePrefix: "task", MappedDirectory: "/sandbox", EnforceCFS: true},
@@ -241,5 +242,42 @@ func TestHelpersAreSeparatedByCommas(t *testing.T) {
 	got := config.Registry{TaskHelpers: " ecr-login,gcr , acr-env,"}.Helpers()
 	if diff := cmp.Diff([]string{"ecr-login", "gcr", "acr-env"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A typo elsewhere must not take the pinned agent away, and one in its section must not go for no section.
+func TestAgentOfAFileThatIsWrong(t *testing.T) {
+	const agent = "agent: {endpoint: '10.0.0.5:5051', tls: {mode: on}}\n"
+	for text, certain := range map[string]bool{
+		"version: 1\n" + agent + "log_drian: 2s\n":                          true,
+		"version: 1\nlog_drain: 2\n" + agent + "engine: {hots: x}\n":        true,
+		"version: 1\nlog_drain: 2\n":                                        true, // certain to say nothing
+		"version: 1\nlog_drian: 2s\n":                                       false,
+		"version: 1\nagnet: {endpoint: '10.0.0.5:5051'}\n":                  false,
+		"version: 1\nAgent: {endpoint: '10.0.0.5:5051'}\n" + agent:          false,
+		"version: 1\nagent: {endpoint: '10.0.0.5:5051'}\ntls: {mode: on}\n": false,
+		"version: 1\nagent: {endpiont: '10.0.0.5:5051'}\n":                  false,
+		"version: 1\nagent: {endpoint: 10.0.0.5}\n":                         false,
+		"version: 1\nagent: {tls: {mode: on, key_file: /k}}\nlog_drain: 1":  false,
+		"version: 1\nagent: x\n":                                            false,
+		"version: 1\n" + agent + agent:                                      false,
+		"version: 2\n" + agent:                                              false,
+		agent:                                                               false,
+		"version: 1\n" + agent + "\t- x\n":                                  false,
+		"version: 1\n" + agent + "log_drain: \x80\n":                        false,
+		"version: 1\n" + agent + "---\nlog_drain: 2s\n":                     false,
+	} {
+		_, err := config.Parse("c.yaml", []byte(text))
+		var e *config.Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s\nerror %v", text, err)
+			continue
+		}
+		if got := e.Agent != nil; got != certain {
+			t.Errorf("%s\nagent %+v; %v", text, e.Agent, err)
+		}
+		if e.Agent != nil && strings.Contains(text, "endpoint") && (e.Agent.Endpoint != "10.0.0.5:5051" || e.Agent.TLS.Mode != "on") {
+			t.Errorf("%s\nagent %+v", text, e.Agent)
+		}
 	}
 }

@@ -15,6 +15,12 @@ var ErrNoAgent = errors.New("no MESOS_* variables in the environment: the execut
 type Error struct {
 	Source   string // "environment", "command line" or the path of a file
 	Problems []Problem
+
+	// Agent is what the section about the agent says in a config.yaml that is
+	// wrong elsewhere, or that was named and is not there; nil if that is not
+	// certain: nobody may be talked to then, for the file may have been meant to
+	// say to whom, and how.
+	Agent *AgentKeys
 }
 
 // Problem is one thing to put right.

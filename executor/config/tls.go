@@ -196,7 +196,18 @@ const (
 	tls13 = "1.3"
 )
 
-// check finds what no single key shows.
+// check finds what no single key shows. An agent serves its Unix socket beside
+// its port, and without TLS: one of the two is meant.
+func (k AgentKeys) check() (key string, err error) {
+	switch {
+	case k.DomainSocket != "" && k.TLS.Mode == tlsOn:
+		return "agent.domain_socket", fmt.Errorf("is used without TLS, while agent.tls.mode is %s; remove one of the two", tlsOn)
+	case k.DomainSocket != "" && k.Endpoint != "":
+		return "agent.domain_socket", errors.New("would be used instead of agent.endpoint; remove one of the two")
+	}
+	return k.TLS.check()
+}
+
 func (k TLSKeys) check() (key string, err error) {
 	unset := TLSKeys{Mode: k.Mode, Verify: true, Version: tls12}
 	switch {

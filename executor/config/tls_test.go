@@ -139,15 +139,17 @@ func TestTLSOfConfigFileReplacesTheEnvironment(t *testing.T) {
 
 func TestTLSKeysThatContradictEachOther(t *testing.T) {
 	for text, want := range map[string]string{
-		"{ca_file: /a}":                         "c.yaml: agent.tls.mode: is environment, with which the other keys",
-		"{mode: off, server_name: a}":           "c.yaml:2: agent.tls.mode: is off",
-		"{mode: on, cert_file: /a}":             "c.yaml:2: agent.tls.cert_file: and agent.tls.key_file go together",
-		"{mode: on, key_file: /a}":              "c.yaml: agent.tls.cert_file: and agent.tls.key_file go together",
-		"{mode: on, verify: false, ca_dir: /a}": "c.yaml:2: agent.tls.verify: is false",
-		"{mode: yes}":                           `agent.tls.mode: "yes" is not possible; allowed`,
-		"{mode: on, version: 1.1}":              `agent.tls.version: "1.1" is not possible; allowed`,
-		"{mode: on, ca_file: ca.pem}":           "agent.tls.ca_file: \"ca.pem\" is not an absolute path",
-		"{mode: on, server_name: 'https://a'}":  "neither a host name nor an IP address",
+		"{ca_file: /a}":                                             "c.yaml: agent.tls.mode: is environment, with which the other keys",
+		"{mode: off, server_name: a}":                               "c.yaml:2: agent.tls.mode: is off",
+		"{mode: on, cert_file: /a}":                                 "c.yaml:2: agent.tls.cert_file: and agent.tls.key_file go together",
+		"{mode: on, key_file: /a}":                                  "c.yaml: agent.tls.cert_file: and agent.tls.key_file go together",
+		"{mode: on, verify: false, ca_dir: /a}":                     "c.yaml:2: agent.tls.verify: is false",
+		"{mode: yes}":                                               `agent.tls.mode: "yes" is not possible; allowed`,
+		"{mode: on, version: 1.1}":                                  `agent.tls.version: "1.1" is not possible; allowed`,
+		"{mode: on, ca_file: ca.pem}":                               "agent.tls.ca_file: \"ca.pem\" is not an absolute path",
+		"{mode: on, server_name: 'https://a'}":                      "neither a host name nor an IP address",
+		"{mode: on}, domain_socket: /a":                             "c.yaml:2: agent.domain_socket: is used without TLS",
+		"{mode: off}, domain_socket: /a, endpoint: '10.0.0.5:5051'": "c.yaml:2: agent.domain_socket: would be used instead of agent.endpoint",
 	} {
 		_, err := config.Parse("c.yaml", []byte("version: 1\nagent: {tls: "+text+"}\n"))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -161,9 +163,9 @@ func TestPinnedDomainSocket(t *testing.T) {
 		"/run/mesos/agent.sock": true, "''": true, strings.Repeat("/longer/than/an/address", 8) + "/agent.sock": true,
 		"agent.sock": false, "/": false, "/run/../agent.sock": false,
 	} {
-		_, err := config.Parse("c.yaml", []byte("version: 1\nagent: {domain_socket: "+value+"}\n"))
-		if (err == nil) != ok {
-			t.Errorf("%s: %v", value, err)
+		file, err := config.Parse("c.yaml", []byte("version: 1\nagent: {domain_socket: "+value+"}\n"))
+		if (err == nil) != ok || ok && file.Agent.DomainSocket != strings.Trim(value, "'") {
+			t.Errorf("%s: %q, %v", value, file.Agent.DomainSocket, err)
 		}
 	}
 }
