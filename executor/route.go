@@ -54,11 +54,11 @@ func newRoute(environ []string, agent config.Agent, file config.File, run config
 			return route{}, err
 		}
 	}
-	if !settings.Enabled {
+	if settings == nil {
 		return r, nil
 	}
 	r.url = "https://" + endpoint + "/api/v1/executor"
-	r.secure, err = agenttls.New(agenttls.Options(settings), run.Sandboxes())
+	r.secure, err = agenttls.New(agenttls.Options(*settings), run.WorkDir)
 	return r, err
 }
 

@@ -22,10 +22,9 @@ const (
 // Options say how to encrypt. Fields and order are those of the settings in
 // package config, so that one converts to the other.
 type Options struct {
-	// Enabled is for the caller: [New] does not look at it.
-	Enabled bool
 	// Pinned says that the paths are the operator's. Errors then name keys of
-	// config.yaml, otherwise variables of libprocess.
+	// config.yaml and what is wrong with a file, otherwise variables of
+	// libprocess and not more than that the file cannot be used.
 	Pinned bool
 
 	CAFile, CADir     string // PEM; both empty: the host's own authorities
@@ -53,10 +52,9 @@ type Client struct {
 	notes  []string
 }
 
-// New reads the files. tasks is the resolved path of the folder with the
-// sandboxes of tasks, in which no file is accepted. The error names each
-// setting, its value and a remedy.
-func New(o Options, tasks string) (*Client, error) {
+// New reads the files. workDir is the agent's, resolved: no file in it is
+// accepted. The error names each setting, its value and a remedy.
+func New(o Options, workDir string) (*Client, error) {
 	c := &Client{
 		rule: rule{
 			verify: o.Verify, serverName: o.ServerName, address: o.VerifyAddress, reverseName: o.ReverseName, depth: o.Depth,
@@ -77,7 +75,7 @@ func New(o Options, tasks string) (*Client, error) {
 	if !o.V12 {
 		c.base.MinVersion = tls.VersionTLS13
 	}
-	files := reader{tasks: tasks, pinned: o.Pinned}
+	files := reader{workDir: workDir, pinned: o.Pinned}
 	var err, failed error
 	if c.base.CipherSuites, c.notes, err = parseCiphers(o.Ciphers); err != nil {
 		failed = errors.Join(failed, files.problem(settingCiphers, o.Ciphers, err))

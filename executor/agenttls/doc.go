@@ -17,17 +17,20 @@
 // # Files
 //
 // [New] reads all files once. Each has to be a regular file of root's that
-// nobody else may write to, of at most 1 MiB and not in a sandbox; symbolic
-// links are followed, and what they lead to is what is looked at.
+// nobody else may write to, of at most 1 MiB, in folders that are root's alone
+// (package rootpath); symbolic links are followed, and what they lead to is what
+// is looked at.
 //
 // The paths may come from a task (Options.Pinned is false then): its variables
 // reach the executor, a root process, in drop-in mode. Hence nothing is opened
 // for reading before it is known to be a regular file, since opening a device
-// such as a watchdog has effects, and no content appears in an error. What is
-// left to such a task: to switch the verification of its own agent off, to have
-// the executor authenticate to the task's own endpoint with a key of root's, and
-// to learn whether a file exists. An operator closes that with agent.tls in
-// config.yaml, which replaces all of the environment's settings.
+// such as a watchdog has effects; no content appears in an error, and an error
+// about such a path is the same whatever is there. What is left to such a task:
+// to switch the verification of its own agent off, to have the executor
+// authenticate to the task's own endpoint with a key of root's, and to learn
+// whether a path leads to something that can be used. An operator closes that
+// with agent.tls in config.yaml, which replaces all of the environment's
+// settings.
 //
 // # Not done
 //

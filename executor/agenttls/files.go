@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"mesos-docker-executor/executor/rootpath"
 )
 
 const (
@@ -35,10 +37,19 @@ const (
 	settingCurves   setting = "ecdh_curves" // no key
 )
 
-// reader reads files that only root can have written.
+// reader reads files that are root's alone.
 type reader struct {
-	tasks  string // folder below which tasks can write
-	pinned bool
+	workDir string // the agent's
+	pinned  bool
+}
+
+// unusable is the problem with a file. Who named it in the environment may be a
+// task, to which the differences would tell what root has at any path.
+func (r reader) unusable(s setting, path string, err error) error {
+	if !r.pinned {
+		err = errors.New("cannot be used: it has to be root's alone and hold what is needed in PEM form, without a passphrase; agent.tls in config.yaml says what is wrong with a path")
+	}
+	return r.problem(s, path, err)
 }
 
 func (r reader) problem(s setting, value string, err error) error {
@@ -58,12 +69,12 @@ func (r reader) authorities(file, dir string) (*x509.CertPool, error) {
 	var failed error
 	if file != "" {
 		if err := r.addFile(pool, file); err != nil {
-			failed = r.problem(settingCAFile, file, err)
+			failed = r.unusable(settingCAFile, file, err)
 		}
 	}
 	if dir != "" {
 		if err := r.addFolder(pool, dir); err != nil {
-			failed = errors.Join(failed, r.problem(settingCADir, dir, err))
+			failed = errors.Join(failed, r.unusable(settingCADir, dir, err))
 		}
 	}
 	return pool, failed
@@ -91,8 +102,7 @@ func (r reader) addFolder(pool *x509.CertPool, dir string) error {
 	if len(hashed) == 0 {
 		hashed = named(entries, regexp.MustCompile(`\.(pem|crt)$`))
 	}
-	switch {
-	case len(hashed) == 0:
+	if len(hashed) == 0 {
 		return errors.New("holds no file named as by `openssl rehash`, *.pem or *.crt; put the authorities' certificates there")
 	}
 	for _, name := range hashed {
@@ -137,22 +147,22 @@ func named(entries []fs.DirEntry, form *regexp.Regexp) []string {
 func (r reader) certificate(certFile, keyFile string) (tls.Certificate, error) {
 	certData, certErr := r.read(certFile)
 	if certErr != nil {
-		certErr = r.problem(settingCertFile, certFile, certErr)
+		certErr = r.unusable(settingCertFile, certFile, certErr)
 	} else if block, _ := pem.Decode(certData); block == nil {
-		certErr = r.problem(settingCertFile, certFile, errors.New("holds no certificate in PEM form"))
+		certErr = r.unusable(settingCertFile, certFile, errors.New("holds no certificate in PEM form"))
 	}
 	keyData, keyErr := r.read(keyFile)
 	if keyErr != nil {
-		keyErr = r.problem(settingKeyFile, keyFile, keyErr)
+		keyErr = r.unusable(settingKeyFile, keyFile, keyErr)
 	} else if encrypted(keyData) {
-		keyErr = r.problem(settingKeyFile, keyFile, errors.New("is encrypted; nobody could type the passphrase, store it without"))
+		keyErr = r.unusable(settingKeyFile, keyFile, errors.New("is encrypted; nobody could type the passphrase, store it without"))
 	}
 	if err := errors.Join(certErr, keyErr); err != nil {
 		return tls.Certificate{}, err
 	}
 	pair, err := tls.X509KeyPair(certData, keyData)
 	if err != nil { // its text may say what else is in the files
-		return tls.Certificate{}, r.problem(settingKeyFile, keyFile, errors.New("is not the key of the certificate in cert_file, or one of the two cannot be read; both are needed in PEM form"))
+		return tls.Certificate{}, r.unusable(settingKeyFile, keyFile, errors.New("is not the key of the certificate in cert_file, or one of the two cannot be read; both are needed in PEM form"))
 	}
 	return pair, nil
 }
@@ -193,8 +203,10 @@ func (r reader) read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// checkTrust wants a file that no task can have written. where is its path
-// without symbolic links.
+// checkTrust wants a file that is root's alone. where is its path without
+// symbolic links, or what the kernel has for one: it knows no path that leads
+// into another mount namespace, by way of /proc/<pid>/root, and gives the one
+// that the file has there.
 func (r reader) checkTrust(where string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch {
@@ -202,12 +214,16 @@ func (r reader) checkTrust(where string, info fs.FileInfo) error {
 		return errNotRegular
 	case !ok:
 		return errors.New("has an owner that cannot be determined on this system")
-	case r.tasks != "" && strings.HasPrefix(where, r.tasks+"/"):
-		return errors.New("is among the sandboxes, where tasks can write; keep it in a folder of root's")
 	case stat.Uid != 0:
 		return fmt.Errorf("belongs to user %d, not to root; run `chown root` on it", stat.Uid)
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("may be written by its group or others (mode %04o); run `chmod go-w` on it", info.Mode().Perm())
+	}
+	if err := rootpath.Check(where, r.workDir); err != nil {
+		return err
+	}
+	if there, err := os.Lstat(where); err != nil || !os.SameFile(info, there) {
+		return errors.New("is not a file of the host's; name it by a path that does not lead through /proc")
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package agenttls
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +34,9 @@ func link(t *testing.T, target, path string) string {
 	return path
 }
 
+// nothing is what an error about a path of the environment may say.
+const nothing = " cannot be used: it has to be root's alone and hold what is needed in PEM form, without a passphrase; agent.tls in config.yaml says what is wrong with a path"
+
 func TestFilesThatOthersCouldHaveWrittenAreRefused(t *testing.T) {
 	authority := tlstest.NewAuthority(t, "authority")
 	dir, tasks := t.TempDir(), t.TempDir()
@@ -44,6 +50,18 @@ func TestFilesThatOthersCouldHaveWrittenAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	inSandbox := file(t, filepath.Join(tasks, "ca.pem"), authority.PEM(), 0o644)
+	below := func(name string, mode os.FileMode) string {
+		folder := filepath.Join(dir, name)
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(folder, mode); err != nil {
+			t.Fatal(err)
+		}
+		return file(t, filepath.Join(folder, "ca.pem"), authority.PEM(), 0o644)
+	}
+	docker := below("docker", 0o710)
+	file(t, filepath.Join(filepath.Dir(docker), "engine-id"), nil, 0o600)
 	for name, c := range map[string]struct {
 		path string
 		want string // part of the error; empty: accepted
@@ -54,8 +72,12 @@ func TestFilesThatOthersCouldHaveWrittenAreRefused(t *testing.T) {
 		"another owner":           {owned, "belongs to user 1234"},
 		"others may write":        {file(t, filepath.Join(dir, "others.pem"), authority.PEM(), 0o646), "mode 0646"},
 		"group may write":         {file(t, filepath.Join(dir, "group.pem"), authority.PEM(), 0o664), "mode 0664"},
-		"in a sandbox":            {inSandbox, "among the sandboxes"},
-		"in a sandbox, by a link": {link(t, inSandbox, filepath.Join(dir, "into.pem")), "among the sandboxes"},
+		"in a sandbox":            {inSandbox, "is below " + tasks},
+		"in a sandbox, by a link": {link(t, inSandbox, filepath.Join(dir, "into.pem")), "is below " + tasks},
+		"in a folder of all":      {below("all", 0o777), "its group or others may write to (mode 0777)"},
+		"in a sticky folder":      {below("sticky", 0o777|os.ModeSticky), "(mode 0777)"},
+		"in a container":          {docker, "holds the files of containers"},
+		"another's root folder":   {otherRoot(t, authority.PEM()), "is not a file of the host's"},
 
 		"folder":                {dir, "not a regular file"},
 		"FIFO":                  {fifo, "not a regular file"},
@@ -73,10 +95,13 @@ func TestFilesThatOthersCouldHaveWrittenAreRefused(t *testing.T) {
 				}
 				continue
 			}
-			origin := "environment: LIBPROCESS_SSL_CA_FILE: "
-			if pinned {
-				origin = "config.yaml: agent.tls.ca_file: "
+			if !pinned {
+				if want := "environment: LIBPROCESS_SSL_CA_FILE: " + strconv.Quote(c.path) + nothing; err == nil || err.Error() != want {
+					t.Errorf("%s: %v\nwant %s", name, err, want)
+				}
+				continue
 			}
+			const origin = "config.yaml: agent.tls.ca_file: "
 			if err == nil || !strings.HasPrefix(err.Error(), origin) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
 				t.Errorf("%s: %q is not in: %v", name, c.want, err)
 			}
@@ -87,10 +112,34 @@ func TestFilesThatOthersCouldHaveWrittenAreRefused(t *testing.T) {
 	}
 }
 
+// otherRoot is a path through /proc to a file of a process with a mount namespace and a tmpfs of its own.
+func otherRoot(t *testing.T, data []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("sh", "-c", `mount -t tmpfs none "$0" && cat >"$0/ca.pem" && chmod 644 "$0/ca.pem" && echo ready && exec sleep 600`, dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(data), os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return fmt.Sprintf("/proc/%d/root%s/ca.pem", cmd.Process.Pid, dir)
+}
+
 func TestFolderOfAuthorities(t *testing.T) {
 	one, two := tlstest.NewAuthority(t, "one"), tlstest.NewAuthority(t, "two")
 	count := func(dir string) (int, error) {
-		c, err := New(Options{Verify: true, VerifyAddress: true, V12: true, CADir: dir}, "/sandboxes")
+		c, err := New(Options{Pinned: true, Verify: true, VerifyAddress: true, V12: true, CADir: dir}, "/work")
 		if err != nil {
 			return 0, err
 		}
@@ -127,6 +176,12 @@ func TestFolderOfAuthorities(t *testing.T) {
 	if _, err := count(many); err == nil || !strings.Contains(err.Error(), "more than 2000") {
 		t.Errorf("many files: %v", err)
 	}
+	for _, path := range []string{plain, many, t.TempDir(), "/dev/zero", filepath.Join(plain, "none")} {
+		_, err := New(Options{Verify: true, VerifyAddress: true, V12: true, CADir: path}, "/work")
+		if want := "environment: LIBPROCESS_SSL_CA_DIR: " + strconv.Quote(path) + nothing; err == nil || err.Error() != want {
+			t.Errorf("of the environment: %v\nwant %s", err, want)
+		}
+	}
 	if _, err := count(filepath.Join(plain, "none")); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("missing: %v", err)
 	}
@@ -143,21 +198,27 @@ func TestKeyMaterialNeverShows(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ cert, key, want string }{
 		"good":                   {cert, key, ""},
-		"another's key":          {cert, otherKey, "KEY_FILE"},
-		"certificate as key":     {cert, cert, "KEY_FILE"},
-		"key as certificate":     {key, key, "KEY_FILE"},
-		"text as key":            {cert, text, "KEY_FILE"},
-		"text as certificate":    {text, key, "CERT_FILE"},
-		"broken key":             {cert, pem("broken", "PRIVATE KEY", ""), "KEY_FILE"},
-		"other kind of block":    {cert, pem("kind", "S3CR3T KIND", ""), "KEY_FILE"},
+		"another's key":          {cert, otherKey, "key_file"},
+		"certificate as key":     {cert, cert, "key_file"},
+		"key as certificate":     {key, key, "key_file"},
+		"text as key":            {cert, text, "key_file"},
+		"text as certificate":    {text, key, "cert_file"},
+		"broken key":             {cert, pem("broken", "PRIVATE KEY", ""), "key_file"},
+		"other kind of block":    {cert, pem("kind", "S3CR3T KIND", ""), "key_file"},
 		"encrypted key":          {cert, pem("pkcs8", "ENCRYPTED PRIVATE KEY", ""), "without"},
 		"encrypted key, old way": {cert, pem("old", "RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"), "without"},
 	} {
-		_, err := New(Options{V12: true, CertFile: c.cert, KeyFile: c.key}, "/sandboxes")
+		_, err := New(Options{Pinned: true, V12: true, CertFile: c.cert, KeyFile: c.key}, "/work")
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err != nil {
+			_, err := New(Options{V12: true, CertFile: c.cert, KeyFile: c.key}, "/work")
+			for line := range strings.Lines(fmt.Sprint(err)) {
+				if !strings.HasSuffix(strings.TrimSpace(line), nothing) {
+					t.Errorf("%s of the environment: %v", name, err)
+				}
+			}
 			for _, secret := range []string{"s3cr3t", "S3CR3T", "czNjcjN0", "BEGIN"} {
 				if strings.Contains(err.Error(), secret) {
 					t.Errorf("%s: content in the error: %v", name, err)

@@ -69,7 +69,7 @@ func connect(t *testing.T, c *Client, address string) (tls.ConnectionState, erro
 
 // base are libprocess' defaults.
 func base(change func(*Options)) Options {
-	o := Options{Enabled: true, ReverseName: true, Depth: 4, V12: true}
+	o := Options{ReverseName: true, Depth: 4, V12: true}
 	if change != nil {
 		change(&o)
 	}
@@ -78,7 +78,7 @@ func base(change func(*Options)) Options {
 
 func newClient(t *testing.T, o Options) *Client {
 	t.Helper()
-	c, err := New(o, "/sandboxes")
+	c, err := New(o, "/work")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func TestExamplesOfSecuredAgentsAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if settings, ok := file.AgentTLS(); !ok || !settings.Enabled || !settings.Verify || settings.KeyFile == "" {
+	if settings, ok := file.AgentTLS(); !ok || settings == nil || !settings.Verify || settings.KeyFile == "" {
 		t.Errorf("config.yaml: %+v", settings)
 	}
 	var variables map[string]string
@@ -42,7 +42,7 @@ func TestExamplesOfSecuredAgentsAreRead(t *testing.T) {
 		env = append(env, name+"="+value)
 	}
 	clean, _ := config.CleanEnviron(env, false)
-	if settings, err := config.TLSFromEnviron(clean); err != nil || !settings.Enabled || !settings.Verify || settings.CAFile == "" {
+	if settings, err := config.TLSFromEnviron(clean); err != nil || settings == nil || !settings.Verify || settings.CAFile == "" {
 		t.Errorf("variables: %+v, %v", settings, err)
 	}
 }

@@ -21,13 +21,6 @@ type Run struct {
 	WorkDir     string // the agent's --work_dir, in which the rest of the path begins
 }
 
-// Sandboxes is the folder that holds the sandboxes of all of the agent's tasks,
-// <work_dir>/slaves.
-func (r Run) Sandboxes() string {
-	elements := strings.Split(r.Path, "/")
-	return strings.Join(elements[:len(elements)-7], "/")
-}
-
 // ResolveRun follows the symbolic links in the path of a sandbox and reads the
 // ids from what they lead to. The Docker containerizer hands over a link,
 // <work_dir>/slaves/<agent>/docker/links/<container>, when the path itself has

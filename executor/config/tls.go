@@ -9,10 +9,8 @@ import (
 // TLS is how the connection to the agent is to be encrypted. It comes from
 // config.yaml ([File.AgentTLS]) or from libprocess' variables
 // ([TLSFromEnviron]); fields and order are those of the options of the client,
-// so that one converts to the other.
+// so that one converts to the other. A nil *TLS is plain HTTP.
 type TLS struct {
-	// Enabled is false for plain HTTP; nothing else is looked at then.
-	Enabled bool
 	// Pinned says that all of this is the operator's, from config.yaml.
 	Pinned bool
 
@@ -63,15 +61,16 @@ const defaultDepth = 4
 //
 // Anybody who may write the task's environment may have set these variables in
 // drop-in mode. The error is an [*Error] with every problem.
-func TLSFromEnviron(env []string) (TLS, error) {
+func TLSFromEnviron(env []string) (*TLS, error) {
 	r := environReader{values: map[string]string{}, problems: &Error{Source: "environment"}}
 	r.collect(env)
-	t := TLS{Enabled: r.flag("ENABLED", false)}
-	if t.Enabled {
-		r.readTLS(&t)
+	var t *TLS
+	if r.flag("ENABLED", false) {
+		t = new(TLS)
+		r.readTLS(t)
 	}
 	if err := r.problems.orNil(); err != nil {
-		return TLS{}, err
+		return nil, err
 	}
 	return t, nil
 }
@@ -165,13 +164,15 @@ func (r environReader) curves() string {
 
 // AgentTLS is what config.yaml says about TLS, if it says anything: with
 // agent.tls.mode "environment" ok is false, and [TLSFromEnviron] counts.
-func (f File) AgentTLS() (t TLS, ok bool) {
+func (f File) AgentTLS() (t *TLS, ok bool) {
 	k := f.Agent.TLS
-	if k.Mode == tlsFromEnvironment {
-		return TLS{}, false
+	switch k.Mode {
+	case tlsFromEnvironment:
+		return nil, false
+	case tlsOff:
+		return nil, true
 	}
-	return TLS{
-		Enabled:       k.Mode == tlsOn,
+	return &TLS{
 		Pinned:        true,
 		CAFile:        k.CAFile,
 		CADir:         k.CADir,

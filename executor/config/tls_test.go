@@ -20,27 +20,27 @@ func ssl(pairs ...string) []string {
 }
 
 func TestTLSFromEnviron(t *testing.T) {
-	base := config.TLS{Enabled: true, ReverseName: true, Depth: 4, V12: true}
-	with := func(change func(*config.TLS)) config.TLS {
+	base := config.TLS{ReverseName: true, Depth: 4, V12: true}
+	with := func(change func(*config.TLS)) *config.TLS {
 		t := base
 		change(&t)
-		return t
+		return &t
 	}
 	verified := with(func(t *config.TLS) { t.Verify = true })
 	for name, c := range map[string]struct {
 		env  []string
-		want config.TLS
+		want *config.TLS
 	}{
-		"nothing":                        {nil, config.TLS{}},
-		"off":                            {ssl("ENABLED=false", "CA_FILE=nonsense"), config.TLS{}},
-		"off by number":                  {ssl("ENABLED=0"), config.TLS{}},
-		"on":                             {ssl("ENABLED=true"), base},
-		"on by number":                   {ssl("ENABLED=1"), base},
+		"nothing":                        {nil, nil},
+		"off":                            {ssl("ENABLED=false", "CA_FILE=nonsense"), nil},
+		"off by number":                  {ssl("ENABLED=0"), nil},
+		"on":                             {ssl("ENABLED=true"), &base},
+		"on by number":                   {ssl("ENABLED=1"), &base},
 		"verified":                       {ssl("ENABLED=1", "VERIFY_SERVER_CERT=1"), verified},
 		"verified, old name":             {ssl("ENABLED=1", "VERIFY_CERT=true"), verified},
 		"verified, implied":              {ssl("ENABLED=1", "REQUIRE_CLIENT_CERT=true"), verified},
 		"verified, implied by old":       {ssl("ENABLED=1", "REQUIRE_CERT=1", "VERIFY_SERVER_CERT=0"), verified},
-		"scheme given":                   {ssl("ENABLED=1", "HOSTNAME_VALIDATION_SCHEME=legacy"), base},
+		"scheme given":                   {ssl("ENABLED=1", "HOSTNAME_VALIDATION_SCHEME=legacy"), &base},
 		"scheme openssl, not verified":   {ssl("ENABLED=1", "HOSTNAME_VALIDATION_SCHEME=openssl"), with(func(t *config.TLS) { t.ReverseName = false })},
 		"the name of libprocess's depth": {ssl("ENABLED=1", "VERIFICATION_DEPTH=0", "VERIFY_DEPTH=7"), with(func(t *config.TLS) { t.Depth = 0 })},
 		"the documented name of it":      {ssl("ENABLED=1", "VERIFY_DEPTH=7"), with(func(t *config.TLS) { t.Depth = 7 })},
@@ -106,8 +106,8 @@ func TestEveryTLSVariableOfTheEnvironmentSurvivesCleaning(t *testing.T) {
 	}
 	clean, _ := config.CleanEnviron(env, false)
 	after, err := config.TLSFromEnviron(clean)
-	if err != nil || len(clean) != len(env)+1 || before != after {
-		t.Errorf("%v: %+v became %+v", err, before, after)
+	if diff := cmp.Diff(before, after); err != nil || len(clean) != len(env)+1 || diff != "" {
+		t.Errorf("%v (-before +after):\n%s", err, diff)
 	}
 }
 
@@ -115,13 +115,13 @@ func TestTLSOfConfigFileReplacesTheEnvironment(t *testing.T) {
 	if _, ok := config.Default().AgentTLS(); ok {
 		t.Error("without agent.tls the environment has to count")
 	}
-	for text, want := range map[string]config.TLS{
-		"mode: off":                 {Pinned: true, Verify: true, VerifyAddress: true, Depth: 4, V12: true},
-		"mode: on":                  {Enabled: true, Pinned: true, Verify: true, VerifyAddress: true, Depth: 4, V12: true},
-		"mode: 'on'":                {Enabled: true, Pinned: true, Verify: true, VerifyAddress: true, Depth: 4, V12: true},
-		"{mode: on, verify: false}": {Enabled: true, Pinned: true, VerifyAddress: true, Depth: 4, V12: true},
+	for text, want := range map[string]*config.TLS{
+		"mode: off":                 nil,
+		"mode: on":                  {Pinned: true, Verify: true, VerifyAddress: true, Depth: 4, V12: true},
+		"mode: 'on'":                {Pinned: true, Verify: true, VerifyAddress: true, Depth: 4, V12: true},
+		"{mode: on, verify: false}": {Pinned: true, VerifyAddress: true, Depth: 4, V12: true},
 		"{mode: on, ca_file: /a, ca_dir: /b, cert_file: /c, key_file: /d, server_name: agent.example, version: 1.3}": {
-			Enabled: true, Pinned: true, Verify: true, Depth: 4, V12: true, V13: true,
+			Pinned: true, Verify: true, Depth: 4, V12: true, V13: true,
 			CAFile: "/a", CADir: "/b", CertFile: "/c", KeyFile: "/d", ServerName: "agent.example",
 		},
 	} {

@@ -102,7 +102,7 @@ func TestUnusableSettingsOfTLSEndTheExecutorWithTheReason(t *testing.T) {
 		o.Environment = map[string]string{"LIBPROCESS_SSL_ENABLED": "true", "LIBPROCESS_SSL_VERIFY_CERT": "1", "LIBPROCESS_SSL_CA_FILE": "/none/ca.pem"}
 	})
 	r.exits(2)
-	if text := r.file("stderr"); !strings.Contains(text, `LIBPROCESS_SSL_CA_FILE: "/none/ca.pem" does not exist`) {
+	if text := r.file("stderr"); !strings.Contains(text, `LIBPROCESS_SSL_CA_FILE: "/none/ca.pem" cannot be used`) {
 		t.Errorf("stderr: %s", text)
 	}
 }
