@@ -255,7 +255,7 @@ func TestFlagsMayStandBehindTheTask(t *testing.T) {
 func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(path, []byte("version: 1\nengine: {host: unix:///config.sock}\nagent: {endpoint: '10.0.0.1:5051', domain_socket: /a, tls: {mode: on, ca_file: /a}}\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("version: 1\nengine: {host: unix:///config.sock}\nagent: {endpoint: '10.0.0.1:5051', tls: {mode: on, ca_file: /a}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ flag, env, want, err string }{

@@ -84,7 +84,7 @@ func (f *File) settings() []setting {
 		stringSetting(&f.Agent.Endpoint, "agent.endpoint", "`ip:port`, or empty", checkPinnedEndpoint,
 			"the agent's address, so that a task cannot name another; empty takes it from the environment"),
 		stringSetting(&f.Agent.DomainSocket, "agent.domain_socket", "absolute path, or empty", checkPinnedSocket,
-			"the agent's Unix socket, instead of `agent.endpoint`; with both empty `MESOS_DOMAIN_SOCKET` is used if it is set"),
+			"the agent's Unix socket; not together with `agent.endpoint` or `agent.tls.mode: on`, and with none of the three `MESOS_DOMAIN_SOCKET` is used if it is set"),
 		booleanSetting(&f.Agent.RegisterForRecovery, "agent.register_for_recovery",
 			"register with the agent so that drop-in tasks survive its restart"),
 		choiceSetting(&f.Agent.TLS.Mode, "agent.tls.mode", []string{tlsFromEnvironment, tlsOn, tlsOff},
