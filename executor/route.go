@@ -17,53 +17,87 @@ type route struct {
 	socket string           // path of the agent's Unix socket, "" for TCP
 	secure *agenttls.Client // nil: plain HTTP
 	target trust.Target
+	notes  []string // what an operator should know although it is no error
 }
 
 // newRoute chooses the way: what config.yaml pins, else what the environment says, and there the Unix socket before TCP, as
 // Mesos' own library does (src/executor/executor.cpp). There is no way back to TCP from a socket that cannot be used: the
 // operator asked for it, and a task must not be able to choose by breaking it.
+//
+// With TLS pinned, the environment's socket does not count: it would be used without TLS, and a task can name one of its
+// own. The endpoint still does, for whoever answers there has to show a certificate.
 func newRoute(environ []string, agent config.Agent, file config.File, run config.Run) (route, error) {
-	pinned := file.Agent.Endpoint != "" || file.Agent.DomainSocket != ""
-	socket := file.Agent.DomainSocket
-	if !pinned {
-		socket = agent.DomainSocket
+	tls, err := tlsFor(environ, file)
+	switch {
+	case file.Agent.DomainSocket != "":
+		return socketRoute(agent, trust.Target{Pinned: true, Socket: file.Agent.DomainSocket}), nil
+	case agent.DomainSocket != "" && file.Agent.Endpoint == "" && !(tls != nil && tls.Pinned):
+		return socketRoute(agent, trust.AtSocket(agent.DomainSocket, run.WorkDir, session.DialSocket)), nil
+	case err != nil:
+		return route{}, err
 	}
-	if socket != "" {
-		return route{
-			// The host is not looked up. The path is the only one that agents serve there.
-			url:    "http://agent/" + agent.ProcessID() + "/api/v1/executor",
-			socket: socket,
-			target: trust.Target{Pinned: pinned, Socket: socket, Dial: session.DialSocket},
-		}, nil
+	r, err := tcpRoute(agent, file)
+	if err != nil || tls == nil {
+		return r, err
 	}
-	endpoint := agent.Endpoint
-	if pinned {
-		endpoint = file.Agent.Endpoint
+	r.url = "https://" + r.target.Endpoint.String() + "/api/v1/executor"
+	r.secure, err = agenttls.New(agenttls.Options(*tls), run.WorkDir)
+	if tls.Pinned && !r.target.Pinned {
+		r.noteUnpinned(agent, *tls)
+	}
+	return r, err
+}
+
+// tlsFor returns how TCP is to be encrypted; nil for plain HTTP. An error is the environment's.
+func tlsFor(environ []string, file config.File) (*config.TLS, error) {
+	if settings, pinned := file.AgentTLS(); pinned {
+		return settings, nil
+	}
+	return config.TLSFromEnviron(environ)
+}
+
+func socketRoute(agent config.Agent, target trust.Target) route {
+	return route{
+		// The host is not looked up. The path is the only one that agents serve there.
+		url:    "http://agent/" + agent.ProcessID() + "/api/v1/executor",
+		socket: target.Socket,
+		target: target,
+	}
+}
+
+func tcpRoute(agent config.Agent, file config.File) (route, error) {
+	endpoint, pinned := file.Agent.Endpoint, true
+	if endpoint == "" {
+		endpoint, pinned = agent.Endpoint, false
 	}
 	address, err := netip.ParseAddrPort(endpoint)
 	if err != nil {
 		return route{}, fmt.Errorf("the agent's endpoint: %w", err) // checked before, by config
 	}
-	r := route{
+	return route{
 		url:    "http://" + endpoint + "/api/v1/executor",
 		target: trust.Target{Pinned: pinned, Endpoint: address},
+	}, nil
+}
+
+// noteUnpinned says what pinned settings of TLS leave to a task that names an endpoint of its own.
+func (r *route) noteUnpinned(agent config.Agent, tls config.TLS) {
+	if agent.DomainSocket != "" {
+		r.notes = append(r.notes, "MESOS_DOMAIN_SOCKET is not used: agent.tls.mode is on, and the socket has no TLS; to use it set agent.domain_socket in place of agent.tls")
 	}
-	settings, ok := file.AgentTLS()
-	if !ok {
-		if settings, err = config.TLSFromEnviron(environ); err != nil {
-			return route{}, err
-		}
+	switch {
+	case !tls.Verify:
+		r.notes = append(r.notes, "agent.tls.verify is false and agent.endpoint is not set: a task can name another server, which gets the executor's token; set agent.endpoint")
+	case tls.CAFile == "" && tls.CADir == "" && tls.ServerName == "":
+		r.notes = append(r.notes, "agent.endpoint is not set: a task can name another server, whose address any authority of the host's may have certified; set agent.endpoint or agent.tls.ca_file")
 	}
-	if settings == nil {
-		return r, nil
-	}
-	r.url = "https://" + endpoint + "/api/v1/executor"
-	r.secure, err = agenttls.New(agenttls.Options(*settings), run.WorkDir)
-	return r, err
 }
 
 // logNotes says what an operator should know of the way although it is no error.
 func (r route) logNotes(log *slog.Logger) {
+	for _, note := range r.notes {
+		log.Warn("the way to the agent", "note", note)
+	}
 	if r.secure == nil {
 		return
 	}

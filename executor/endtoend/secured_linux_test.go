@@ -18,6 +18,7 @@ import (
 	"mesos-docker-executor/executor/agenttls/tlstest"
 	"mesos-docker-executor/executor/enginetest"
 	"mesos-docker-executor/executor/localagent"
+	"mesos-docker-executor/executor/trust/trusttest"
 )
 
 const secret = "s3cr3t.of.the-executor"
@@ -150,32 +151,29 @@ func TestAgentPinnedInTheConfigurationIsNotReplacedByTheTask(t *testing.T) {
 	}
 }
 
+// The agent of such a file is not known, and the environment's may be a task's.
+func TestConfigurationWithAnUnreadableAgentContactsNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte("version: 1\nagent: {endpiont: '127.0.0.1:1'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := launch(t, localagent.DropIn, shell(t, "true"), func(o *localagent.Options) { o.Token, o.Arguments = secret, []string{"--config=" + path} })
+	r.exits(2)
+	if text := r.file("stderr"); !strings.Contains(text, "agent.endpiont: is an unknown key") || !strings.Contains(text, "no agent is contacted") {
+		t.Errorf("stderr: %s", text)
+	}
+	if events := fmt.Sprint(r.Timeline()); strings.Contains(events, "SUBSCRIBE") {
+		t.Errorf("timeline: %s", events)
+	}
+}
+
 // forwarder starts a process that listens on an address and passes connections on, once it is told where to.
 func forwarder(t *testing.T) (address string, connect func(to string)) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), forwarding+"=1", "GORACE=atexit_sleep_ms=0")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line), func(to string) { fmt.Fprintln(in, to) }
+	cmd.Env = append(os.Environ(), forwarding+"=1")
+	address, in := trusttest.Start(t, cmd)
+	return address, func(to string) { fmt.Fprintln(in, to) }
 }
 
 const forwarding = "ENDTOEND_FORWARDER"
