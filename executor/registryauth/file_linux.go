@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/executor/regular"
 )
 
 // readSandboxFile reads a file of the sandbox, given by the elements of its path. The sandbox belongs to the task's user: no element may be
 // a symlink, and the file must be regular and have no other name, as a hard link can make any file of the file
-// system appear in the sandbox. What was opened is what is checked and read.
+// system appear in the sandbox. What was checked is what is read.
 func readSandboxFile(sandbox string, elements []string) ([]byte, error) {
 	dir, err := unix.Open(sandbox, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -27,27 +28,13 @@ func readSandboxFile(sandbox string, elements []string) ([]byte, error) {
 		dir = next
 	}
 	name := elements[len(elements)-1]
-	// O_NONBLOCK: a FIFO would wait for a writer.
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, explainOpen(name, err)
-	}
-	return readWhole(fd, name, func(st unix.Stat_t) error {
-		if st.Nlink != 1 {
-			return errors.New("has another name (a hard link); copy it instead")
-		}
-		return nil
-	})
+	return readWhole(dir, name, regular.OneName)
 }
 
 // readHostFile reads the operator's docker config: a regular file of root's that nobody else may write to, not a symlink. As
 // with config.yaml, the folders above it are the operator's to keep.
 func readHostFile(path string) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, explainOpen(path, err)
-	}
-	return readWhole(fd, path, func(st unix.Stat_t) error {
+	return readWhole(unix.AT_FDCWD, path, func(st unix.Stat_t) error {
 		if st.Uid != 0 || st.Mode&0o022 != 0 {
 			return fmt.Errorf("belongs to user %d and has mode %04o; it must be root's, and nobody else may write to it", st.Uid, st.Mode&0o7777)
 		}
@@ -63,20 +50,16 @@ func explainOpen(name string, err error) error {
 	return fmt.Errorf("%s cannot be opened: %w", name, err)
 }
 
-// readWhole checks, reads and closes an open file.
-func readWhole(fd int, name string, check func(unix.Stat_t) error) ([]byte, error) {
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, fmt.Errorf("cannot be examined: %w", err)
+// readWhole opens, checks and reads a file. name is in the open folder dir.
+func readWhole(dir int, name string, check func(unix.Stat_t) error) ([]byte, error) {
+	f, err := regular.Open(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW, check)
+	if errno := unix.Errno(0); errors.As(err, &errno) {
+		return nil, explainOpen(name, err)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, errors.New("is not a regular file")
-	}
-	if err := check(st); err != nil {
+	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)

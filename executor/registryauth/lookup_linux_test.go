@@ -165,6 +165,10 @@ func TestNothingIsReadThatTheTaskDoesNotOwn(t *testing.T) {
 		{"device", func(_ *place, config string) error {
 			return unix.Mknod(config, unix.S_IFCHR|0o644, int(unix.Mkdev(1, 5)))
 		}, "not a regular file"},
+		// The attempt to open it would say "no such device or address".
+		{"device without a driver", func(_ *place, config string) error {
+			return unix.Mknod(config, unix.S_IFCHR|0o644, int(unix.Mkdev(231, 77)))
+		}, "not a regular file"},
 		{"folder", func(_ *place, config string) error { return os.Mkdir(config, 0o755) }, "not a regular file"},
 		{"folder above is a symlink", func(p *place, config string) error {
 			if err := os.Remove(filepath.Dir(config)); err != nil {
