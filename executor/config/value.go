@@ -170,11 +170,14 @@ func checkOptionalPath(p string) error {
 	return checkFolder(p)
 }
 
+// helperName is what the names of credential helpers look like.
+var helperName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$`)
+
 // checkHelpers accepts what follows "docker-credential-" in the names of
 // programs.
 func checkHelpers(names string) error {
 	for _, name := range (Registry{TaskHelpers: names}).Helpers() {
-		if !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$`).MatchString(name) {
+		if !helperName.MatchString(name) {
 			return fmt.Errorf("%s is no name of a credential helper; docker-credential-ecr-login has the name ecr-login", quote(name))
 		}
 		if strings.HasPrefix(name, "docker-credential-") {

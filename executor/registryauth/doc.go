@@ -19,6 +19,7 @@
 // # Concurrency
 //
 // Lookup blocks for the helper at most, which has a limit of time and dies with its process group; it may be called from
-// any goroutine. Should this process die, the kernel ends the helper. It never fails: what cannot be used is noted, and the
-// pull goes on with less, as a public image needs no credentials.
+// any goroutine. A helper that SIGKILL does not end at once belongs to a goroutine that outlives Lookup and reaps it.
+// Should this process die, the kernel ends the helper. Lookup never fails: what cannot be used is noted, and the pull goes
+// on with less, as a public image needs no credentials.
 package registryauth

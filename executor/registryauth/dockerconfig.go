@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,9 +57,10 @@ func parse(data []byte, legacy bool) (dockerConfig, error) {
 	return config, nil
 }
 
-// helper is the name of the helper or store for a registry; "" for none.
+// helper is the name of the helper or store for a registry; "" for none. As with the docker command, an empty name in
+// credHelpers switches the store off for a registry (docker/cli, cli/config/configfile, getConfiguredCredentialStore).
 func (c dockerConfig) helper(server string) string {
-	if name, ok := pick(c.CredHelpers, server); ok && name != "" {
+	if name, ok := pick(c.CredHelpers, server); ok {
 		return name
 	}
 	return c.CredsStore
@@ -129,9 +129,9 @@ func hostOf(key string) string {
 	return host
 }
 
-func isHelperName(name string) bool {
-	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$`).MatchString(name)
-}
+// isProgramName reports whether a helper's name makes the name of one file. Which names a task's file may use is up to
+// [Source.TaskHelpers], the operator's own file may use any.
+func isProgramName(name string) bool { return !strings.ContainsAny(name, "/\x00") }
 
 // shown is a name of a file of the task's for people.
 func shown(name string) string {

@@ -22,8 +22,10 @@ import (
 const defaultHelperPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 const (
-	maxHelperAnswer = 64 << 10        // bytes; a cloud registry's token has some 2 KiB
-	afterKill       = 2 * time.Second // until a killed helper has to be gone
+	maxHelperAnswer = 64 << 10               // bytes; a cloud registry's token has some 2 KiB
+	afterExit       = time.Second            // until stdout is read, which a child that left the group may hold open
+	afterKill       = 2 * time.Second        // until a killed helper has to be gone; more than afterExit
+	afterGivingUp   = 100 * time.Millisecond // the same when the caller has given up
 )
 
 // Words of Docker's protocol of credential helpers (docker/docker-credential-helpers, credentials/error.go and client/client.go).
@@ -82,25 +84,83 @@ func (h helper) find() (string, error) {
 	return "", fmt.Errorf("docker-credential-%s is not in %s", h.name, h.path)
 }
 
-// run executes the program in a process group of its own, which is killed when it has ended or its time is over. The
-// program's stdout comes back also when it failed.
-func (h helper) run(ctx context.Context, program, server string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.limit)
+// run executes the program and waits for it. The program's stdout comes back also when it failed.
+//
+// SIGKILL does not end at once what hangs in the kernel or is in a frozen cgroup (of cgroup v1). So the process belongs to a
+// goroutine of its own, which reaps it whenever that is, and run leaves: afterKill after the limit, and afterGivingUp after its
+// caller's context.
+func (h helper) run(caller context.Context, program, server string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(caller, h.limit)
 	defer cancel()
+	end := make(chan ending, 1)
+	go func() { end <- execute(ctx, program, server) }()
+	select {
+	case e := <-end:
+		return h.judge(caller, e, program, server)
+	case <-ctx.Done():
+	}
+	patience := time.NewTimer(afterKill)
+	defer patience.Stop()
+	select {
+	case e := <-end:
+		return h.judge(caller, e, program, server)
+	case <-patience.C:
+		return nil, fmt.Errorf("no answer within %s (config.yaml's registry.helper_limit), and it cannot be ended: it hangs in the kernel or is frozen", h.limit)
+	case <-caller.Done():
+	}
+	// Mostly it is gone in a moment, and with it its group: nothing is left then, even if this process ends now.
+	moment := time.NewTimer(afterGivingUp)
+	defer moment.Stop()
+	select {
+	case <-end:
+	case <-moment.C:
+	}
+	return nil, caller.Err()
+}
+
+// judge says what an ended program's answer is worth.
+func (h helper) judge(caller context.Context, e ending, program, server string) ([]byte, error) {
+	switch {
+	case e.killed && caller.Err() != nil:
+		return nil, caller.Err()
+	case e.killed:
+		return nil, fmt.Errorf("no answer within %s (config.yaml's registry.helper_limit)", h.limit)
+	case e.answer.full:
+		return nil, fmt.Errorf("its answer is longer than %d bytes", maxHelperAnswer)
+	case e.err != nil && !e.started:
+		return nil, fmt.Errorf("cannot be started: %w", e.err)
+	case e.err != nil:
+		return e.answer.content, fmt.Errorf("%w; run `echo %s | %s get` as root to see why", e.err, server, program)
+	}
+	return e.answer.content, nil
+}
+
+// ending is how a program ended. killed says that it was ended, as the context was over.
+type ending struct {
+	answer  *boundedBuffer
+	started bool
+	killed  bool
+	err     error
+}
+
+// execute runs the program in a process group of its own, which is killed when the program has ended or the context is over.
+// It returns when the program is reaped.
+func execute(ctx context.Context, program, server string) ending {
 	// The parent-death signal comes when the thread ends that started the program (PR_SET_PDEATHSIG, prctl(2)).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	answer := &boundedBuffer{}
+	e := ending{answer: &boundedBuffer{}}
 	cmd := exec.Command(program, "get")
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + defaultHelperPath, "HOME=/root", "LANG=C"}
 	cmd.Stdin = strings.NewReader(server)
-	cmd.Stdout = answer
-	cmd.WaitDelay = afterKill // a child that left the group may hold the pipes
+	cmd.Stdout = e.answer
+	cmd.WaitDelay = afterExit
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("cannot be started: %w", err)
+	if e.err = cmd.Start(); e.err != nil {
+		return e
 	}
+	e.started = true
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -109,21 +169,16 @@ func (h helper) run(ctx context.Context, program, server string) ([]byte, error)
 	select {
 	case <-ended:
 	case <-ctx.Done():
+		e.killed = true
 	}
 	// Not reaped yet, so the group's number is nobody else's.
 	_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // ESRCH cannot be: the program itself, dead or alive, is in it
-	err := cmd.Wait()
-	switch {
-	case ctx.Err() == context.DeadlineExceeded:
-		return nil, fmt.Errorf("no answer within %s (config.yaml's registry.helper_limit)", h.limit)
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case answer.full:
-		return nil, fmt.Errorf("its answer is longer than %d bytes", maxHelperAnswer)
-	case err != nil:
-		return answer.content, fmt.Errorf("%w; run `echo %s | %s get` as root to see why", err, server, program)
+	e.err = cmd.Wait()
+	if errors.Is(e.err, exec.ErrWaitDelay) {
+		e.err = nil // the program itself was content; what it wrote is read
 	}
-	return answer.content, nil
+	<-ended
+	return e
 }
 
 // awaitExit returns when the child has ended, and leaves it to be reaped (waitid(2), WNOWAIT).

@@ -146,8 +146,8 @@ func (s Source) search(ctx context.Context, f file, config dockerConfig, server 
 
 // ask runs a helper if it may; nil without an error if it has no credentials for the registry.
 func (s Source) ask(ctx context.Context, f file, name, key string) (*registry.AuthConfig, error) {
-	if !isHelperName(name) {
-		return nil, errors.New("this is no name of a helper (letters, digits, _, . and -)")
+	if !isProgramName(name) {
+		return nil, errors.New("this is no name of a helper, but a path")
 	}
 	if err := f.refuse(name); err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
+	checkLeaks(t)
 	p := &place{t: t, host: t.TempDir()}
 	p.Source = Source{Sandbox: t.TempDir(), HelperLimit: 10 * time.Second, helperPath: t.TempDir()}
 	return p
