@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"unicode"
 )
 
 // Causes by which callers decide; to be asked for with [errors.Is].
@@ -12,11 +14,13 @@ var (
 	ErrConflict = errors.New("conflict")  // name in use, or the container's state forbids it
 	ErrAuth     = errors.New("auth")      // the registry refuses the image to these credentials, or to strangers; many say so of a missing one as well
 	ErrNetwork  = errors.New("network")   // the registry cannot be reached, stalls, breaks off, damages what it sends, or fails itself
+	ErrEngine   = errors.New("engine")    // the Docker daemon does not answer, refuses connections, or cannot unpack images
 	ErrDisk     = errors.New("disk")      // the engine's data root is full (bytes, inodes, quota) or not writable
 )
 
 // DaemonError is a refusal in the daemon's own words. Status is its HTTP status, 400 to 599, or 0 for a
-// failure that it reports in the course of an answer. Message is whole; Error shortens it.
+// failure that it reports in the course of an answer. Message is whole and as it came; Error shortens it, and shows nothing that
+// moves a terminal, as it may quote a registry.
 type DaemonError struct {
 	Status  int
 	Message string
@@ -26,9 +30,9 @@ type DaemonError struct {
 
 func (e *DaemonError) Error() string {
 	if e.Status == 0 {
-		return "the daemon failed: " + shorten(e.Message)
+		return "the daemon failed: " + printable(shorten(e.Message))
 	}
-	return fmt.Sprintf("the daemon refused (%d): %s", e.Status, shorten(e.Message))
+	return fmt.Sprintf("the daemon refused (%d): %s", e.Status, printable(shorten(e.Message)))
 }
 
 // Is maps the daemon's answer to [ErrNotFound] and [ErrConflict], and that to a pull to its class.
@@ -43,4 +47,17 @@ func (e *DaemonError) Is(target error) bool {
 		return e.Status == http.StatusConflict
 	}
 	return false
+}
+
+// printable replaces control and other invisible characters, and makes a single line of several.
+func printable(message string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return '?'
+		}
+		return r
+	}, message)
 }

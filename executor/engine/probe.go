@@ -72,14 +72,10 @@ func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 
 var apiVersion = regexp.MustCompile(`^[1-9][0-9]{0,2}\.[0-9]{1,4}$`)
 
-// negotiate pings the daemon and agrees upon a version of the API.
-//
-// The Docker client's own negotiation is not used: a single answer without the header Api-Version, as a proxy or a
-// daemon in trouble gives it, pins that client to API 1.24 for ever.
-func (e *Engine) negotiate(ctx context.Context) (*protocol, error) {
-	var theirs string
+// ping returns the daemon's API version.
+func (e *Engine) ping(ctx context.Context) (theirs string, err error) {
 	kind := call{name: "ping", limit: e.limits.Ping, accept: []int{http.StatusOK}}
-	err := e.do(ctx, kind, func(ctx context.Context) error {
+	err = e.do(ctx, kind, func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/_ping", nil)
 		if err != nil {
 			return err
@@ -97,6 +93,15 @@ func (e *Engine) negotiate(ctx context.Context) (*protocol, error) {
 		}
 		return nil
 	})
+	return theirs, err
+}
+
+// negotiate pings the daemon and agrees upon a version of the API.
+//
+// The Docker client's own negotiation is not used: a single answer without the header Api-Version, as a proxy or a
+// daemon in trouble gives it, pins that client to API 1.24 for ever.
+func (e *Engine) negotiate(ctx context.Context) (*protocol, error) {
+	theirs, err := e.ping(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -26,9 +26,13 @@ type PullOptions struct {
 // Pull fetches an image from its registry. It calls the functions of o on its own goroutine; they must not block.
 //
 // A try ends under three limits of progress: PullBegin until the first step, PullIdle between steps that differ, and
-// PullExtract in PullIdle's place while nothing but layers to be extracted is outstanding. PullTotal covers all tries
-// and the waits between them. A failed try is repeated (three in all, 5 s to 60 s apart) if the network or the registry failed, or the
-// daemon in a way that may pass; never if the registry lacks or refuses the image, or the engine's disk is full. A daemon
+// PullExtract in PullIdle's place while nothing but layers to be extracted is outstanding. None of the three applies while the daemon
+// has all missing layers queued behind other pulls. PullTotal covers all tries and the waits between them.
+//
+// A failed try is repeated (three in all, 5 s to 60 s apart) if the network or the registry failed, or the
+// daemon in a way that may pass, and PullTotal leaves time for it; never if the registry lacks or refuses the image, a
+// certificate is not trusted, the image is damaged or the engine's disk is full. An engine that refuses the connection is tried
+// once more. One that does not begin is asked for a sign of life: if there is none, the engine hangs, and else it is its registry. A daemon
 // stops a pull whose client has gone, unless another client waits for the same layers, and keeps the layers that are
 // complete.
 //
@@ -45,13 +49,16 @@ func (e *Engine) Pull(ctx context.Context, ref string, o PullOptions) error {
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
 		return refuse(fmt.Errorf("image %q: %w", ref, err))
 	}
+	var before *PullError
 	for tries := 1; ; tries++ {
 		err := e.pullOnce(ctx, ref, e.limits.PullTotal-time.Since(began), o)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		failed := pullError(err, ref, tries)
-		wait, again := pullAgain(tries, failed, e.limits.PullTotal-time.Since(began), rand.Float64())
+		failed.follows(before)
+		before = failed
+		wait, again := pullAgain(tries, failed, e.limits.PullTotal-time.Since(began), min(e.limits.PullBegin, shortestTry), rand.Float64())
 		if !again {
 			return failed
 		}
@@ -67,20 +74,22 @@ func (e *Engine) Pull(ctx context.Context, ref string, o PullOptions) error {
 // Tries of a pull, and the waits between them.
 const (
 	pullTries     = 3
+	engineTries   = 2                // of an engine that refuses connections
+	shortestTry   = 30 * time.Second // a try with less time left would only hide why the one before failed
 	shortestPause = 5 * time.Second
 	longestPause  = time.Minute
 )
 
 // pullAgain decides whether a pull that has failed for the tries-th time is tried again, and after which wait. left is what
-// remains of PullTotal; random in [0,1) spreads the executors that a registry's failure hit together. The waits are 5 s
+// remains of PullTotal, of which the try needs least; random in [0,1) spreads the executors that a registry's failure hit together. The waits are 5 s
 // to 15 s and 20 s to 60 s.
-func pullAgain(tries int, failed *PullError, left time.Duration, random float64) (wait time.Duration, again bool) {
-	if failed.final || tries >= pullTries {
+func pullAgain(tries int, failed *PullError, left, least time.Duration, random float64) (wait time.Duration, again bool) {
+	if failed.final || tries >= pullTries || failed.Class == ErrEngine && tries >= engineTries {
 		return 0, false
 	}
 	base := min(shortestPause<<(2*(tries-1)), longestPause/3)
 	wait = base + time.Duration(random*2*float64(base))
-	return wait, wait < left
+	return wait, wait+least < left
 }
 
 // pause waits in the way of [Engine.wait]: it returns early, with the context's error, when that ends.
@@ -98,6 +107,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // pullOnce is one try. total is what PullTotal leaves for it.
 func (e *Engine) pullOnce(ctx context.Context, ref string, total time.Duration, o PullOptions) error {
 	kind := call{name: "pull", limit: total, accept: []int{http.StatusOK}, stream: true}
+	phase := fetching
 	err := e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {
@@ -105,20 +115,26 @@ func (e *Engine) pullOnce(ctx context.Context, ref string, total time.Duration, 
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		watch := expect(cancel, beginLimit(e.limits))
-		defer func() { watch.Stop() }()
+		watch := &pullWatch{cancel: cancel}
+		defer watch.stop()
 
+		began := time.Now()
+		watch.expect(answerLimit(e.limits), e.limits.PullBegin)
 		stream, err := p.docker.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: o.Auth})
 		if err != nil {
 			return err
 		}
 		defer stream.Close()
-		err = readPull(stream, func(step Progress, unpacking bool) {
-			watch.Stop()
-			if unpacking {
-				watch = expect(cancel, extractLimit(e.limits))
-			} else {
-				watch = expect(cancel, idleLimit(e.limits))
+		watch.expect(beginLimit(e.limits), e.limits.PullBegin-time.Since(began))
+		err = readPull(stream, func(step Progress, now pullPhase) {
+			phase = now
+			switch phase {
+			case queued:
+				watch.stop()
+			case unpacking:
+				watch.expect(extractLimit(e.limits), e.limits.PullExtract)
+			default:
+				watch.expect(idleLimit(e.limits), e.limits.PullIdle)
 			}
 			if o.Progress != nil {
 				o.Progress(step)
@@ -132,44 +148,25 @@ func (e *Engine) pullOnce(ctx context.Context, ref string, total time.Duration, 
 	if no := (*DaemonError)(nil); errors.As(err, &no) {
 		no.Message = withoutCredentials(no.Message, o.Auth)
 	}
-	if failed := (*CallError)(nil); errors.As(err, &failed) && failed.Err == context.DeadlineExceeded && ctx.Err() == nil {
-		failed.Err, failed.Limit = totalLimit(e.limits), e.limits.PullTotal
+	failed := (*CallError)(nil)
+	if !errors.As(err, &failed) || ctx.Err() != nil {
+		return err
+	}
+	if failed.Err == context.DeadlineExceeded {
+		failed.Err, failed.Limit = totalLimit(e.limits, phase), e.limits.PullTotal
+	}
+	if stalled := (*stallError)(nil); errors.As(err, &stalled) && stalled.class == ErrNetwork {
+		e.askEngine(ctx, failed, stalled)
 	}
 	return err
 }
 
-// expect ends the pull when the limit is over, unless the timer is stopped before.
-func expect(cancel context.CancelCauseFunc, over *stallError) *time.Timer {
-	return time.AfterFunc(over.limit, func() { cancel(over) })
+// askEngine finds out who stalls: dockerd 20.10 doesn't even answer a pull before it has the manifest, so that a hung registry
+// looks like a hung engine.
+func (e *Engine) askEngine(ctx context.Context, failed *CallError, stalled *stallError) {
+	if _, err := e.ping(ctx); err != nil && ctx.Err() == nil {
+		hung := *stalled
+		hung.class, hung.remedy = ErrEngine, "the engine hangs, check the Docker daemon ("+err.Error()+")"
+		failed.Err = &hung
+	}
 }
-
-// stallError ends a pull that took too long. It is a [context.DeadlineExceeded], as any exceeded limit.
-type stallError struct {
-	missing string // what did not happen
-	limit   time.Duration
-	key     string // of config.yaml
-	remedy  string
-	network bool // another try may help
-}
-
-func beginLimit(l Limits) *stallError {
-	return &stallError{"no first step of the pull", l.PullBegin, "pull_begin", "check that the engine answers and reaches the registry", true}
-}
-
-func idleLimit(l Limits) *stallError {
-	return &stallError{"no progress of the pull", l.PullIdle, "pull_idle", "check the registry and the engine's connection to it", true}
-}
-
-func extractLimit(l Limits) *stallError {
-	return &stallError{"no progress of the extraction of the image's layers", l.PullExtract, "pull_extract", "check the load of the engine's disk, or raise the limit for very big layers", false}
-}
-
-func totalLimit(l Limits) *stallError {
-	return &stallError{"the pull is not finished", l.PullTotal, "pull_total", "check the speed of the connection to the registry, or raise the limit for very big images", false}
-}
-
-func (e *stallError) Error() string {
-	return fmt.Sprintf("%s within %s (engine.limits.%s): %s", e.missing, e.limit, e.key, e.remedy)
-}
-
-func (e *stallError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -5,116 +5,160 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/registry"
 )
 
-// PullError is a failed pull. Its class is found by [errors.Is]: [ErrNotFound], [ErrAuth], [ErrNetwork] or [ErrDisk], or
-// none of them. The text names the class and what to do.
+// PullError is a failed pull. Its class is found by [errors.Is]: [ErrNotFound], [ErrAuth], [ErrNetwork], [ErrDisk] or
+// [ErrEngine], or none of them. The text names the class and what to do.
 type PullError struct {
-	Class error // one of the four, nil if the failure is none of these
+	Class error // one of the five, nil if the failure is none of these
 	Tries int
 	Err   error // a *CallError, of the last try
 
-	final bool // another try would fail as well
+	final  bool       // another try would fail as well
+	before *PullError // of the try before, if the last one only ran out of time
 }
 
 func (e *PullError) Error() string {
 	text := e.Err.Error()
+	if e.before != nil {
+		text += "; the try before failed: " + e.before.Err.Error()
+	}
 	class := "other"
 	remedy := "look into the engine's log"
-	for _, c := range pullClasses() {
-		if c.class == e.Class {
-			class, remedy = c.class.Error(), c.remedy
-		}
+	if e.Class != nil {
+		class, remedy = e.Class.Error(), pullRemedy(e.Class)
 	}
 	if e.Tries > 1 {
 		class += fmt.Sprintf(", %d tries", e.Tries)
 	}
-	if errors.As(e.Err, new(*stallError)) {
+	if e.before == nil && errors.As(e.Err, new(*stallError)) {
 		return fmt.Sprintf("%s (%s)", text, class)
 	}
 	return fmt.Sprintf("%s (%s): %s", text, class, remedy)
 }
 
 func (e *PullError) Unwrap() []error {
-	if e.Class == nil {
-		return []error{e.Err}
+	all := []error{e.Err}
+	if e.Class != nil {
+		all = append(all, e.Class)
 	}
-	return []error{e.Class, e.Err}
+	return all
 }
 
-// pullClass recognizes the failures of one class by what the daemon says.
-type pullClass struct {
-	class  error
-	final  bool // of no use to try again
-	remedy string
-	signs  []string // in lower case
+// pullRemedy says what to do about the failures of a class.
+func pullRemedy(class error) string {
+	switch class {
+	case ErrDisk:
+		return "free space or inodes on the disk of the engine's data root (docker system df; df -i)"
+	case ErrAuth:
+		return "check the spelling of the image, and the credentials for its registry in the task's .docker/config.json or in config.yaml's registry.config"
+	case ErrNotFound:
+		return "check the image's name, tag and platform in the registry"
+	case ErrEngine:
+		return "check that the Docker daemon runs, answers and can unpack images (its log, storage driver and programs)"
+	default:
+		return "check that the registry works and that the engine's host reaches it (name resolution, proxy, firewall, certificates)"
+	}
 }
 
-// pullClasses lists the classes in the order in which they are tried: "no space left" beats all that it made fail, and a
-// refusal is told in words that would also fit a missing image.
+// pullSign tells failures by what the daemon says.
+type pullSign struct {
+	class error // nil: none of the classes
+	final bool  // of no use to try again
+	signs *regexp.Regexp
+}
+
+// pullSigns lists the signs in the order in which they are tried: what the daemon says of its own disk and of its own programs beats
+// all that it made fail, and a refusal is told in words that would also fit a missing image.
 //
 // The status is no help: a failure inside the stream has none, and a daemon that doesn't translate its registry's answer
 // says 500 (20.10 does so in most cases). The words are those of the daemon (moby's distribution/errors.go,
-// daemon/containerd/image_pull.go), of its registry client (distribution's registry/client/errors.go and auth/session.go,
-// registry/api/errcode), of containerd's (core/remotes/docker), and of Go's net, net/http and crypto/tls, in the versions that
-// Docker 20.10 to 28 are built with.
-func pullClasses() []pullClass {
-	return []pullClass{
-		{ErrDisk, true, "free space or inodes on the disk of the engine's data root (docker system df; df -i)", []string{
-			"no space left on device", "disk quota exceeded", "no free inodes", "thin pool has", "read-only file system", "input/output error",
-		}},
-		{ErrAuth, true, "check the spelling of the image, and the credentials for its registry in the task's .docker/config.json or in config.yaml's registry.config", []string{
-			"unauthorized", "authentication required", "no basic auth credentials", "access denied", "access to the resource is denied", "denied:",
-			"may require 'docker login'", "may require authorization", "insufficient_scope", "incorrect username or password",
-			"invalid_grant", "403 forbidden", "http 401", "http 403", "no token in auth server",
-		}},
-		{ErrNotFound, true, "check the image's name, tag and platform in the registry", []string{
-			"manifest unknown", "name unknown", "not known to registry", "does not exist", "no matching manifest", "blob unknown", "unknown blob",
-			"404 not found", "http 404", "not found",
-		}},
-		{ErrNetwork, false, "check that the registry works and that the engine's host reaches it (name resolution, proxy, firewall, certificates)", []string{
-			"connection refused", "connection reset", "broken pipe", "closed network connection", "timeout", "timed out", "deadline exceeded", "request canceled",
-			"no route to host", "unreachable", "no such host", "server misbehaving", "name resolution", "dial tcp", "tls:", "x509:", "server gave http response",
-			" eof", "stream error", "unexpected http status: 5", "http status: 5", "500 internal server error", "502 bad gateway", "503 service unavailable", "504 gateway",
-			"toomanyrequests", "too many requests", "unavailable", "download failed after attempts", "verification failed", "unexpected commit digest", "failed size validation",
-		}},
+// distribution/pull_v2.go, daemon/containerd/image_pull.go), of its registry client (distribution's
+// registry/client/errors.go and auth/session.go, registry/api/errcode), of containerd's (core/remotes/docker), and of Go's os, net,
+// net/http and crypto/tls, in the versions that Docker 20.10 to 28 are built with.
+//
+// A registry's own text comes behind a code ("denied: ...") or a status. So what only the daemon can know, such as a full disk, is
+// believed at the beginning of a message, where the daemon's own words are.
+var pullSigns = sync.OnceValue(func() []pullSign {
+	const disk = `(no space left on device|disk quota exceeded|no free inodes|read-only file system|input/output error)`
+	const unpack = `^ (failed to (register|extract|unpack|apply) |error (processing|creating|applying) |mount callback failed )`
+	sign := func(class error, final bool, signs ...string) pullSign {
+		return pullSign{class, final, regexp.MustCompile("(?i)" + strings.Join(signs, "|"))}
 	}
-}
+	return []pullSign{
+		sign(ErrDisk, true,
+			`^ `+disk+`$`, unpack+`.*`+disk, unpack+`.*thin pool has`, `^ devmapper: thin pool has`,
+			// Go's PathError, behind no more than what the daemon attempted: "failed to copy: write /x: no space left on device".
+			`^ (failed to [^:]*: )*(failed )?[a-z_]+ /[^:]*: `+disk+`(: unknown)?$`),
+		sign(ErrEngine, true,
+			unpack+`.*(operation not permitted|executable file not found)`, `^ exec: "[^"]*": executable file not found`,
+			`^ (failed to [^:]*: )*plugin "[^"]*" not found`),
+		sign(nil, true, // the image itself is damaged or of an unknown kind
+			unpack+`.*invalid tar header`, `^ (archive/tar: )?invalid tar header`, `^ layers from manifest don't match image configuration`,
+			`^ mediatype in manifest should be`, `^ unsupported manifest media type`, `^ missing signature key`),
+		sign(ErrNotFound, true,
+			`^ image operating system .* cannot be used on this platform`, `no supported platform found in manifest list`, `no matching manifest`),
+		// What a proxy answers to CONNECT is the whole cause (net/http's persistConn): "Get URL: Forbidden".
+		sign(ErrNetwork, true, `URL "?:? *(forbidden|proxy authentication required)$`),
+		sign(ErrAuth, true,
+			`\bunauthorized\b`, `authentication required$`, `no basic auth credentials`, `access denied`, `access to the resource is denied`, `\bdenied: `,
+			`may require 'docker login'`, `may require authorization`, `insufficient_scope`, `incorrect username or password`,
+			`invalid_grant`, `\b403 forbidden`, `http 40[13]\b`, `status(:| code) (URL :? *)?40[13]\b`, `no token in auth server`),
+		sign(ErrNotFound, true,
+			`manifest unknown`, `name unknown`, `not known to registry`, `(repository|image)( IMAGE)? does not exist`, `blob unknown`, `unknown blob`,
+			`404 not found`, `http 404\b`, `status(:| code) (URL :? *)?404\b`, `^ manifest for .* not found`, `^ repository .* not found`, `: not found$`),
+		sign(ErrNetwork, true, `\bx509: `, `certificate signed by unknown authority`, `server gave http response`),
+		sign(ErrNetwork, false,
+			`connection refused`, `connection reset`, `broken pipe`, `closed network connection`, `timeout`, `timed out`, `deadline exceeded`, `request canceled`,
+			`no route to host`, `unreachable`, `no such host`, `server misbehaving`, `name resolution`, `\bdial tcp`, `\btls: `,
+			`\beof\b`, `stream error`, `http status: 5`, `status(:| code) (URL :? *)?5`, `500 internal server error`, `502 bad gateway`,
+			`503 service unavailable`, `504 gateway`, `toomanyrequests`, `too many requests`, `unavailable`, `download failed after attempts`,
+			`verification failed`, `unexpected commit digest`, `failed size validation`),
+	}
+})
 
 // pullError judges the failure of a try.
 func pullError(err error, ref string, tries int) *PullError {
 	failed := &PullError{Tries: tries, Err: err}
 	var stalled *stallError
 	var no *DaemonError
+	var dial *net.OpError
 	switch {
 	case errors.As(err, &stalled):
-		failed.final = !stalled.network
-		if stalled.network {
-			failed.Class = ErrNetwork
-		}
+		failed.Class, failed.final = stalled.class, stalled.class != ErrNetwork
 	case errors.As(err, &no):
 		failed.Class, failed.final = judge(no, ref)
 		no.class = failed.Class
+	case OutcomeOf(err) == Refused && errors.As(err, &dial) && dial.Op == "dial":
+		failed.Class = ErrEngine
 	}
 	return failed
 }
 
+// follows keeps the cause of the failure before and its class, if this one is only that PullTotal was over.
+func (e *PullError) follows(before *PullError) {
+	var stalled *stallError
+	if before != nil && errors.As(e.Err, &stalled) && stalled.key == pullTotalKey {
+		e.before, e.Class = before, before.Class
+	}
+}
+
 // judge finds the class of a refusal. What nobody knows is tried again, unless the daemon calls the request itself wrong.
 func judge(no *DaemonError, ref string) (class error, final bool) {
-	said := " " + strings.ToLower(withoutNames(no.Message, ref))
+	said := " " + withoutNames(strings.TrimSpace(no.Message), ref)
 	said = strings.ReplaceAll(said, "permission denied", "") // by a file system as often as by a registry
-	for _, c := range pullClasses() {
-		for _, sign := range c.signs {
-			if strings.Contains(said, sign) {
-				return c.class, c.final
-			}
+	for _, one := range pullSigns() {
+		if one.signs.MatchString(said) {
+			return one.class, one.final
 		}
 	}
 	if no.Status == http.StatusNotFound {
@@ -124,21 +168,69 @@ func judge(no *DaemonError, ref string) (class error, final bool) {
 }
 
 // withoutNames takes URLs and the image's name out of a message: whoever names an image may not name its failures.
+// A name is taken out where it stands as a whole; one that is a mere word, as that of the image "denied", only where the
+// daemon puts names.
 func withoutNames(message, ref string) string {
-	message = urls().ReplaceAllString(message, " URL ")
+	message = urls().ReplaceAllString(message, "URL ")
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return message
 	}
 	named = reference.TagNameOnly(named)
 	for _, name := range []string{named.String(), reference.FamiliarString(named), named.Name(), reference.FamiliarName(named), reference.Path(named)} {
-		message = strings.ReplaceAll(message, name, "IMAGE")
+		message = withoutName(message, name)
 	}
 	return message
 }
 
+func withoutName(message, name string) string {
+	word := !strings.ContainsAny(name, "/:@")
+	var out strings.Builder
+	for {
+		at := strings.Index(message, name)
+		if at < 0 {
+			return out.String() + message
+		}
+		before, after := out.String()+message[:at], message[at+len(name):]
+		out.WriteString(message[:at])
+		if endsBefore(before) && beginsAfter(after) && (!word || namesNext(before)) {
+			out.WriteString("IMAGE")
+			message = after
+		} else {
+			out.WriteString(message[at : at+1])
+			message = message[at+1:]
+		}
+	}
+}
+
+// inNames are the characters of references.
+const inNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@-"
+
+func endsBefore(text string) bool {
+	return text == "" || !strings.ContainsRune(inNames, rune(text[len(text)-1]))
+}
+
+// beginsAfter also takes a colon or full stop for the end of a name if nothing or a space follows.
+func beginsAfter(text string) bool {
+	if text != "" && (text[0] == ':' || text[0] == '.') {
+		text = text[1:]
+		return text == "" || text[0] == ' '
+	}
+	return text == "" || !strings.ContainsRune(inNames, rune(text[0]))
+}
+
+// namesNext reports whether the daemon says a name next.
+func namesNext(text string) bool {
+	for _, lead := range []string{`"`, "'", " for ", " repository ", "repository ", " reference ", " image "} {
+		if strings.HasSuffix(text, lead) {
+			return true
+		}
+	}
+	return false
+}
+
 // urls finds the URLs in a message.
-func urls() *regexp.Regexp { return regexp.MustCompile(`https?://[^\s"'<>]+`) }
+var urls = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`https?://[^\s"'<>]+`) })
 
 // withoutCredentials takes out of a message what a registry may have put back into it: the credentials (as they are, as in a
 // URL and as in an Authorization header), and the queries and users of URLs, which are signatures and tokens where a

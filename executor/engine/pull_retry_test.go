@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/registry"
 )
 
@@ -33,11 +34,15 @@ func TestPullAgain(t *testing.T) {
 		{"third failure", 3, network, time.Hour, 0, 0, 0, true},
 		{"final failure", 1, &PullError{Class: ErrAuth, final: true}, time.Hour, 0, 0, 0, true},
 		{"unknown failure", 1, &PullError{}, time.Hour, 0, 5 * time.Second, 5 * time.Second, false},
+		{"engine refuses", 1, &PullError{Class: ErrEngine}, time.Hour, 0, 5 * time.Second, 5 * time.Second, false},
+		{"engine still refuses", 2, &PullError{Class: ErrEngine}, time.Hour, 0, 0, 0, true},
+		{"no time for a try", 1, network, 35 * time.Second, 0, 0, 0, true},
+		{"just time for a try", 1, network, 36 * time.Second, 0, 5 * time.Second, 5 * time.Second, false},
 		{"no time for the wait", 1, network, 5 * time.Second, 0, 0, 0, true},
 		{"total over", 1, network, -time.Second, 0, 0, 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			wait, again := pullAgain(tc.tries, tc.failed, tc.left, tc.random)
+			wait, again := pullAgain(tc.tries, tc.failed, tc.left, 30*time.Second, tc.random)
 			if again == tc.no || again && (wait < tc.lo || wait > tc.hi) {
 				t.Errorf("%s, %v", wait, again)
 			}
@@ -76,8 +81,8 @@ func TestClassesOfPullFailures(t *testing.T) {
 		{500, `Get "https://registry.example:5000/v2/denied/x/manifests/unauthorized": dial tcp: lookup registry.example on 10.0.0.2:53: no such host`, ErrNetwork, false},
 		{500, `Get https://registry.example/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)`, ErrNetwork, false},
 		{500, `Get "https://registry.example/v2/": net/http: TLS handshake timeout`, ErrNetwork, false},
-		{500, `Get "https://registry.example/v2/": x509: certificate signed by unknown authority`, ErrNetwork, false},
-		{500, `Get "https://registry.example:5000/v2/": http: server gave HTTP response to HTTPS client`, ErrNetwork, false},
+		{500, `Get "https://registry.example/v2/": x509: certificate signed by unknown authority`, ErrNetwork, true},
+		{500, `Get "https://registry.example:5000/v2/": http: server gave HTTP response to HTTPS client`, ErrNetwork, true},
 		{500, `received unexpected HTTP status: 503 Service Unavailable`, ErrNetwork, false},
 		{500, `toomanyrequests: You have reached your pull rate limit.`, ErrNetwork, false},
 		{0, `unexpected EOF`, ErrNetwork, false},
@@ -92,8 +97,37 @@ func TestClassesOfPullFailures(t *testing.T) {
 		{0, `failed to register layer: mkdir /x: disk quota exceeded`, ErrDisk, true},
 		{0, `open /var/lib/docker/tmp/GetImageBlob123: read-only file system`, ErrDisk, true},
 
+		{0, `failed to copy: failed to send write: write /var/lib/containerd/x/ingest/y: no space left on device: unknown`, ErrDisk, true},
+		{0, `failed to register layer: symlink ../a/diff /var/lib/docker/overlay2/l/B: no space left on device`, ErrDisk, true},
+		{0, `mkdir /var/lib/docker/overlay2/x: no space left on device`, ErrDisk, true},
+
+		// What a registry says of itself is not the engine's.
+		{500, `unauthorized: no space left on device in your quota`, ErrAuth, true},
+		{500, `denied: write /x: no space left on device`, ErrAuth, true},
+		{500, `toomanyrequests: input/output error`, ErrNetwork, false},
+		{0, `error from registry: quota exceeded; denied: you have exceeded`, ErrAuth, true},
+		{0, `unexpected status code 401`, ErrAuth, true},
+		{500, `unexpected status from HEAD request to https://r/x: 403 Forbidden`, ErrAuth, true},
+		{500, `unexpected status from HEAD request to https://r/x: 429 Too Many Requests`, ErrNetwork, false},
+		{0, `failed to copy: httpReadSeeker: failed open: unexpected status code https://r/x: 404 Not Found`, ErrNotFound, true},
+		{500, `Get "https://r.example/v2/": Forbidden`, ErrNetwork, true},
+		{500, `Get "https://r.example/v2/": Proxy Authentication Required`, ErrNetwork, true},
+		{500, `Get "https://r.example/v2/": proxyconnect tcp: dial tcp: lookup proxy.corp: no such host`, ErrNetwork, false},
+		{500, `Get "https://r.example/v2/": tls: failed to verify certificate: x509: certificate has expired or is not yet valid`, ErrNetwork, true},
+
+		{0, `failed to register layer: exec: "unpigz": executable file not found in $PATH`, ErrEngine, true},
+		{500, `plugin "zfs" not found`, ErrEngine, true},
+		{0, `failed to register layer: ApplyLayer exit status 1 stdout:  stderr: unlinkat /x: operation not permitted`, ErrEngine, true},
+		{0, `failed to extract layer sha256:aa: mount callback failed on /x: failed to unmount target: device or resource busy`, nil, false},
+		{0, `failed to register layer: Error processing tar file(exit status 1): unexpected EOF`, ErrNetwork, false},
+		{0, `failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid tar header`, nil, true},
+		{0, `invalid tar header`, nil, true},
+		{500, `mediaType in manifest should be 'x' not 'y'`, nil, true},
+		{0, `image operating system "windows" cannot be used on this platform`, ErrNotFound, true},
+		{500, `no supported platform found in manifest list`, ErrNotFound, true},
+
 		{0, `open /var/lib/docker/tmp/x: permission denied`, nil, false},
-		{500, `layers from manifest don't match image configuration`, nil, false},
+		{500, `layers from manifest don't match image configuration`, nil, true},
 		{400, `invalid reference format`, nil, true},
 	} {
 		t.Run(tc.message, func(t *testing.T) {
@@ -102,6 +136,35 @@ func TestClassesOfPullFailures(t *testing.T) {
 				t.Errorf("class %v, final %v; want %v, %v", class, final, tc.class, tc.final)
 			}
 		})
+	}
+}
+
+// Whoever names an image may neither make a failure look like another nor hide it.
+func TestNameOfAnImageDoesNotChangeTheClass(t *testing.T) {
+	for _, ref := range []string{"e", "a", "tls", "denied", "not", "found", "r.example/e", "r.example/tls", "r.example/x/denied:manifest", "space:left", "no-space-left-on-device", "eof:unauthorized"} {
+		for message, class := range map[string]error{
+			"write /var/lib/docker/tmp/GetImageBlob1: no space left on device": ErrDisk,
+			"denied: requested access to the resource is denied":               ErrAuth,
+			"manifest unknown: manifest unknown":                               ErrNotFound,
+			"unexpected EOF":                                                   ErrNetwork,
+			"tls: handshake failure":                                           ErrNetwork,
+			"manifest for NAME not found: something":                           ErrNotFound,
+			"NAME broke":                                                       nil,
+			`"NAME": broke`:                                                    nil,
+			"repository NAME: broke":                                           nil,
+			"pull access denied for NAME, repository does not exist or may require 'docker login': denied: requested access to the resource is denied": ErrAuth,
+		} {
+			named, err := reference.ParseNormalizedNamed(ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{reference.TagNameOnly(named).String(), reference.FamiliarString(reference.TagNameOnly(named))} {
+				said := strings.ReplaceAll(message, "NAME", name)
+				if got, _ := judge(&DaemonError{Message: said}, ref); got != class {
+					t.Errorf("%s: %q has class %v, want %v", ref, said, got, class)
+				}
+			}
+		}
 	}
 }
 

@@ -29,9 +29,18 @@ type pullLine struct {
 // maxPullLine bounds a line of the stream in bytes; real ones have some hundred.
 const maxPullLine = 1 << 20
 
-// readPull reads the stream to its end and calls step for each line that differs from the last one of its layer.
-// unpacking says that from here on the daemon has only layers to extract.
-func readPull(stream io.Reader, step func(now Progress, unpacking bool)) error {
+// pullPhase is what the daemon's next step depends on.
+type pullPhase int
+
+const (
+	fetching  pullPhase = iota // the registry
+	queued                     // other pulls, behind which the daemon has put all that is still missing
+	unpacking                  // the engine's disk: there are only layers to extract
+)
+
+// readPull reads the stream to its end and calls step for each line that differs from the last one of its layer, with the phase
+// that the pull is in from there on.
+func readPull(stream io.Reader, step func(now Progress, phase pullPhase)) error {
 	layers := layerSteps{}
 	in := &lineReader{from: stream}
 	lines := json.NewDecoder(in)
@@ -54,7 +63,7 @@ func readPull(stream io.Reader, step func(now Progress, unpacking bool)) error {
 		now := Progress{Layer: line.ID, Status: line.Status, Current: line.ProgressDetail.Current, Total: line.ProgressDetail.Total}
 		if before, seen := layers[now.Layer]; !seen || before != now {
 			layers[now.Layer] = now
-			step(now, layers.unpacking())
+			step(now, layers.phase())
 		}
 	}
 }
@@ -85,18 +94,31 @@ func (r *lineReader) Read(p []byte) (int, error) {
 // layerSteps holds the last step of each layer.
 type layerSteps map[string]Progress
 
-// unpacking reports whether some layer is still to be extracted and none is still to be fetched. The daemon extracts
-// one layer after the other and says little meanwhile: a layer that is waiting for its turn stays at "Download complete", and
-// with containerd's image store the one under way does so, too (moby's distribution/xfer and daemon/containerd).
-func (s layerSteps) unpacking() bool {
-	extract := false
+// phase judges by the layers that are not complete.
+//
+// The daemon extracts one layer after the other and says little meanwhile: a layer that is waiting for its turn stays at "Download
+// complete", and with containerd's image store the one under way does so, too (moby's distribution/xfer and daemon/containerd).
+//
+// A layer beyond dockerd's max-concurrent-downloads, which all pulls share, says "Waiting" at once and nothing more until its first
+// bytes. One that stays at "Pulling fs layer" has its turn, and waits for the registry. So a pull is queued while all that it
+// still fetches is "Waiting".
+func (s layerSteps) phase() pullPhase {
+	waiting, extract := false, false
 	for _, step := range s {
 		switch {
-		case step.Status == "Pulling fs layer", step.Status == "Waiting", step.Status == "Downloading", strings.HasPrefix(step.Status, "Retrying in "):
-			return false
+		case step.Status == "Waiting":
+			waiting = true
+		case step.Status == "Pulling fs layer", step.Status == "Downloading", strings.HasPrefix(step.Status, "Retrying in "):
+			return fetching
 		case step.Status == "Verifying Checksum", step.Status == "Download complete", step.Status == "Extracting":
 			extract = true
 		}
 	}
-	return extract
+	switch {
+	case waiting:
+		return queued // what is extracted meanwhile is before it, or waits for it
+	case extract:
+		return unpacking
+	}
+	return fetching
 }

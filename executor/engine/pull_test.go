@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,27 +78,40 @@ func TestPullLimits(t *testing.T) {
 		set   func(*Limits)
 		serve behaviour
 		says  string
+		class error
 	}{
-		{"no answer", func(l *Limits) { l.PullBegin = short }, hang, "no first step of the pull within 200ms (engine.limits.pull_begin): "},
-		{"no first line", func(l *Limits) { l.PullBegin = short }, sayAndHang(pulling), "no first step of the pull within 200ms (engine.limits.pull_begin): "},
-		{"stuck", func(l *Limits) { l.PullIdle = short }, sayAndHang(pulling + `{"status":"x"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
+		{"no answer", func(l *Limits) { l.PullBegin = short }, hang,
+			"no answer to the pull within 200ms (engine.limits.pull_begin): the engine is alive, check that it reaches the registry (network, 3 tries)", ErrNetwork},
+		{"no first line", func(l *Limits) { l.PullBegin = short }, sayAndHang(pulling),
+			"no first step of the pull within 200ms (engine.limits.pull_begin): the engine is alive, check that it reaches the registry (network, 3 tries)", ErrNetwork},
+		{"stuck", func(l *Limits) { l.PullIdle = short }, sayAndHang(pulling + `{"status":"x"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): ", ErrNetwork},
 		{"stuck in a layer beside one that is extracted", func(l *Limits) { l.PullIdle = short },
-			sayAndHang(pulling + `{"id":"a","status":"Extracting"}{"id":"b","status":"Downloading"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
-		{"says the same again and again", func(l *Limits) { l.PullIdle = short }, sayForEver(`{"status":"waiting"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
+			sayAndHang(pulling + `{"id":"a","status":"Extracting"}{"id":"b","status":"Downloading"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): ", ErrNetwork},
+		{"says the same again and again", func(l *Limits) { l.PullIdle = short }, sayForEver(`{"status":"waiting"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): ", ErrNetwork},
 		{"stuck in the last extraction", func(l *Limits) { l.PullExtract = short },
-			sayAndHang(pulling + `{"id":"a","status":"Pull complete"}{"id":"b","status":"Download complete"}`), "no progress of the extraction of the image's layers within 200ms (engine.limits.pull_extract): "},
+			sayAndHang(pulling + `{"id":"a","status":"Pull complete"}{"id":"b","status":"Download complete"}`), "no progress of the extraction of the image's layers within 200ms (engine.limits.pull_extract): ", nil},
 		{"stuck after the last extraction", func(l *Limits) { l.PullIdle = short },
-			sayAndHang(pulling + `{"id":"a","status":"Extracting"}{"id":"a","status":"Pull complete"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): "},
-		{"too long", func(l *Limits) { l.PullTotal = short }, sayForEver(`{"status":"a"}{"status":"b"}`), "the pull is not finished within 200ms (engine.limits.pull_total): "},
+			sayAndHang(pulling + `{"id":"a","status":"Extracting"}{"id":"a","status":"Pull complete"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): ", ErrNetwork},
+		{"too long", func(l *Limits) { l.PullTotal = short }, sayForEver(`{"status":"a"}{"status":"b"}`), "the pull is not finished within 200ms (engine.limits.pull_total): ", nil},
+		{"queued behind other pulls", func(l *Limits) { l.PullIdle, l.PullExtract, l.PullTotal = short/4, short/4, short },
+			sayAndHang(pulling + `{"id":"a","status":"Pulling fs layer"}{"id":"b","status":"Pulling fs layer"}{"id":"a","status":"Waiting"}{"id":"b","status":"Waiting"}`),
+			"the image's layers wait in the engine's queue behind other pulls and are not fetched within 200ms (engine.limits.pull_total): check the other pulls", nil},
+		{"queued in part, the rest is there", func(l *Limits) { l.PullIdle, l.PullExtract, l.PullTotal = short/4, short/4, short },
+			sayAndHang(pulling + `{"id":"a","status":"Waiting"}{"id":"b","status":"Download complete"}{"id":"c","status":"Already exists"}`), "queue", nil},
+		{"has its turn and gets nothing", func(l *Limits) { l.PullIdle = short },
+			sayAndHang(pulling + `{"id":"a","status":"Waiting"}{"id":"b","status":"Pulling fs layer"}`), "no progress of the pull within 200ms (engine.limits.pull_idle): ", ErrNetwork},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			checkGoroutines(t)
-			f := startFake(t, tc.serve)
+			f := startFake(t, besidesPings(tc.serve))
 			l := base
 			tc.set(&l)
 			err := openFake(t, f, l).Pull(t.Context(), "busybox:local", PullOptions{})
 			if !errors.Is(err, context.DeadlineExceeded) || OutcomeOf(err) != Unknown || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("outcome %v, %v", OutcomeOf(err), err)
+			}
+			if failed := (*PullError)(nil); !errors.As(err, &failed) || failed.Class != tc.class {
+				t.Errorf("class of %v", err)
 			}
 			var call *CallError
 			if errors.As(err, &call) && call.Limit != short {
@@ -117,5 +132,93 @@ func sayForEver(line string) behaviour {
 			time.Sleep(time.Millisecond) // a daemon's pace, not a wait
 			_, err = io.WriteString(conn, line)
 		}
+	}
+}
+
+// besidesPings answers pings and leaves the rest to serve.
+func besidesPings(serve behaviour) behaviour {
+	return func(f *fakeDaemon, conn net.Conn) {
+		peeked := peekedConn{conn, bufio.NewReader(conn)}
+		const ping = "GET /_ping"
+		if begin, _ := peeked.ahead.Peek(len(ping)); string(begin) == ping {
+			healthy(f, peeked)
+			return
+		}
+		serve(f, peeked)
+	}
+}
+
+type peekedConn struct {
+	net.Conn
+	ahead *bufio.Reader
+}
+
+func (c peekedConn) Read(p []byte) (int, error) { return c.ahead.Read(p) }
+
+func TestHungEngineIsToldFromAHungRegistry(t *testing.T) {
+	for name, serve := range map[string]behaviour{"no answer": hang, "no first line": sayAndHang(pulling), "no progress": sayAndHang(pulling + `{"status":"x"}`)} {
+		t.Run(name, func(t *testing.T) {
+			f := startFake(t, serve)
+			l := fakeLimits(time.Minute)
+			l.PullBegin, l.PullIdle, l.Ping = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+			err := openFake(t, f, l).Pull(t.Context(), "busybox:local", PullOptions{})
+			if !errors.Is(err, ErrEngine) || errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), "the engine hangs, check the Docker daemon (docker ping: ") ||
+				!strings.HasSuffix(err.Error(), "(engine)") {
+				t.Error(err)
+			}
+			pulls := slices.DeleteFunc(f.requests(), func(r string) bool { return !strings.HasPrefix(r, "POST ") })
+			if len(pulls) != 1 {
+				t.Errorf("asked %d times", len(pulls))
+			}
+		})
+	}
+}
+
+func TestEngineThatRefusesConnectionsIsNotTheNetwork(t *testing.T) {
+	f := startFake(t, hang)
+	e := openFake(t, f, fakeLimits(time.Minute))
+	f.listener.Close()
+	var waits []time.Duration
+	e.wait = func(_ context.Context, d time.Duration) error {
+		waits = append(waits, d)
+		return nil
+	}
+	err := e.Pull(t.Context(), "busybox:local", PullOptions{})
+	if !errors.Is(err, ErrEngine) || errors.Is(err, ErrNetwork) || OutcomeOf(err) != Refused || !strings.Contains(err.Error(), "(engine, 2 tries): check that the Docker daemon runs") {
+		t.Errorf("outcome %v, %v", OutcomeOf(err), err)
+	}
+	if len(waits) != 1 || waits[0] > 3*shortestPause {
+		t.Errorf("waits %v", waits)
+	}
+}
+
+func TestTotalLimitKeepsWhyTheTryBeforeFailed(t *testing.T) {
+	serves := []behaviour{say(chunked(`{"status":"x"}{"error":"received unexpected HTTP status: 503 Service Unavailable"}`, true)), sayAndHang(pulling + `{"status":"y"}`)}
+	asked := 0
+	f := startFake(t, func(f *fakeDaemon, conn net.Conn) {
+		f.mu.Lock()
+		serve := serves[min(asked, len(serves)-1)]
+		asked++
+		f.mu.Unlock()
+		serve(f, conn)
+	})
+	l := fakeLimits(time.Minute)
+	l.PullBegin, l.PullTotal = 100*time.Millisecond, 16*time.Second
+	e := openFake(t, f, l)
+	// The wait uses up most of the total.
+	e.wait = func(ctx context.Context, _ time.Duration) error { return pause(ctx, 15*time.Second) }
+	err := e.Pull(t.Context(), "busybox:local", PullOptions{})
+	if !errors.Is(err, ErrNetwork) || !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "the pull is not finished within 16s") || !strings.Contains(err.Error(), "; the try before failed: docker pull: the daemon failed: received unexpected HTTP status: 503") {
+		t.Error(err)
+	}
+}
+
+// A registry's words must not move the operator's terminal.
+func TestDaemonsWordsArePrintable(t *testing.T) {
+	f := startFake(t, say(chunked(`{"status":"x"}{"error":"denied: \u001b[2Jgo\r\naway\u0007 \u202eevil \u00fcber"}`, true)))
+	err := openFake(t, f, fakeLimits(time.Minute)).Pull(t.Context(), "busybox:local", PullOptions{})
+	if err == nil || !strings.Contains(err.Error(), "denied: ?[2Jgo  away? ?evil über (auth)") {
+		t.Errorf("%q", err)
 	}
 }
