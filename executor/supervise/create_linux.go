@@ -33,13 +33,14 @@ func (r *runner) createContainer(plan *task.Plan) {
 	r.creating = make(chan *container, 1)
 	lease, err := process.NewLease(LeaseDir(r.RunDir), r.ContainerID, attempt, r.Sandbox)
 	r.lease = lease
+	imageID := r.image.ID
 	if err == nil && lease.Attempt != attempt {
 		err = fmt.Errorf("a lease of this container is there already, beside %s: another executor serves it", lease.Path)
 	}
 	r.ops.Go(func() {
 		c := &container{name: plan.Spec.Name}
 		if err == nil {
-			err = r.create(c, plan)
+			err = r.create(c, plan, imageID)
 		}
 		r.creating <- c
 		taken := r.post(delivery{Created{err}, func() {
@@ -57,7 +58,10 @@ func (r *runner) createContainer(plan *task.Plan) {
 }
 
 // create fills c step by step; what it made before an error is unmade by discard.
-func (r *runner) create(c *container, plan *task.Plan) error {
+//
+// The container is made from the image that was reviewed, by its ID: another task's pull may have given the name to another image
+// meanwhile. So Docker shows the ID, and the name is in a label.
+func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	spec := plan.Spec
 	if err := r.stageVolumes(c, &spec, plan.SandboxDirs); err != nil {
 		return err
@@ -66,7 +70,8 @@ func (r *runner) create(c *container, plan *task.Plan) error {
 		return err
 	}
 	spec.Host.CgroupParent = c.placement.Parent
-	spec.Config.Labels = operatorLabels(spec.Config.Labels, plan.TaskID, r.ContainerID)
+	spec.Config.Labels = operatorLabels(spec.Config.Labels, plan.TaskID, r.ContainerID, spec.Image)
+	spec.Config.Image = imageID
 
 	id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
 	if err != nil {
@@ -141,14 +146,15 @@ func (r *runner) placeLeaf(c *container) error {
 	return cgroupnet.Prepare(groups, placement)
 }
 
-// operatorLabels adds our own labels to the reviewed ones. They name the task for the people who look at the host.
-func operatorLabels(reviewed map[string]string, taskID, containerID string) map[string]string {
+// operatorLabels adds our own labels to the reviewed ones. They name the task and its image for the people who look at the host.
+func operatorLabels(reviewed map[string]string, taskID, containerID, image string) map[string]string {
 	labels := map[string]string{}
 	for k, v := range reviewed {
 		labels[k] = v
 	}
 	labels[labelTask] = taskID
 	labels[labelContainer] = containerID
+	labels[labelImage] = image
 	return labels
 }
 
@@ -156,4 +162,5 @@ func operatorLabels(reviewed map[string]string, taskID, containerID string) map[
 const (
 	labelTask      = "mesos-docker-executor.task_id"
 	labelContainer = "mesos-docker-executor.container_id"
+	labelImage     = "mesos-docker-executor.image"
 )

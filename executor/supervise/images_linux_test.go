@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/registryauth"
 	"mesos-docker-executor/executor/registrytest"
 	"mesos-docker-executor/executor/task"
@@ -163,6 +165,47 @@ func TestForcedPullIsTheAgentsInDropInMode(t *testing.T) {
 	l.launch(shell(pushed.Ref, true))
 	if message := l.failsToPull(); !strings.Contains(message, "(not found)") {
 		t.Error(message)
+	}
+}
+
+// Another task's pull may give the name to another image after the review.
+func TestReviewedImageIsTheOneThatRuns(t *testing.T) {
+	r := startRegistry(t)
+	pushed := pushShell(t, r, "swapped", "1")
+	other := openEngine(t, docker.Host)
+	if _, err := other.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var reviewed engine.Image
+	l := begin(t, func(_ *life, o *Options) {
+		o.Settings.ReviewImage = func(image engine.Image, _ *task.Plan) *task.Refusal {
+			reviewed = image
+			pushShell(t, r, "swapped", "2")
+			if err := other.Pull(t.Context(), pushed.Ref, engine.PullOptions{}); err != nil {
+				t.Error(err)
+			}
+			return nil
+		}
+	})
+	l.launch(shell(pushed.Ref, false))
+	l.await(mesos.TASK_STARTING)
+	running := l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	wantFile(t, l.stdout, "version 1\n")
+	if now, err := other.Image(t.Context(), pushed.Ref); err != nil || now.ID == reviewed.ID {
+		t.Errorf("the name was not given to another image: %v", err)
+	}
+	var shown []struct {
+		Image  string
+		Config struct {
+			Image  string
+			Labels map[string]string
+		}
+	}
+	if err := json.Unmarshal(running.Data, &shown); err != nil || len(shown) != 1 ||
+		shown[0].Image != reviewed.ID || shown[0].Config.Image != reviewed.ID || shown[0].Config.Labels[labelImage] != pushed.Ref {
+		t.Errorf("%v: %s", err, running.Data)
 	}
 }
 
