@@ -65,7 +65,7 @@ func (f *File) settings() []setting {
 		durationSetting(&l.Info, "engine.limits.info", tenth, 2*time.Minute, "limit for the engine's description of itself"),
 		durationSetting(&l.ImageInspect, "engine.limits.image_inspect", tenth, 10*time.Minute, "limit for looking up a local image"),
 		durationSetting(&l.PullBegin, "engine.limits.pull_begin", tenth, time.Hour, "limit for a pull to show its first progress"),
-		durationSetting(&l.PullIdle, "engine.limits.pull_idle", tenth, time.Hour, "limit for a pull to show no progress"),
+		durationSetting(&l.PullIdle, "engine.limits.pull_idle", tenth, time.Hour, "limit for a pull to show no progress; none while the engine has all its missing layers queued behind other pulls"),
 		durationSetting(&l.PullExtract, "engine.limits.pull_extract", tenth, 4*time.Hour, "the same while layers are only extracted, of which the engine says little"),
 		durationSetting(&l.PullTotal, "engine.limits.pull_total", time.Second, 24*time.Hour, "limit for a whole pull, all tries together"),
 		durationSetting(&l.Create, "engine.limits.create", tenth, time.Hour, "limit for creating the container"),
