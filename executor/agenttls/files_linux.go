@@ -1,37 +1,33 @@
 package agenttls
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/executor/regular"
 )
 
-// openRegular opens a file for reading after it has seen that it is a regular
-// one, and returns its path without symbolic links. O_PATH opens nothing but the
-// path itself (open(2)): no device and no FIFO notices.
+// openRegular opens a regular file for reading and returns its path without
+// symbolic links.
 func openRegular(path string) (*os.File, string, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	file, err := regular.Open(unix.AT_FDCWD, path, unix.O_RDONLY, nil)
+	if errors.Is(err, regular.ErrType) {
+		err = errNotRegular
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	defer unix.Close(fd)
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		return nil, "", err
+	where, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+	if err == nil && strings.HasSuffix(where, " (deleted)") {
+		err = unix.ENOENT
 	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, "", errNotRegular
-	}
-	self := fmt.Sprintf("/proc/self/fd/%d", fd)
-	where, err := os.Readlink(self)
 	if err != nil {
+		file.Close()
 		return nil, "", err
 	}
-	if strings.HasSuffix(where, " (deleted)") {
-		return nil, "", unix.ENOENT
-	}
-	file, err := os.Open(self)
-	return file, where, err
+	return file, where, nil
 }
