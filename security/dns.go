@@ -2,16 +2,21 @@ package security
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
 var (
-	// dnsDomain is a search domain; "." stands for none. Underscores occur in them.
-	dnsDomain = regexp.MustCompile(`^(\.|[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?\.?)$`)
+	// dnsDomain is a search domain; "." stands for none. Underscores occur in them. See [isDNSDomain].
+	dnsDomain = compiled(`^(\.|[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?\.?)$`)
 	// dnsOption is a word of resolv.conf(5)'s options line, such as ndots:2 or use-vc.
-	dnsOption = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}(:[a-zA-Z0-9_.-]{1,64})?$`)
+	dnsOption = compiled(`^[a-zA-Z0-9_-]{1,64}(:[a-zA-Z0-9_.-]{1,64})?$`)
 )
+
+func isDNSDomain(s string) bool {
+	return len(strings.TrimSuffix(s, ".")) <= maxDomain && dnsDomain().MatchString(s)
+}
+
+func isDNSOption(s string) bool { return dnsOption().MatchString(s) }
 
 // dns decides over what names the container has and how it finds others. Servers and search domains end up in the
 // container's own resolv.conf, added hosts in its own hosts file: they mislead nobody but the task.
@@ -19,9 +24,9 @@ func (r *review) dns() {
 	host := &r.left.Host
 	r.out.Host.DNS = r.wellFormed("Host.DNS", take(&host.DNS), isIP, "dns.servers",
 		"DNS server %q is refused; write its IP address.")
-	r.out.Host.DNSSearch = r.wellFormed("Host.DNSSearch", take(&host.DNSSearch), dnsDomain.MatchString, "dns.search",
+	r.out.Host.DNSSearch = r.wellFormed("Host.DNSSearch", take(&host.DNSSearch), isDNSDomain, "dns.search",
 		"Search domain %q is refused; write one domain per parameter, for example example.com.")
-	r.out.Host.DNSOptions = r.wellFormed("Host.DNSOptions", take(&host.DNSOptions), dnsOption.MatchString, "dns.options",
+	r.out.Host.DNSOptions = r.wellFormed("Host.DNSOptions", take(&host.DNSOptions), isDNSOption, "dns.options",
 		"Resolver option %q is refused; write one as in resolv.conf(5), for example ndots:2.")
 	for _, entry := range take(&host.ExtraHosts) {
 		if r.extraHost(entry) {
@@ -52,7 +57,7 @@ func (r *review) extraHost(entry string) bool {
 	name, address, _ := strings.Cut(entry, ":")
 	gateway := address == "host-gateway"
 	switch {
-	case !endpointAlias.MatchString(name):
+	case !isEndpointName(name):
 		r.reject(field, entry, "add_host", "The host %q cannot be added; write name:address with a name of letters, digits, '_', '.' and '-'.", Shorten(entry))
 	case gateway && !r.rules.Network.HostGateway:
 		r.reject(field, entry, "add_host",

@@ -5,14 +5,18 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
-	"regexp"
 	"slices"
 
 	"github.com/docker/docker/api/types/network"
 )
 
-// endpointAlias is a name in the engine's DNS server; unlike host names it may hold underscores.
-var endpointAlias = regexp.MustCompile(`^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?$`)
+// endpointName is a name in the engine's DNS server; unlike host names it may hold underscores. See [isEndpointName].
+var endpointName = compiled(`^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$`)
+
+// maxDomain is the longest domain name (RFC 1035, 2.3.4, as it is written).
+const maxDomain = 253
+
+func isEndpointName(s string) bool { return len(s) <= maxDomain && endpointName().MatchString(s) }
 
 // endpoints decides over how the container appears on its network: by which names and addresses. A container has one
 // network, that of its mode.
@@ -59,7 +63,7 @@ func (r *review) endpointAlias(mode, field, alias string) bool {
 			"Network alias %q is refused: it could take the place of another container's name; remove it.", Shorten(alias))
 	case !isUserNetwork(mode):
 		r.reject(field, alias, "network.aliases", "Network alias %q is refused: only user networks have aliases; remove it.", Shorten(alias))
-	case !endpointAlias.MatchString(alias):
+	case !isEndpointName(alias):
 		r.reject(field, alias, "network.aliases",
 			"Network alias %q is refused; use letters, digits, '_', '.' and '-', at most 253.", Shorten(alias))
 	default:

@@ -2,11 +2,10 @@ package security
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
-var hostnameLabel = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
+var hostnameLabel = compiled(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
 
 // hostname decides over the two names in the container's UTS namespace. On the host's network Docker would take a
 // hostname, but nobody could reach the container by it; the stock executor refuses it as well.
@@ -35,7 +34,7 @@ func CheckHostname(name string) error {
 		return fmt.Errorf("must have 1 to 63 characters")
 	}
 	for part := range strings.SplitSeq(name, ".") {
-		if !hostnameLabel.MatchString(part) {
+		if !hostnameLabel().MatchString(part) {
 			return fmt.Errorf("must consist of letters, digits and '-' (not at an end), in parts separated by dots")
 		}
 	}

@@ -3,7 +3,6 @@ package security
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,8 +11,8 @@ import (
 
 var (
 	// networkName is Docker's own rule for names of most objects. Networks may have others, which nobody needs.
-	networkName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-	hexadecimal = regexp.MustCompile(`^[0-9a-f]+$`)
+	networkName = compiled(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	hexadecimal = compiled(`^[0-9a-f]+$`)
 )
 
 // network decides over the network that the container is connected to.
@@ -50,14 +49,14 @@ func isNetworkMode(mode string) bool {
 // isUserNetwork reports whether Docker looks for a network of this name. Names with other characters, a colon among
 // them, count as neither mode nor user network.
 func isUserNetwork(mode string) bool {
-	return networkName.MatchString(mode) && mode != "default" && !isNetworkMode(mode)
+	return networkName().MatchString(mode) && mode != "default" && !isNetworkMode(mode)
 }
 
 // allowsUserNetwork takes a name that could be the start of an ID only where the policy writes it out: the engine looks
 // for networks by the start of their IDs as well, the host's network included.
 func (r *review) allowsUserNetwork(name string) bool {
 	names := r.rules.Network.Names
-	return slices.Contains(names, name) || !hexadecimal.MatchString(name) && matchesAny(names, name)
+	return slices.Contains(names, name) || !hexadecimal().MatchString(name) && matchesAny(names, name)
 }
 
 func (r *review) allowedNetworks() string {

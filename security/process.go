@@ -3,7 +3,6 @@ package security
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,12 +11,12 @@ import (
 )
 
 // containerName is Docker's own rule for names.
-var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+var containerName = compiled(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 // identity decides over the container's name and image.
 func (r *review) identity() {
 	name, image, configured := take(&r.left.Name), take(&r.left.Image), take(&r.left.Config.Image)
-	if !containerName.MatchString(name) {
+	if !containerName().MatchString(name) {
 		r.reject("Name", name, "name", "%q cannot be a container's name; use letters, digits, '_', '.' and '-'.", Shorten(name))
 	}
 	parsed, err := reference.ParseNormalizedNamed(image)

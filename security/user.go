@@ -2,14 +2,13 @@ package security
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 // accountName is what useradd(8) accepts, and dots and upper case, which images use.
-var accountName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*\$?$`)
+var accountName = compiled(`^[a-zA-Z_][a-zA-Z0-9_.-]*\$?$`)
 
 // user decides over whom the container's process runs as. A task that names no user gets the image's:
 // [Policy.ReviewImage].
@@ -74,7 +73,7 @@ func plainNumber(account string) string {
 // isAccount takes a name or a number from 0 to 2147483647, which is runc's range.
 func isAccount(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 31)
-	return err == nil || accountName.MatchString(s)
+	return err == nil || accountName().MatchString(s)
 }
 
 // CheckUser checks user[:group], each a name or a number from 0 to 2147483647. The error completes "it ...".

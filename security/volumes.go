@@ -4,7 +4,6 @@ import (
 	"maps"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,11 +13,11 @@ import (
 // localDriver is the volume driver of the engine itself.
 const localDriver = "local"
 
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+var volumeName = compiled(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 // IsVolumeName applies the rule of the local driver to a volume's name (moby: daemon/names). Other drivers take options in a
 // name, which nobody could review.
-func IsVolumeName(name string) bool { return volumeName.MatchString(name) }
+func IsVolumeName(name string) bool { return volumeName().MatchString(name) }
 
 // volume decides over a volume of the engine or of a plugin, by driver and name: what a volume holds is not the task's,
 // whoever made it first.
