@@ -1,13 +1,9 @@
 package main
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"runtime/metrics"
 )
 
 // An executor lives beside hundreds of its kind, for weeks, and works for some milliseconds at either end. So garbage is
@@ -36,7 +32,6 @@ func hurry() {
 func calmDown() {
 	debug.FreeOSMemory()
 	raiseLimit()
-	forgetProgram()
 }
 
 // followCollections has the limit raised after each collection. Under a limit that stands, a process that has come to need
@@ -49,49 +44,13 @@ func followCollections() {
 	}, struct{}{})
 }
 
-// raiseLimit sets the next collection to when the garbage is as much as what is in use now, and at least idleGarbage.
+// raiseLimit sets the next collection to when the garbage is as much as what the last one left, and at least idleGarbage. Pages
+// of the heap that are free now don't count: otherwise each collection would allow more than the one before.
 func raiseLimit() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
 	var has runtime.MemStats
 	runtime.ReadMemStats(&has)
-	debug.SetMemoryLimit(int64(has.Sys-has.HeapReleased) + max(idleGarbage, int64(has.HeapAlloc)))
-}
-
-// forgetProgram takes the pages of the program itself out of this process: what a launch needs of it, three quarters, is of
-// no use to an idle executor. The kernel keeps them for all executors in its page cache, and maps them again when they are used
-// (madvise(2), MADV_DONTNEED). Only what nobody can write to is forgotten, so nothing is lost.
-func forgetProgram() {
-	program, err := os.Readlink("/proc/self/exe")
-	if err != nil {
-		return
-	}
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		return
-	}
-	for line := range strings.SplitSeq(string(maps), "\n") {
-		start, length, ok := programPart(line, program)
-		if ok {
-			// Of no consequence when it fails.
-			_, _, _ = unix.RawSyscall(unix.SYS_MADVISE, start, length, unix.MADV_DONTNEED)
-		}
-	}
-}
-
-// programPart reads a line of /proc/self/maps (proc_pid_maps(5)) and returns the range, if it is one of the program's that
-// cannot be written to.
-func programPart(line, program string) (start, length uintptr, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) != 6 || fields[5] != program || fields[1] != "r-xp" && fields[1] != "r--p" {
-		return 0, 0, false
-	}
-	from, to, _ := strings.Cut(fields[0], "-")
-	begin, err := strconv.ParseUint(from, 16, 64)
-	if err != nil {
-		return 0, 0, false
-	}
-	end, err := strconv.ParseUint(to, 16, 64)
-	if err != nil || end <= begin {
-		return 0, 0, false
-	}
-	return uintptr(begin), uintptr(end - begin), true
+	used := int64(live[0].Value.Uint64())
+	debug.SetMemoryLimit(int64(has.Sys-has.HeapSys) + used + max(idleGarbage, used))
 }

@@ -52,23 +52,26 @@ func TestALargeTaskIsNotCollectedToDeath(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatCannotBeWrittenOfTheProgramIsForgotten(t *testing.T) {
-	for line, want := range map[string]bool{
-		"00400000-00401000 r-xp 00000000 08:01 11 /opt/x": true,
-		"00401000-00402000 r--p 00001000 08:01 11 /opt/x": true,
-		"00402000-00403000 rw-p 00002000 08:01 11 /opt/x": false,
-		"00400000-00401000 r-xp 00000000 08:01 11 /opt/y": false,
-		"00400000-00401000 r--p 00000000 00:00 0 [vvar]":  false,
-		"7f0000000000-7f0000001000 r--p 00000000 00:00 0": false,
-		"garbage": false,
-		"":        false,
-	} {
-		if start, length, ok := programPart(line, "/opt/x"); ok != want || ok && (start < 0x400000 || length != 0x1000) {
-			t.Errorf("%q: %x %x %v", line, start, length, ok)
-		}
+// TestGarbageDoesNotRaiseTheLimit: an executor that makes garbage for weeks must not grow by it.
+func TestGarbageDoesNotRaiseTheLimit(t *testing.T) {
+	threads := runtime.GOMAXPROCS(0)
+	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		runtime.GOMAXPROCS(threads)
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	})
+	hurry()
+	calmDown()
+	before := debug.SetMemoryLimit(-1)
+	var kept []byte
+	for range 1 << 12 {
+		kept = make([]byte, 1<<16)
 	}
-	forgetProgram()
-	TestGarbageIsCollectedWhenThereIsTooMuchOfIt(t) // the program still works
+	runtime.KeepAlive(kept)
+	if after := debug.SetMemoryLimit(-1); after > before+2*idleGarbage {
+		t.Errorf("256 MiB of garbage raised the limit from %d to %d MiB", before>>20, after>>20)
+	}
 }
 
 func collections() uint32 {

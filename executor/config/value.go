@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -170,14 +169,18 @@ func checkOptionalPath(p string) error {
 	return checkFolder(p)
 }
 
-// helperName is what the names of credential helpers look like.
-var helperName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$`)
+// isHelperName is true of what the names of credential helpers look like: 1
+// to 64 letters, digits, _, . and -, the first a letter or digit.
+func isHelperName(name string) bool {
+	bad := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("_.-", r) }
+	return name != "" && len(name) <= 64 && isAlphanumeric(rune(name[0])) && !strings.ContainsFunc(name, bad)
+}
 
 // checkHelpers accepts what follows "docker-credential-" in the names of
 // programs.
 func checkHelpers(names string) error {
 	for _, name := range (Registry{TaskHelpers: names}).Helpers() {
-		if !helperName.MatchString(name) {
+		if !isHelperName(name) {
 			return fmt.Errorf("%s is no name of a credential helper; docker-credential-ecr-login has the name ecr-login", quote(name))
 		}
 		if strings.HasPrefix(name, "docker-credential-") {

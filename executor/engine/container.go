@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -21,14 +22,18 @@ const noContainer = "No such container: "
 // removalPoll is the pause between two looks at a removal that somebody else has begun.
 const removalPoll = 200 * time.Millisecond
 
-var (
-	fullID   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	idOrName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`) // an ID or a name, as Docker allows them
-)
+// isFullID is true of what the daemon calls a container: 64 hexadecimal digits.
+func isFullID(s string) bool {
+	digit := func(r rune) bool { return '0' <= r && r <= '9' || 'a' <= r && r <= 'f' }
+	return len(s) == 64 && strings.IndexFunc(s, func(r rune) bool { return !digit(r) }) < 0
+}
+
+// idOrName is a container's ID or name, as Docker allows them.
+var idOrName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`) })
 
 // checkContainer refuses what would end up as another path of the API, "" and "../images" among it.
 func checkContainer(container string) error {
-	if !idOrName.MatchString(container) {
+	if !idOrName().MatchString(container) {
 		return fmt.Errorf("%q is not a container's ID or name", container)
 	}
 	return nil
@@ -55,7 +60,7 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 		if err != nil {
 			return err
 		}
-		if !fullID.MatchString(answer.ID) {
+		if !isFullID(answer.ID) {
 			return fmt.Errorf("the answer has no container ID but %q", answer.ID)
 		}
 		id, warnings = answer.ID, answer.Warnings

@@ -48,7 +48,7 @@ func (e *Engine) Inspect(ctx context.Context, idOrName string) (Container, error
 			return err
 		}
 		c, err = containerOf(said, raw)
-		if err == nil && fullID.MatchString(idOrName) && c.ID != idOrName {
+		if err == nil && isFullID(idOrName) && c.ID != idOrName {
 			err = fmt.Errorf("the answer is about another container, %s", c.ID)
 		}
 		return err
@@ -62,7 +62,7 @@ func (e *Engine) Inspect(ctx context.Context, idOrName string) (Container, error
 // containerOf checks an answer: `{}` and null are valid JSON too.
 func containerOf(said container.InspectResponse, raw []byte) (Container, error) {
 	switch {
-	case said.ContainerJSONBase == nil || !fullID.MatchString(said.ID):
+	case said.ContainerJSONBase == nil || !isFullID(said.ID):
 		return Container{}, errors.New("the answer describes no container")
 	case said.State == nil || said.State.Status == "":
 		return Container{}, errors.New("the answer lacks the container's state")

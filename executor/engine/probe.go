@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sync"
 
 	"github.com/docker/docker/api"
 	"github.com/docker/docker/api/types/versions"
@@ -70,7 +71,7 @@ func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 	return info, err
 }
 
-var apiVersion = regexp.MustCompile(`^[1-9][0-9]{0,2}\.[0-9]{1,4}$`)
+var apiVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,2}\.[0-9]{1,4}$`) })
 
 // ping returns the daemon's API version.
 func (e *Engine) ping(ctx context.Context) (theirs string, err error) {
@@ -86,7 +87,7 @@ func (e *Engine) ping(ctx context.Context) (theirs string, err error) {
 		}
 		theirs = answer.Header.Get("Api-Version")
 		switch {
-		case !apiVersion.MatchString(theirs):
+		case !apiVersion().MatchString(theirs):
 			return fmt.Errorf("the answer's Api-Version is %q, not a version: is a Docker daemon listening at %s?", theirs, e.host)
 		case versions.LessThan(theirs, oldestAPI):
 			return fmt.Errorf("the daemon at %s speaks API %s, at least %s (Docker Engine 20.10) is needed: upgrade it", e.host, theirs, oldestAPI)
