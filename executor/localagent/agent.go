@@ -146,9 +146,6 @@ func (a *Agent) Endpoint() string { return fmt.Sprintf("127.0.0.1:%d", a.port.nu
 // Task is the task as LAUNCH carries it.
 func (a *Agent) Task() mesos.TaskInfo { return a.task }
 
-// Framework is the framework as SUBSCRIBED carries it.
-func (a *Agent) Framework() mesos.FrameworkInfo { return a.framework }
-
 // Kill delivers a framework's kill; a grace overrides the task's kill policy.
 // A task that was not delivered yet is taken off the queue by the agent
 // itself: TASK_KILLED, and SHUTDOWN for the executor when it subscribes. With
@@ -171,11 +168,6 @@ func (a *Agent) Kill(grace *time.Duration) {
 	a.send(&executor.Event{Type: executor.Event_KILL, Kill: kill})
 }
 
-// KillTask delivers a KILL that names any task at all.
-func (a *Agent) KillTask(taskID string) {
-	a.Send(&executor.Event{Type: executor.Event_KILL, Kill: &executor.Event_Kill{TaskID: mesos.TaskID{Value: taskID}}})
-}
-
 // Shutdown tells the executor to end and destroys it when it has not done so
 // after its shutdown grace period.
 func (a *Agent) Shutdown() {
@@ -192,26 +184,6 @@ func (a *Agent) shutdown() {
 	a.queued = false
 	a.send(&executor.Event{Type: executor.Event_SHUTDOWN})
 	a.destroyAfter(a.ShutdownGrace(), mesos.REASON_EXECUTOR_TERMINATED, "Executor did not end within its shutdown grace period")
-}
-
-// Message delivers a framework message.
-func (a *Agent) Message(data []byte) {
-	a.Send(&executor.Event{Type: executor.Event_MESSAGE, Message: &executor.Event_Message{Data: data}})
-}
-
-// Send puts any event on the stream: a second LAUNCH, a LAUNCH_GROUP, an
-// ERROR. With no live stream it is lost.
-func (a *Agent) Send(event *executor.Event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.send(event)
-}
-
-// SendFrame puts the bytes of one frame on the stream as they are.
-func (a *Agent) SendFrame(name string, payload []byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sendPayload(name, "", false, payload)
 }
 
 func (a *Agent) heartbeats() {

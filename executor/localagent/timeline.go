@@ -151,12 +151,6 @@ func (a *Agent) waitStatus(ctx context.Context, what string, match func(mesos.Ta
 	return found, err
 }
 
-// WaitCount waits until there are n entries of a kind and name, for example
-// n SUBSCRIBED events.
-func (a *Agent) WaitCount(ctx context.Context, kind Kind, name string, n int) error {
-	return a.await(ctx, fmt.Sprintf("%d x %s %s", n, kind, name), func() bool { return a.count(kind, name) >= n })
-}
-
 // await blocks until done, which runs with the mutex held, is true. An ended
 // context is an error that shows the end of the timeline.
 func (a *Agent) await(ctx context.Context, what string, done func() bool) error {

@@ -10,8 +10,8 @@
 //   - [Memory]: whether the kernel's OOM killer killed in the container;
 //   - [Lease]: the symlink through which Docker reaches the sandbox. Without it a
 //     create or start that the daemon carries out late fails;
-//   - [MakeSandboxDirs]: folders of the sandbox, made without following what a task put there;
-//   - [Stage]: mounts of such folders, at paths that the task cannot change, for Docker to mount.
+//   - [Stage]: mounts of folders of the sandbox, made without following what a task put there, at
+//     paths that the task cannot change, for Docker to mount.
 //
 // Linux only, as root. Needs Linux 5.3 (pidfd_open); the exact exit status of a
 // container whose runtime works as usual needs Linux 6.15 (PIDFD_INFO_EXIT). Without
@@ -23,7 +23,7 @@
 // operations on cgroups and /proc have no time limit in the kernel.
 //
 // Concurrency: all methods may be called from any goroutine at any time, also
-// [Init.Close] while a Wait goes on. The package starts no goroutine and keeps no state
+// [Init.Close] while a Wait goes on. The package starts no goroutine that outlives the call, and keeps no state
 // but the file descriptors of an Init and a Memory, which their Close ends.
 //
 // What survives a crash of the executor: the leaf, the lease and the stage, which are folders,

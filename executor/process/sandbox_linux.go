@@ -11,28 +11,14 @@ import (
 	"syscall"
 )
 
-// MakeSandboxDirs makes the folders, given as paths relative to the sandbox, with their
-// parents. New ones belong to the owner and group of the sandbox and have its
-// permissions (less the umask); existing ones are left as they are.
+// openSandboxDir makes a folder, given as a path relative to the sandbox, with its parents, and returns it open; the caller
+// closes it. New ones belong to the owner and group of the sandbox and have its permissions (less the umask); existing ones
+// are left as they are.
 //
 // The sandbox belongs to the task's user, who may put anything there at any time, while
 // the executor is root. So a path that is or passes through a symlink or a file, that contains "..", or
 // that changes while it is walked, is refused; the error names the folder. No call can reach out of
-// the sandbox. What Docker resolves later, when it mounts a folder by its path, is not covered: use
-// [StageSandboxDirs], which makes the folders in the same way, wherever it can be used.
-func MakeSandboxDirs(sandbox string, dirs []string) error {
-	for _, dir := range dirs {
-		folder, err := openSandboxDir(sandbox, dir)
-		if err != nil {
-			return fmt.Errorf("make folder %q of the sandbox: %w", dir, err)
-		}
-		folder.Close()
-	}
-	return nil
-}
-
-// openSandboxDir makes one folder and returns it open; the caller closes it. The open folder stays the one that
-// was checked, wherever its name leads later.
+// the sandbox. The open folder stays the one that was checked, wherever its name leads later.
 func openSandboxDir(sandbox, dir string) (*os.File, error) {
 	if !filepath.IsLocal(dir) || slices.Contains(strings.Split(dir, "/"), "..") || strings.ContainsRune(dir, 0) {
 		return nil, errors.New("not a path inside the sandbox; give one relative to it, without '..'")

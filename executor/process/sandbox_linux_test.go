@@ -46,7 +46,7 @@ func TestSandboxDirsBelongToTheSandboxesOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := MakeSandboxDirs(sandbox, []string{"data", "there/a/b", "x//y/", "."}); err != nil {
+		if err := makeSandboxDirs(sandbox, []string{"data", "there/a/b", "x//y/", "."}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestSandboxDirsRefuseWhatATaskMayPutThere(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := MakeSandboxDirs(sandbox, []string{test.dir})
+			err := makeSandboxDirs(sandbox, []string{test.dir})
 			if err == nil {
 				t.Fatal("made")
 			}
@@ -138,13 +138,13 @@ func TestSandboxDirsNeedASandbox(t *testing.T) {
 	if err := os.Symlink(rootsOwn, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := MakeSandboxDirs(link, []string{"a"}); err == nil || !strings.Contains(err.Error(), "not a folder") {
+	if err := makeSandboxDirs(link, []string{"a"}); err == nil || !strings.Contains(err.Error(), "not a folder") {
 		t.Errorf("symlink: %v", err)
 	}
-	if err := MakeSandboxDirs(sandbox+".none", []string{"a"}); !os.IsNotExist(err) && (err == nil || !strings.Contains(err.Error(), "no such file")) {
+	if err := makeSandboxDirs(sandbox+".none", []string{"a"}); !os.IsNotExist(err) && (err == nil || !strings.Contains(err.Error(), "no such file")) {
 		t.Errorf("missing: %v", err)
 	}
-	if err := MakeSandboxDirs(sandbox, nil); err != nil {
+	if err := makeSandboxDirs(sandbox, nil); err != nil {
 		t.Errorf("nothing to make: %v", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestSandboxDirsWhileTheTaskSwapsThem(t *testing.T) {
 	})
 	made := 0
 	for range 2000 {
-		if MakeSandboxDirs(sandbox, []string{"data/sub"}) == nil {
+		if makeSandboxDirs(sandbox, []string{"data/sub"}) == nil {
 			made++
 		}
 	}
@@ -183,4 +183,16 @@ func TestSandboxDirsWhileTheTaskSwapsThem(t *testing.T) {
 		t.Errorf("a folder of root's was given to %d", uid)
 	}
 	t.Logf("made %d times of 2000", made)
+}
+
+// makeSandboxDirs makes folders as staging does.
+func makeSandboxDirs(sandbox string, dirs []string) error {
+	for _, dir := range dirs {
+		folder, err := openSandboxDir(sandbox, dir)
+		if err != nil {
+			return err
+		}
+		folder.Close()
+	}
+	return nil
 }

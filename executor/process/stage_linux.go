@@ -45,7 +45,7 @@ type Stage struct {
 }
 
 // StageSandboxDirs stages the folders, given as paths relative to the sandbox. Missing ones are
-// made with their parents, like [MakeSandboxDirs]: new ones belong to the owner and group of the sandbox
+// made with their parents: new ones belong to the owner and group of the sandbox
 // and have its permissions (less the umask). A path that is or passes through a symlink or a file, that contains
 // "..", or that changes while it is walked, is refused; the error names it. Mounts of the host in a
 // folder are staged with it.
