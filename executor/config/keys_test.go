@@ -13,33 +13,33 @@ import (
 	"mesos-docker-executor/executor/config"
 )
 
-var update = flag.Bool("update", false, "write the configuration table into README.md")
+var update = flag.Bool("update", false, "write the configuration table into docs/config.md")
 
-// TestReadmeHasTheTable keeps README.md in step with the code. To renew it:
-// go test ./executor/config -run TestReadmeHasTheTable -update
-func TestReadmeHasTheTable(t *testing.T) {
-	const readme, begin, end = "../../README.md", "<!-- config-table -->\n", "<!-- /config-table -->"
-	data, err := os.ReadFile(readme)
+// TestPageHasTheTable keeps docs/config.md in step with the code. To renew it:
+// go test ./executor/config -run TestPageHasTheTable -update
+func TestPageHasTheTable(t *testing.T) {
+	const page, begin, end = "../../docs/config.md", "<!-- config-table -->\n", "<!-- /config-table -->"
+	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, ok := strings.Cut(string(data), begin)
 	got, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("README.md has no lines %s and %s with the table between them", strings.TrimSpace(begin), end)
+		t.Fatalf("docs/config.md has no lines %s and %s with the table between them", strings.TrimSpace(begin), end)
 	}
 	var want strings.Builder
 	if err := config.Table(&want); err != nil {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile(readme, []byte(before+begin+want.String()+end+after), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(before+begin+want.String()+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(want.String(), got); diff != "" {
-		t.Errorf("README.md is behind, run go test ./executor/config -run TestReadmeHasTheTable -update (-want +got):\n%s", diff)
+		t.Errorf("docs/config.md is behind, run go test ./executor/config -run TestPageHasTheTable -update (-want +got):\n%s", diff)
 	}
 }
 
