@@ -64,6 +64,9 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
+	if file.Agent != config.Default().Agent {
+		say("explain does not use the section agent of config.yaml; try loads the files of agent.tls")
+	}
 	s, err := explainStart(mode, file)
 	if err != nil {
 		return err
@@ -71,13 +74,13 @@ func explain(c *cli.Context) error {
 	d := task.Decide(raw, s.inputs(), security.BuiltIn())
 	report := newExplanation(d, c.Bool("decisions"))
 	if c.Bool("json") {
-		encoder := json.NewEncoder(c.App.Writer)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(report); err != nil {
+		text, err := json.MarshalIndent(report, "", "  ")
+		if err != nil {
 			return cli.Exit(err.Error(), exitFail)
 		}
+		fmt.Fprintf(c.App.Writer, "%s\n", text) // the writer keeps the error
 	} else {
-		report.print(c.App.Writer)
+		report.print(c.App.Writer, s.inputs().SandboxSource)
 	}
 	if d.Refusal != nil {
 		return cli.Exit("", exitFail)
@@ -158,20 +161,29 @@ func newExplanation(d task.Decision, decisions bool) explanation {
 	return e
 }
 
-func (e explanation) print(w io.Writer) {
+// print shows it as text, with the path sandbox called so, and each trim once: as a finding, which has its rule.
+func (e explanation) print(w io.Writer, sandbox string) {
 	if !e.Accepted {
 		fmt.Fprintf(w, "refused: %s, %s\n", e.State, e.Reason)
 	} else {
 		fmt.Fprintln(w, "accepted")
-		e.Create.print(w)
+		e.Create.print(w, sandbox)
 	}
 	for _, note := range e.Notes {
+		if isTrim(note) {
+			continue
+		}
 		fmt.Fprintln(w, "note:", note)
 	}
 	for _, f := range e.Findings {
 		fmt.Fprintf(w, "%s: %s", f.Action, f.Message)
 		fmt.Fprintf(w, " [rule %s%s]\n", f.Rule, prefixed("; ", f.Origin))
 	}
+}
+
+// isTrim tells the notes about trims from the others (task.Plan.Notes).
+func isTrim(note string) bool {
+	return strings.HasPrefix(note, "trimmed ") || strings.HasPrefix(note, "and ") && strings.HasSuffix(note, " more trimmed")
 }
 
 func prefixed(prefix, s string) string {

@@ -22,7 +22,7 @@ type createRequest struct {
 }
 
 // print shows what people look for; --json has everything.
-func (r *createRequest) print(out io.Writer) {
+func (r *createRequest) print(out io.Writer, sandbox string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	line := func(name, format string, args ...any) {
@@ -65,7 +65,7 @@ func (r *createRequest) print(out io.Writer) {
 		line("ulimit", "%s", u)
 	}
 	for _, m := range r.Host.Mounts {
-		line("mount", "%s%s on %s%s", mountKind(m), m.Source, m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
+		line("mount", "%s%s on %s%s", mountKind(m), shortSource(m.Source, sandbox), m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
 	}
 	for _, target := range slices.Sorted(maps.Keys(r.Host.Tmpfs)) {
 		line("tmpfs", "%s %s", target, r.Host.Tmpfs[target])
@@ -120,6 +120,17 @@ func memory(h container.HostConfig) string {
 		text += fmt.Sprintf(", /dev/shm of %d MiB", h.ShmSize>>20)
 	}
 	return text
+}
+
+// shortSource calls the lease through which the engine gets at the sandbox what it stands for.
+func shortSource(source, sandbox string) string {
+	if source == sandbox {
+		return "sandbox"
+	}
+	if below, ok := strings.CutPrefix(source, sandbox+"/"); ok {
+		return "sandbox:" + below
+	}
+	return source
 }
 
 // mountKind names what is no bind mount.

@@ -43,16 +43,21 @@ func dispatch(args []string) int {
 	}
 	ours, words := splitWords(args)
 	status := exitOK
-	if err := newApp(words, &status).Run(ours); err != nil {
+	app, out := newApp(words, &status), newOutput(os.Stdout)
+	app.Writer = out
+	if err := app.Run(ours); err != nil {
+		status = exitUsage
 		var exit cli.ExitCoder
 		if errors.As(err, &exit) {
-			if exit.Error() != "" {
-				say(exit.Error())
-			}
-			return exit.ExitCode()
+			status = exit.ExitCode()
 		}
-		say(err.Error())
-		return exitUsage
+		if err.Error() != "" {
+			say(err.Error())
+		}
+	}
+	if out.err != nil { // the library's help, for one, does not tell
+		say(fmt.Sprintf("cannot write the output: %v", out.err))
+		return max(status, exitFail)
 	}
 	return status
 }

@@ -13,6 +13,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/urfave/cli/v2"
 
+	"mesos-docker-executor/executor/agenttls"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/localagent"
 	"mesos-docker-executor/executor/task"
@@ -96,6 +97,9 @@ func newTrial(c *cli.Context, killAfter, timeout *span) (*trial, error) {
 	if t.task, err = taskFromFile(path, t.mode); err != nil {
 		return nil, err
 	}
+	if err := noPersistentVolumes(t.task); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	if t.framework, err = frameworkFromFile(c.String("framework")); err != nil {
 		return nil, err
 	}
@@ -103,11 +107,18 @@ func newTrial(c *cli.Context, killAfter, timeout *span) (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.file, err = tryConfig(configPath, c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
+	file, err := readConfig(configPath)
+	if err != nil {
+		return nil, err
+	}
+	if t.file, err = tryConfig(file, c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
 		return nil, err
 	}
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		return nil, errors.New("an executor makes cgroups and talks to the Docker Engine: run this as root, on Linux")
+	}
+	if err := checkUnusedAgent(file); err != nil {
+		return nil, err
 	}
 	if t.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("cannot find its own file to start it as the executor: %w", err)
@@ -157,13 +168,34 @@ func frameworkFromFile(path string) (mesos.FrameworkInfo, error) {
 	return framework, nil
 }
 
+// noPersistentVolumes refuses what an agent would have made ready: try makes none.
+func noPersistentVolumes(info mesos.TaskInfo) error {
+	for i, r := range info.Resources {
+		if r.Disk != nil && r.Disk.Persistence != nil {
+			return fmt.Errorf("resources[%d].disk.persistence: try makes no persistent volumes, and %q is one; leave it out, or use a volume with a relative host_path, which is a folder of the sandbox", i, r.Disk.Persistence.ID)
+		}
+	}
+	return nil
+}
+
+// checkUnusedAgent says that the section agent pins nothing here, and loads the files of its TLS as an executor would, so
+// that they can be checked before a rollout.
+func checkUnusedAgent(file config.File) error {
+	if file.Agent == config.Default().Agent {
+		return nil
+	}
+	say("try is the agent, so it does not use the section agent of config.yaml; it only loads the files of agent.tls")
+	settings, _ := file.AgentTLS()
+	if settings == nil {
+		return nil
+	}
+	_, err := agenttls.New(agenttls.Options(*settings), explainWorkDir)
+	return err
+}
+
 // tryConfig is the host's configuration with the engine that was asked for, and without what pins the agent: ours has a
 // port of its own, and no TLS.
-func tryConfig(path, flagHost, environmentHost string) (config.File, error) {
-	file, err := readConfig(path)
-	if err != nil {
-		return file, err
-	}
+func tryConfig(file config.File, flagHost, environmentHost string) (config.File, error) {
 	file.Agent.Endpoint, file.Agent.DomainSocket, file.Agent.TLS = "", "", config.Default().Agent.TLS
 	source, host := "--engine", flagHost
 	if host == "" {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -237,12 +238,22 @@ func (f tryFixture) interrupts(t *testing.T) {
 	for _, mode := range []string{"drop-in", "custom"} {
 		path := taskFile(t, stubborn)
 		begin := time.Now()
+		var again atomic.Bool
 		r := f.json(t, func(cmd *exec.Cmd, l jsonLine) {
-			begun := l.Log != nil && l.Log.Line == "begun"
-			shutDown := l.Event != nil && l.Event.Name == "SHUTDOWN"
-			if begun || shutDown {
+			interrupt := func() {
 				if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 					t.Error(err)
+				}
+			}
+			switch {
+			case l.Log != nil && l.Log.Line == "begun":
+				interrupt()
+			case l.Event != nil && l.Event.Name == "SHUTDOWN":
+				interrupt() // of the same Ctrl-C
+				time.AfterFunc(2*sameInterrupt, func() { again.Store(true); interrupt() })
+			case l.Event != nil && strings.Contains(l.Event.Text, "destroy the executor"):
+				if !again.Load() {
+					t.Error("one Ctrl-C that arrives twice counts twice")
 				}
 			}
 		}, "--mode", mode, path)
@@ -292,11 +303,20 @@ func (f tryFixture) fullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	cmd := f.command(t, taskFile(t, "trap 'exit 0' TERM; while true; do sleep 0.1; done"))
-	var stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = full, &stderr
-	if exit := exitStatus(t, cmd.Run()); exit != 1 || !strings.Contains(stderr.String(), "no space left on device") {
-		t.Errorf("exit %d, stderr %q", exit, stderr.String())
+	path := taskFile(t, "trap 'exit 0' TERM; while true; do sleep 0.1; done")
+	for _, cmd := range []*exec.Cmd{
+		f.command(t, path),
+		exec.CommandContext(t.Context(), f.binary, "explain", path),
+		exec.CommandContext(t.Context(), f.binary, "explain", "--json", path),
+		exec.CommandContext(t.Context(), f.binary, "explain", "--help"),
+		exec.CommandContext(t.Context(), f.binary, "--help"),
+		exec.CommandContext(t.Context(), f.binary, "--version"),
+	} {
+		var stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		if exit := exitStatus(t, cmd.Run()); exit != 1 || strings.Count(stderr.String(), "no space left on device") != 1 {
+			t.Errorf("%q: exit %d, stderr %q", cmd.Args, exit, stderr.String())
+		}
 	}
 }
 
@@ -333,8 +353,17 @@ func (f tryFixture) brokenPipe(t *testing.T) {
 	}
 }
 
+const persistentTask = `{"name": "t", "task_id": {"value": "t.1"}, "agent_id": {"value": "S0"}, "command": {"value": "true"},
+	"resources": [{"name": "disk", "type": "SCALAR", "scalar": {"value": 1}, "role": "web",
+		"disk": {"persistence": {"id": "v"}, "volume": {"container_path": "data", "mode": "RW"}}}],
+	"container": {"type": "DOCKER", "docker": {"image": "busybox:local", "network": "NONE"}}}`
+
 func (f tryFixture) usage(t *testing.T) {
 	task := taskFile(t, "true")
+	persistent := filepath.Join(t.TempDir(), "persistent.json")
+	if err := os.WriteFile(persistent, []byte(persistentTask), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		want string
@@ -346,6 +375,7 @@ func (f tryFixture) usage(t *testing.T) {
 		{[]string{"--kill-after", "3", task}, "write 3s"},
 		{[]string{"--kill-after", "-3s", task}, "longer than 0s"},
 		{[]string{"--engine", "tcp://1.2.3.4", task}, "unix:///PATH"},
+		{[]string{persistent}, "try makes no persistent volumes"},
 		{[]string{"--framework", "missing.json", task}, "missing.json"},
 		{[]string{"--config", "/missing.yaml", task}, "/missing.yaml"},
 	} {

@@ -7,14 +7,20 @@ import (
 	"golang.org/x/term"
 )
 
-// output is where a run is shown. One goroutine writes; it remembers the first error and drops what comes after it.
+// output is where a command prints. One goroutine writes; it remembers the first error and drops what comes after it.
 type output struct {
 	to     io.Writer
 	err    error
 	failed chan struct{} // closed at the first error
 }
 
-func newOutput(to io.Writer) *output { return &output{to: to, failed: make(chan struct{})} }
+// newOutput leaves one that is there alone.
+func newOutput(to io.Writer) *output {
+	if out, ok := to.(*output); ok {
+		return out
+	}
+	return &output{to: to, failed: make(chan struct{})}
+}
 
 func (o *output) Write(p []byte) (int, error) {
 	if o.err != nil {
@@ -29,6 +35,9 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 func isTerminal(w io.Writer) bool {
+	if out, ok := w.(*output); ok {
+		w = out.to
+	}
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

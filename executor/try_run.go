@@ -44,8 +44,7 @@ func (t *trial) run(ctx context.Context) int {
 	}
 	t.show.result(o)
 	if t.out.err != nil {
-		say(fmt.Sprintf("try: cannot show the run, which ends it: %v", t.out.err))
-		return exitFail
+		return exitFail // which says why
 	}
 	return o.status
 }

@@ -258,6 +258,13 @@ func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 	if err := os.WriteFile(path, []byte("version: 1\nengine: {host: unix:///config.sock}\nagent: {endpoint: '10.0.0.1:5051', tls: {mode: on, ca_file: /a}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	read, err := readConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkUnusedAgent(read); err == nil || !strings.Contains(err.Error(), "/a") {
+		t.Errorf("the missing file of agent.tls.ca_file: %v", err)
+	}
 	for _, tt := range []struct{ flag, env, want, err string }{
 		{want: "unix:///config.sock"},
 		{env: "unix:///env.sock", want: "unix:///env.sock"},
@@ -266,7 +273,7 @@ func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 		{env: "tcp://10.0.0.1:2375", err: "DOCKER_HOST"},
 		{env: "unix://relative", err: "DOCKER_HOST"},
 	} {
-		file, err := tryConfig(path, tt.flag, tt.env)
+		file, err := tryConfig(read, tt.flag, tt.env)
 		if tt.err != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("%+v: error %v", tt, err)

@@ -19,6 +19,9 @@ const (
 	exitLimit = 75 * time.Second
 	// destroyLimit is the time for the executor's own end after SIGTERM; then it is killed.
 	destroyLimit = 15 * time.Second
+	// sameInterrupt is how soon after an interrupt another one is the same: behind a program that passes signals on, one
+	// Ctrl-C arrives from the terminal and from there.
+	sameInterrupt = 300 * time.Millisecond
 )
 
 // outcome is how the run ended.
@@ -74,7 +77,10 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interru
 			}
 			w.line(line)
 		case <-from.people:
-			w.interrupt()
+			if now := time.Now(); now.Sub(w.interruptedAt) >= sameInterrupt {
+				w.interruptedAt = now
+				w.interrupt()
+			}
 		case <-from.hangup:
 			w.shutDownOnce()
 		case <-unread:
@@ -119,15 +125,16 @@ type watcher struct {
 	agent *localagent.Agent
 	ctx   context.Context
 
-	seen       int // entries shown
-	subscribed bool
-	interrupts int
-	killed     bool // --kill-after fired
-	timedOut   bool
-	kill       <-chan time.Time
-	timeout    <-chan time.Time
-	exit       <-chan time.Time
-	lastLines  []string // of stderr
+	seen          int // entries shown
+	subscribed    bool
+	interrupts    int
+	interruptedAt time.Time // the last one that counted
+	killed        bool      // --kill-after fired
+	timedOut      bool
+	kill          <-chan time.Time
+	timeout       <-chan time.Time
+	exit          <-chan time.Time
+	lastLines     []string // of stderr
 
 	destroying     sync.WaitGroup
 	cancelDestroys []context.CancelFunc
