@@ -27,7 +27,7 @@ func explainCommand() *cli.Command {
 		ArgsUsage: "TASK",
 		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto. The same code decides as in `run`; nothing\n" +
 			"is touched and neither agent nor engine is asked. Values of environment variables are not shown.\n\n" +
-			"Exit status: 0 accepted, 1 refused, 2 the file cannot be read.\n\n" +
+			"Exit status: 0 accepted, 1 refused, or the output cannot be written, 2 the file cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor explain testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor explain --decisions testdata/tasks/hello.json\n" +

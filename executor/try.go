@@ -27,7 +27,8 @@ func tryCommand() *cli.Command {
 		ArgsUsage: "TASK",
 		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto and a command. This program starts itself as\n" +
 			"the executor, with the environment and the flags that an agent sets, and plays the agent: it launches the task,\n" +
-			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n\n" +
+			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n" +
+			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls.\n\n" +
 			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. The first interrupt (Ctrl-C) shuts the executor\n" +
 			"down, the second destroys it. When the output cannot be written, or its reader goes away (| head -1), the executor is\n" +
 			"shut down as well.\n\n" +
