@@ -69,6 +69,13 @@ func withDisk(d mesos.Resource_DiskInfo) func(*mesos.TaskInfo) {
 	}
 }
 
+func persistent(containerPath string) mesos.Resource_DiskInfo {
+	return mesos.Resource_DiskInfo{
+		Persistence: &mesos.Resource_DiskInfo_Persistence{ID: "p1"},
+		Volume:      &mesos.Volume{ContainerPath: containerPath, Mode: mesos.RW.Enum()},
+	}
+}
+
 func capabilities(names ...mesos.CapabilityInfo_Capability) *mesos.CapabilityInfo {
 	return &mesos.CapabilityInfo{Capabilities: names}
 }
@@ -157,6 +164,10 @@ func refusals() []refusal {
 		}, []string{"gpus"}, 0},
 		{"Source.type", "raw disk", withDisk(mesos.Resource_DiskInfo{Source: &mesos.Resource_DiskInfo_Source{Type: mesos.Resource_DiskInfo_Source_RAW}}),
 			[]string{"resources[2].disk.source", "PATH and MOUNT"}, 0},
+		{"", "persistent volume that the agent skips", withDisk(persistent("/data")),
+			[]string{"resources[2].disk.volume.container_path", `at "/data" in drop-in mode`, `such as "data"`}, 0},
+		{"", "persistent volume in a folder", withDisk(persistent("db/files")), []string{`"db/files"`, `such as "files"`}, 0},
+		{"", "persistent volume at the root", withDisk(persistent("/")), []string{`such as "data"`}, 0},
 
 		{"LinuxInfo.share_cgroups", "shared cgroups", withLinux(mesos.LinuxInfo{ShareCgroups: ptr(true)}), []string{"linux_info.share_cgroups"}, 0},
 		{"SeccompInfo.profile_name", "seccomp profile", withLinux(mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{ProfileName: ptr("x")}}),
@@ -196,5 +207,13 @@ func TestFieldsThatCannotBeHonouredAreRefusedByName(t *testing.T) {
 			r.change(&task)
 			refused(t, marshal(t, task), testInputs(), cmp.Or(r.reason, mesos.REASON_TASK_INVALID), r.parts...)
 		})
+	}
+}
+
+func TestPersistentVolumeOfTheAgentNeedsNothing(t *testing.T) {
+	plain := hello(t, testInputs(), func(*mesos.TaskInfo) {})
+	plan := hello(t, testInputs(), withDisk(persistent("data")))
+	if len(plan.Notes) != len(plain.Notes) || len(plan.Spec.Host.Mounts) != len(plain.Spec.Host.Mounts) {
+		t.Errorf("notes %q, mounts %v", plan.Notes, plan.Spec.Host.Mounts)
 	}
 }

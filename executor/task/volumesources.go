@@ -204,7 +204,11 @@ func (t *translation) persistentVolumes() {
 				continue
 			}
 		}
-		if r.GetDisk().GetPersistence() == nil || t.in.Mode == DropIn {
+		if r.GetDisk().GetPersistence() == nil {
+			continue
+		}
+		if t.in.Mode == DropIn {
+			t.mountedByAgent(field+".volume.container_path", r.GetDisk().GetVolume().GetContainerPath())
 			continue
 		}
 		v := r.Disk.Volume
@@ -224,6 +228,21 @@ func (t *translation) persistentVolumes() {
 			t.bind(source, target, readOnly, field)
 		}
 	}
+}
+
+// mountedByAgent refuses a persistent volume that the agent only warns of in its log, and does not mount
+// (src/slave/containerizer/docker.cpp, DockerContainerizerProcess::updatePersistentVolumes): the task's data would be lost
+// with its sandbox.
+func (t *translation) mountedByAgent(field, containerPath string) {
+	if !strings.Contains(containerPath, "/") {
+		return
+	}
+	name := path.Base(containerPath)
+	if !isFolderName(name) || name == ".." {
+		name = "data"
+	}
+	t.invalid(field, containerPath, "The agent mounts no persistent volume at %s in drop-in mode (it skips paths with a slash); write a plain name such as %s.",
+		quote(containerPath), quote(name))
 }
 
 // persistentPath is where a persistent volume is on the host. Its parts have been checked by the master, and are checked
