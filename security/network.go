@@ -18,20 +18,20 @@ var (
 // network decides over the network that the container is connected to.
 func (r *review) network() {
 	mode := string(take(&r.left.Host.NetworkMode))
+	remedy := r.networkRemedy(r.origins.Of("Host.NetworkMode"))
 	switch {
 	case isUserNetwork(mode) && r.allowsUserNetwork(mode), isNetworkMode(mode) && slices.Contains(r.rules.Network.Modes, mode):
 		r.allow("Host.NetworkMode", mode, "network.modes")
 		r.out.Host.NetworkMode = container.NetworkMode(mode)
 	case mode == "host":
 		r.reject("Host.NetworkMode", mode, "network.modes",
-			"The host's network is refused (a task that sets no network asks for it: the protocol's default is HOST); "+
-				"set the network to %s.", r.allowedNetworks())
+			"The host's network is refused%s; %s.", r.defaultNetworkNote(), remedy)
 	case strings.HasPrefix(mode, "container:"):
 		r.reject("Host.NetworkMode", mode, "network.modes",
-			"Another container's network is refused, and no policy can allow it; set the network to %s.", r.allowedNetworks())
+			"Another container's network is refused, and no policy can allow it; %s.", remedy)
 	default:
 		r.reject("Host.NetworkMode", mode, "network.modes",
-			"Network %q is refused; set the network to %s.", Shorten(mode), r.allowedNetworks())
+			"Network %q is refused; %s.", Shorten(mode), remedy)
 	}
 	r.ports(mode)
 	r.endpoints(mode)
@@ -59,15 +59,41 @@ func (r *review) allowsUserNetwork(name string) bool {
 	return slices.Contains(names, name) || !hexadecimal().MatchString(name) && matchesAny(names, name)
 }
 
-func (r *review) allowedNetworks() string {
-	allowed := slices.Clone(r.rules.Network.Modes)
+// defaultNetworkNote tells the author of a task without a network where the host's comes from; see Origins.
+func (r *review) defaultNetworkNote() string {
+	if !strings.HasSuffix(r.origins.Of("Host.NetworkMode"), UnsetOrigin) {
+		return ""
+	}
+	return " (a task that sets no network asks for it: the protocol's default is HOST)"
+}
+
+// networkRemedy names the networks that the policy allows in the words of the place that named the refused one: the field
+// knows modes in upper case and user networks by a network info, a parameter knows both by their names.
+func (r *review) networkRemedy(origin string) string {
+	var allowed []string
+	ofField := origin == "" || strings.HasPrefix(origin, "container.docker.network") || strings.HasPrefix(origin, "container.network_infos")
+	for _, mode := range r.rules.Network.Modes {
+		if ofField {
+			allowed = append(allowed, strings.ToUpper(mode))
+		} else {
+			allowed = append(allowed, "`"+mode+"`")
+		}
+	}
 	for _, name := range r.rules.Network.Names {
-		allowed = append(allowed, "the user network "+name)
+		if ofField {
+			allowed = append(allowed, "USER with the network "+name+" in `container.network_infos`")
+		} else {
+			allowed = append(allowed, "`"+name+"`")
+		}
 	}
 	if len(allowed) == 0 {
-		return "what a policy allows, this one allows none"
+		return "the policy allows no network; ask the operator for one"
 	}
-	return strings.Join(allowed, " or ")
+	where := "set the network to "
+	if strings.HasPrefix(origin, "container.network_infos") {
+		where = "set `container.docker.network` to "
+	}
+	return where + strings.Join(allowed, " or ")
 }
 
 // hasEndpoint reports whether a container of this mode has an interface of its own, to which ports can be published.

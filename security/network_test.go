@@ -68,6 +68,29 @@ func TestPortsOfUserNetworks(t *testing.T) {
 	}
 }
 
+func TestRefusedNetworkIsToldInTheWordsOfItsField(t *testing.T) {
+	const unset = "protocol's default is HOST"
+	userNetworks := func(r *Rules) { r.Network.Names = []string{"team-*"} }
+	for origin, want := range map[string]string{
+		"container.docker.network" + UnsetOrigin:   "set the network to BRIDGE or NONE or USER with the network team-* in `container.network_infos`.",
+		"container.docker.network":                 "set the network to BRIDGE or NONE or USER",
+		"container.docker.parameters[0] `network`": "set the network to `bridge` or `none` or `team-*`.",
+		"container.network_infos[0].name":          "set `container.docker.network` to BRIDGE or NONE or USER",
+	} {
+		d := reviewWith(userNetworks, func(s *Spec) {
+			s.Host.NetworkMode, s.Origins = "host", Origins{"Host.NetworkMode": origin}
+		})
+		r := d.Rejections()
+		if len(r) != 1 || !strings.Contains(r[0].Message, want) || strings.Contains(r[0].Message, unset) != strings.HasSuffix(origin, UnsetOrigin) {
+			t.Errorf("%s: %+v", origin, r)
+		}
+	}
+	d := reviewWith(func(r *Rules) { r.Network = NetworkRules{} }, func(s *Spec) { s.Host.NetworkMode = "host" })
+	if r := d.Rejections(); len(r) != 1 || !strings.Contains(r[0].Message, "allows no network; ask the operator") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestExposedPortsPass(t *testing.T) {
 	d := reviewOf(func(s *Spec) { s.Config.ExposedPorts = nat.PortSet{"8080/tcp": {}, "53/udp": {}, "99/sctp": {}} })
 	if d.Rejected() || len(d.Spec.Config.ExposedPorts) != 3 {

@@ -37,6 +37,9 @@ type Spec struct {
 //   - variables by name ("Config.Env[LD_PRELOAD]"), malformed ones by index, as are device requests.
 type Origins map[string]string
 
+// UnsetOrigin ends the origin of a value that is the default of a field that the task left out.
+const UnsetOrigin = " (unset)"
+
 // Of returns the origin of a field, or of what it is a part of, or "": for "Host.Mounts[/x].BindOptions.Propagation" that of
 // "Host.Mounts[/x]" or of "Host.Mounts".
 func (o Origins) Of(field string) string {

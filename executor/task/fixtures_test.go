@@ -228,7 +228,7 @@ func TestRefusalNamesEveryRejection(t *testing.T) {
 
 func TestUnsetNetworkIsToldWhatToWrite(t *testing.T) {
 	refused(t, fixture(t, "hostile/unset-network"), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
-		"container.docker.network (unset)", "default is HOST", "bridge or none")
+		"container.docker.network (unset)", "default is HOST", "set the network to BRIDGE or NONE")
 }
 
 func TestEverySpellingOfPrivilegedIsNamedOnce(t *testing.T) {

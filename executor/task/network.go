@@ -12,6 +12,8 @@ import (
 	endpoint "github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // network translates the network and what belongs to it. A task that sets no network asks for HOST (mesos.proto's default);
@@ -32,7 +34,7 @@ func (t *translation) network(c *mesos.ContainerInfo, docker *mesos.ContainerInf
 	}
 	t.origin("Host.NetworkMode", field)
 	if docker.Network == nil {
-		t.origin("Host.NetworkMode", field+" (unset)")
+		t.origin("Host.NetworkMode", field+security.UnsetOrigin)
 	}
 	if named {
 		t.invalid("container.network_infos", "", "Only the network USER has network infos; set `container.docker.network` to USER, or remove them.")
