@@ -42,13 +42,13 @@ func (r *review) bind(field string, m *mount.Mount, options *mount.BindOptions) 
 	case granted >= 0:
 		r.grantedBind(field, r.grantedBinds[granted])
 	default:
-		r.hostPath(field, m.Source, m.ReadOnly)
+		r.hostPath(field, m.Source, m.Target, m.ReadOnly)
 	}
 	m.BindOptions = r.bindOptions(field, m.ReadOnly, options)
 }
 
 // hostPath decides over a source outside the caller's roots.
-func (r *review) hostPath(field, source string, readOnly bool) {
+func (r *review) hostPath(field, source, target string, readOnly bool) {
 	opens := func(p HostPath) bool { return p.Path != "/" && isCleanAbsolute(p.Path) && isBelow(source, p.Path) }
 	var covered, open, writable bool
 	for _, p := range r.rules.Mounts.HostPaths {
@@ -63,8 +63,8 @@ func (r *review) hostPath(field, source string, readOnly bool) {
 	switch {
 	case !covered:
 		r.reject(field, source, "mounts.sources",
-			"Mounting %q is refused: bind mounts may only come from %s; write a host_path relative to the sandbox.",
-			Shorten(source), r.allowedSources())
+			"Mounting %q is refused: bind mounts may only come from %s; for a folder of the sandbox write %s.",
+			Shorten(source), r.allowedSources(), sandboxFolder(r.origins.Of(field), source, target))
 	case strings.ContainsFunc(source, unicode.IsControl):
 		r.reject(field, source, "mounts.sources", "Mounting %q is refused: the path holds a control character; rename it.", Shorten(source))
 	case !open:

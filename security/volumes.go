@@ -33,7 +33,7 @@ func (r *review) volume(field string, m *mount.Mount, options *mount.VolumeOptio
 	if m.Source == "" {
 		r.anonymousMount(field, driver)
 	} else {
-		r.namedVolume(field, m.Source, driver)
+		r.namedVolume(field, m.Source, m.Target, driver)
 	}
 	m.VolumeOptions = r.volumeOptions(field+".VolumeOptions", o)
 	if driver.Name != "" || len(driver.Options) > 0 {
@@ -53,15 +53,15 @@ func (r *review) anonymousMount(field string, driver mount.Driver) {
 	}
 }
 
-func (r *review) namedVolume(field, name string, driver mount.Driver) {
+func (r *review) namedVolume(field, name, target string, driver mount.Driver) {
 	kind := driver.Name
 	if kind == "" {
 		kind = localDriver
 	}
 	rule, found := r.volumeRule(kind, name)
 	if !found {
-		r.reject(field, kind+":"+name, "mounts.volumes", "Volume %q of driver %q is refused: %s. A folder of the sandbox is always there.",
-			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()))
+		r.reject(field, kind+":"+name, "mounts.volumes", "Volume %q of driver %q is refused: %s. For a folder of the sandbox, which is always there, write %s.",
+			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()), sandboxFolder(r.origins.Of(field), name, target))
 		return
 	}
 	r.driverOptions(field+".VolumeOptions.DriverConfig.Options", kind, driver.Options, rule.Options)

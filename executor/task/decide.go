@@ -95,9 +95,10 @@ type Refusal struct {
 
 // Rules of the findings that are made here. All others are the policy's.
 const (
-	ruleTaskInfo   = "task_info"        // malformed, contradictory or not supported
-	ruleParameters = "parameters.allow" // a docker run flag that is not on the list
-	ruleNetwork    = "network.modes"
+	ruleTaskInfo     = "task_info"        // malformed, contradictory or not supported
+	ruleParameters   = "parameters.allow" // a docker run flag that is not on the list
+	ruleNetwork      = "network.modes"
+	ruleMountSources = "mounts.sources" // a relative path that leaves the sandbox
 )
 
 // Decide translates a TaskInfo, as the protobuf bytes that the agent sent, and has the policy review the result. It

@@ -178,7 +178,7 @@ func (r *dockerRun) source(p parameter, source string) (string, bool) {
 	case strings.HasPrefix(source, "~"):
 		r.malformed(p, "write a path without ~")
 		return "", false
-	case !r.usablePath(p.origin(), source):
+	case !r.usablePath(p.origin(), source) || r.leavesSandbox(p.origin(), source):
 		return "", false
 	}
 	source = r.hostPath(source)

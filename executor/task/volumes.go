@@ -12,7 +12,7 @@ import (
 
 // volumes translates the volumes of a container and adds the sandbox itself, last.
 //
-// A host path in the sandbox, relative or absolute, is mounted through SandboxSource. Any other stays as it is: it is
+// A host path in the sandbox, relative or absolute, is mounted through SandboxSource. Any other absolute one stays as it is: it is
 // the policy that refuses it.
 func (t *translation) volumes(volumes []mesos.Volume, driver string) {
 	t.targets = map[string]string{t.mapped: "the sandbox"}
@@ -72,7 +72,7 @@ func (t *translation) volumePaths(field string, v mesos.Volume) (source, target 
 		return "", "", false
 	}
 
-	if target, ok = t.containerPath(field, containerPath); !ok {
+	if target, ok = t.containerPath(field, containerPath); !ok || t.leavesSandbox(field+".host_path", hostPath) {
 		return "", "", false
 	}
 	return t.hostPath(hostPath), target, true
@@ -103,6 +103,16 @@ func (t *translation) hostPath(hostPath string) string {
 		}
 	}
 	return source
+}
+
+// leavesSandbox refuses a relative host path that leads out of the sandbox, as it is written: what it becomes is a path that
+// its author has never seen.
+func (t *translation) leavesSandbox(field, hostPath string) bool {
+	if path.IsAbs(hostPath) || isWithin(path.Join("/sandbox", hostPath), "/sandbox") {
+		return false
+	}
+	t.reject(ruleMountSources, field, hostPath, "%s leaves the sandbox, and only folders in it can be mounted by a relative path; remove the \"..\".", quote(hostPath))
+	return true
 }
 
 // usablePath refuses a path that no host can have or that no message can show. It is asked about the path as written, and

@@ -1,0 +1,65 @@
+package task
+
+import (
+	"strings"
+	"testing"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+func withParameters(written ...string) func(*mesos.TaskInfo) {
+	return func(t *mesos.TaskInfo) { docker(t).Parameters = parametersOf(written...) }
+}
+
+// remedyBehind returns what a message has in backquotes behind words.
+func remedyBehind(t *testing.T, message, words string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(message, words+"`")
+	remedy, _, closed := strings.Cut(rest, "`")
+	if !ok || !closed {
+		t.Fatalf("no remedy behind %q: %s", words, message)
+	}
+	return remedy
+}
+
+func TestRefusedMountsAreToldAParameterThatWorks(t *testing.T) {
+	for parameter, want := range map[string]string{
+		"v /data:/data":                               "./data:/data",
+		"volume /srv/db/files:/var/lib/db":            "./files:/var/lib/db",
+		"v /:/host":                                   "./data:/host",
+		"v data:/data":                                "./data:/data",
+		"mount type=bind,source=/srv/a,target=/a":     "type=bind,source=./a,target=/a",
+		"mount type=volume,source=store,target=/data": "type=bind,source=./store,target=/data",
+	} {
+		t.Run(strings.ReplaceAll(parameter, "/", ":"), func(t *testing.T) {
+			message := refused(t, helloTask(t, withParameters(parameter)), testInputs(), mesos.REASON_TASK_UNAUTHORIZED)
+			var remedy string
+			if strings.Contains(message, "which is always there") {
+				remedy = remedyBehind(t, message, "which is always there, write ")
+			} else {
+				remedy = remedyBehind(t, message, "for a folder of the sandbox write ")
+			}
+			if remedy != want {
+				t.Errorf("got %q, want %q", remedy, want)
+			}
+			key, _, _ := strings.Cut(parameter, " ")
+			accepted(t, helloTask(t, withParameters(key+" "+remedy)), testInputs())
+		})
+	}
+	refused(t, helloTask(t, withVolume(mesos.Volume{HostPath: ptr("/srv")})), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
+		"for a folder of the sandbox write a host_path relative to it")
+}
+
+func TestRelativePathOutOfTheSandboxIsShownAsWritten(t *testing.T) {
+	for origin, change := range map[string]func(*mesos.TaskInfo){
+		"container.volumes[0].host_path": withVolume(mesos.Volume{HostPath: ptr("a/../../x")}),
+		"parameters[0] `v`":              withParameters("v a/../../x:/data"),
+		"parameters[0] `mount`":          withParameters("mount type=bind,source=a/../../x,target=/data"),
+	} {
+		message := refused(t, helloTask(t, change), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
+			origin, `"a/../../x" leaves the sandbox`, "[rule mounts.sources]")
+		if strings.Contains(message, "problems:") {
+			t.Errorf("one mistake: %s", message)
+		}
+	}
+}
