@@ -52,8 +52,36 @@ func TestParametersAgreeWithStructuredFields(t *testing.T) {
 		if message := problemsOf(t, test.change, test.agrees); message != "" {
 			t.Errorf("%s and %s: %s", field, test.agrees, message)
 		}
-		if message := problemsOf(t, test.change, test.other); !strings.Contains(message, "contradicts "+field+"; keep one of them") {
+		if message := problemsOf(t, test.change, test.other); !strings.Contains(message, "contradicts "+field) || !strings.Contains(message, "; keep one of them") {
 			t.Errorf("%s and %s: %s", field, test.other, message)
+		}
+	}
+}
+
+// TestContradictionsShowBothValues: unless one of them may be a secret.
+func TestContradictionsShowBothValues(t *testing.T) {
+	bridge := func(task *mesos.TaskInfo) { docker(task).Network = mesos.ContainerInfo_DockerInfo_BRIDGE.Enum() }
+	for _, test := range []struct {
+		want       string
+		change     func(*mesos.TaskInfo)
+		parameters []string
+	}{
+		{"`host` contradicts container.docker.network (BRIDGE); keep one of them.", bridge, []string{"network host"}},
+		{"`web` contradicts container.docker.network (BRIDGE); keep", bridge, []string{"net name=web,driver-opt=password=never-shown"}},
+		{"`team-b` contradicts container.network_infos[0].name (team-a); keep", withUserNetwork(mesos.NetworkInfo{Name: ptr("team-a")}), []string{"network team-b"}},
+		{"`1g` contradicts container.linux_info.shm_size (64 MiB); keep", withLinux(mesos.LinuxInfo{SHMSize: ptr(uint32(64))}), []string{"shm-size 1g"}},
+		{"`nofile=5` contradicts container.docker.parameters[0] `ulimit` (4:8); keep", nil, []string{"ulimit nofile=4:8", "ulimit nofile=5"}},
+		{"`10` contradicts kill_policy.grace_period (5s); keep", func(task *mesos.TaskInfo) {
+			task.KillPolicy = &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: 5e9}}
+		}, []string{"stop-timeout 10"}},
+		{"`b` contradicts container.docker.parameters[0] `workdir` (/a)", nil, []string{"workdir /a", "w b"}},
+		{"`net.ipv4.ip_forward=0` contradicts container.docker.parameters[0] `sysctl` (1); keep", nil, []string{"sysctl net.ipv4.ip_forward=1", "sysctl net.ipv4.ip_forward=0"}},
+		{"The parameter contradicts container.docker.parameters[0] `log-opt`; keep", nil, []string{"log-opt token=never-shown", "log-opt token=never-shown-2"}},
+		{"The parameter contradicts container.docker.parameters[0] `health-cmd`; keep", nil, []string{"health-cmd never-shown", "health-cmd never-shown-2"}},
+		{"The parameter contradicts container.docker.parameters[0] `storage-opt`; keep", nil, []string{"storage-opt size=never-shown", "storage-opt size=never-shown-2"}},
+	} {
+		if message := problemsOf(t, test.change, test.parameters...); !strings.Contains(message, test.want) || strings.Contains(message, "never-shown") {
+			t.Errorf("%v: got %q, want %q", test.parameters, message, test.want)
 		}
 	}
 }

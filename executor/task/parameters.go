@@ -119,7 +119,7 @@ func (r *dockerRun) find(p *parameter) *flag {
 	if f.kind != repeated {
 		if before, again := r.once[f.name]; again {
 			if before.value != value {
-				r.invalid(p.origin(), "", "The parameter contradicts %s; keep one of them.", before.origin())
+				r.contradictsOrigin(*p, before.origin(), before.value)
 			}
 			return nil
 		}

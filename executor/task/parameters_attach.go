@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/security"
 )
@@ -69,10 +70,19 @@ func (r *dockerRun) chooseNetwork(p parameter, name string) bool {
 		}
 		return true
 	case string(r.spec.Host.NetworkMode) != name:
-		r.contradicts(p, networkModeField)
+		// No secret of the long form: its name is a network's.
+		r.contradictsOrigin(parameter{key: p.key, value: name, field: p.field}, r.spec.Origins.Of(networkModeField), fieldNetwork(docker.GetNetwork(), r.spec.Host.NetworkMode))
 		return false
 	}
 	return true
+}
+
+// fieldNetwork is the network in the words of the field that set it.
+func fieldNetwork(field mesos.ContainerInfo_DockerInfo_Network, mode container.NetworkMode) string {
+	if field == mesos.ContainerInfo_DockerInfo_USER {
+		return string(mode)
+	}
+	return field.String()
 }
 
 // attach translates the options of the long form: by the flags that say the same, where there is one. It stops at the first

@@ -56,7 +56,7 @@ func (r *dockerRun) setNoHealthcheck(p parameter) {
 	switch {
 	case !ok || !on:
 	case r.spec.Config.Healthcheck != nil:
-		r.contradicts(p, healthField)
+		r.contradicts(p, healthField, "")
 	default:
 		r.health(p).Test = []string{"NONE"}
 	}

@@ -32,7 +32,7 @@ func (r *dockerRun) setVolumeDriver(p parameter) {
 		return
 	}
 	if driver := r.task.GetContainer().GetDocker().GetVolumeDriver(); driver != "" && driver != p.value {
-		r.invalid(p.origin(), "", "The parameter contradicts container.docker.volume_driver; keep one of them.")
+		r.contradictsOrigin(p, "container.docker.volume_driver", driver)
 		return
 	}
 	r.driver = p.value

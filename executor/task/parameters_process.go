@@ -76,7 +76,7 @@ func (r *dockerRun) setEntrypoint(p parameter) {
 		r.spec.Config.Entrypoint = strslice.StrSlice{p.value}
 		r.origin(field, p.origin())
 	case len(before) != 1 || before[0] != p.value:
-		r.contradicts(p, field)
+		r.contradicts(p, field, "")
 	}
 }
 
@@ -92,7 +92,7 @@ func (r *dockerRun) setTTY(p parameter) {
 	switch {
 	case !ok:
 	case !on && r.task.GetContainer().GetTTYInfo() != nil:
-		r.invalid(p.origin(), "", "The parameter contradicts container.tty_info; keep one of them.")
+		r.contradictsOrigin(p, "container.tty_info", "")
 	case on:
 		settle(r, p, "Config.Tty", &r.spec.Config.Tty, true)
 	}
@@ -127,7 +127,7 @@ func (r *dockerRun) addUlimit(p parameter) {
 	for _, before := range r.spec.Host.Ulimits {
 		if before.Name == u.Name {
 			if *before != *u {
-				r.contradicts(p, field)
+				r.contradicts(p, field, strings.TrimPrefix(before.String(), u.Name+"="))
 			}
 			return
 		}
@@ -166,7 +166,7 @@ func (r *dockerRun) setStopTimeout(p parameter) {
 		return
 	}
 	if d := r.task.GetKillPolicy().GetGracePeriod(); d != nil && time.Duration(d.Nanoseconds) != time.Duration(seconds)*time.Second {
-		r.invalid(p.origin(), "", "The parameter contradicts kill_policy.grace_period; keep one of them.")
+		r.contradictsOrigin(p, "kill_policy.grace_period", time.Duration(d.Nanoseconds).String())
 		return
 	}
 	settlePointer(r, p, "Config.StopTimeout", &r.spec.Config.StopTimeout, int(seconds))

@@ -69,7 +69,7 @@ func (r *dockerRun) changeCapability(p parameter, field string, list *strslice.S
 	const linuxInfo = "container.linux_info."
 	name := strings.TrimPrefix(strings.ToUpper(p.value), "CAP_")
 	if at := other + "[" + name + "]"; name != "ALL" && strings.HasPrefix(r.spec.Origins[at], linuxInfo) {
-		r.contradicts(p, at)
+		r.contradicts(p, at, "")
 		return
 	}
 	*list = append(*list, p.value)
@@ -124,7 +124,7 @@ func (r *dockerRun) settleSecurityOption(p parameter, name, value string) bool {
 	}
 	before, again := r.options[name]
 	if again && before.value != value {
-		r.contradicts(p, before.field)
+		r.contradicts(p, before.field, before.value)
 	}
 	if !again {
 		r.options[name] = securityOption{value, "Host.SecurityOpt[" + p.value + "]"}
@@ -154,7 +154,7 @@ func (r *dockerRun) addDevice(p parameter) {
 	for _, before := range r.spec.Host.Devices {
 		if before.PathInContainer == device.PathInContainer {
 			if before != device {
-				r.contradicts(p, "Host.Devices["+device.PathInContainer+"]")
+				r.contradicts(p, "Host.Devices["+device.PathInContainer+"]", before.PathOnHost+":"+before.PathInContainer+":"+before.CgroupPermissions)
 			}
 			return
 		}

@@ -1,11 +1,13 @@
 package task
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/go-units"
 
 	"mesos-docker-executor/security"
@@ -29,13 +31,43 @@ func (r *dockerRun) fewOptions(p parameter) bool {
 	return true
 }
 
-// contradicts refuses a parameter because something else has set its field, to something else.
-func (r *dockerRun) contradicts(p parameter, field string) {
+// contradicts refuses a parameter because something else has set its field, to the value before; "" for one that is not to
+// be shown.
+func (r *dockerRun) contradicts(p parameter, field, before string) {
 	other := r.spec.Origins.Of(field)
 	if other == "" {
 		other = "what the executor sets"
 	}
-	r.invalid(p.origin(), "", "The parameter contradicts %s; keep one of them.", other)
+	r.contradictsOrigin(p, other, before)
+}
+
+// contradictsOrigin names what was said and where. It shows no values that may be secrets.
+func (r *dockerRun) contradictsOrigin(p parameter, other, before string) {
+	said := "The parameter"
+	switch {
+	case p.secret:
+		before = ""
+	case before != "":
+		said = "`" + security.Printable(p.value) + "`"
+	}
+	if before != "" {
+		before = " (" + security.Printable(before) + ")"
+	}
+	r.invalid(p.origin(), "", "%s contradicts %s%s; keep one of them.", said, other, before)
+}
+
+// shown writes a field of the Spec for a message, close to how a parameter has it.
+func shown(field string, value any) string {
+	switch v := value.(type) {
+	case int64:
+		switch field {
+		case "Host.ShmSize", "Host.MemorySwap", "Host.KernelMemory":
+			return security.Bytes(v)
+		}
+	case container.RestartPolicy:
+		return string(v.Name)
+	}
+	return fmt.Sprint(value)
 }
 
 // settle sets a field of the Spec, unless something else has set it to another value. Setting what is set already changes
@@ -48,7 +80,7 @@ func settle[T comparable](r *dockerRun, p parameter, field string, at *T, value 
 		*at = value
 		r.origin(field, p.origin())
 	default:
-		r.contradicts(p, field)
+		r.contradicts(p, field, shown(field, *at))
 	}
 }
 
@@ -59,7 +91,7 @@ func settlePointer[T comparable](r *dockerRun, p parameter, field string, at **T
 		*at = &value
 		r.origin(field, p.origin())
 	case **at != value:
-		r.contradicts(p, field)
+		r.contradicts(p, field, shown(field, **at))
 	}
 }
 
@@ -68,7 +100,7 @@ func settleKey(r *dockerRun, p parameter, field string, at *map[string]string, k
 	element := field + "[" + key + "]"
 	if before, there := (*at)[key]; there {
 		if before != value {
-			r.contradicts(p, element)
+			r.contradicts(p, element, before)
 		}
 		return
 	}
