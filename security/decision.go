@@ -22,6 +22,8 @@ type Finding struct {
 	Field string `json:"field"`
 	// Value is what was decided about. Never the value of an environment variable.
 	Value string `json:"value,omitempty"`
+	// Now is what the container gets in place of a value that was lowered; empty for what was taken away, and for all else.
+	Now string `json:"now,omitempty"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`
 	// Origin is where the value came from; empty when the task did not ask for it.

@@ -1,6 +1,7 @@
 package security
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,8 +55,9 @@ func TestShmSizeIsTrimmed(t *testing.T) {
 	} {
 		d := reviewOf(func(s *Spec) { s.Host.Memory, s.Host.ShmSize = test.memory, test.asked })
 		trimmed := false
+		says := "shm size " + Bytes(test.asked) + " to " + Bytes(test.want)
 		for _, c := range d.Changes() {
-			trimmed = trimmed || c.Rule == "shm_size" && c.Action == Trim
+			trimmed = trimmed || c.Rule == "shm_size" && c.Action == Trim && c.Value+" to "+c.Now == says
 		}
 		if d.Rejected() || d.Spec.Host.ShmSize != test.want || trimmed != (test.want < test.asked) {
 			t.Errorf("%+v: %d, trimmed %v, %v", test, d.Spec.Host.ShmSize, trimmed, d.Rejections())
@@ -63,6 +65,28 @@ func TestShmSizeIsTrimmed(t *testing.T) {
 	}
 	if d := reviewOf(func(s *Spec) { s.Host.ShmSize = -1 }); !d.Rejected() {
 		t.Error("a negative size passes")
+	}
+}
+
+func TestShmSizeSaysWhatLoweredIt(t *testing.T) {
+	for want, rules := range map[string]func(*Rules){
+		"A /dev/shm of 2 GiB is above the policy's maximum; it is lowered to 1 GiB.":                func(*Rules) {},
+		"A /dev/shm of 2 GiB is above the memory limit; it is lowered to 1536 MiB.":                 func(r *Rules) { r.ShmSize = 1 << 40 },
+		"A /dev/shm of 2 GiB is above the policy's maximum; it is lowered to the engine's default.": func(r *Rules) { r.ShmSize = 0 },
+	} {
+		d := reviewWith(rules, func(s *Spec) { s.Host.Memory, s.Host.ShmSize = 1536<<20, 2<<30 })
+		said := slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Message == want })
+		if !said {
+			t.Errorf("no %q: %+v", want, d.Findings)
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 bytes", -1: "-1 bytes", 1023: "1023 bytes", 1 << 10: "1 KiB", 1 << 20: "1 MiB", 1536 << 20: "1536 MiB", 2 << 30: "2 GiB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
 	}
 }
 

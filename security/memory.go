@@ -12,14 +12,14 @@ func (r *review) memory() {
 		r.reject("Host.Memory", fmt.Sprint(memory), "memory", "The container has no memory limit; give the task a `mem` resource.")
 	case memory == 0 && !r.rules.UnlimitedMemory:
 		r.reject("Host.Memory", "0", "memory",
-			"The container would have no memory limit, only %d bytes reserved (an infinite `mem` among the task's limits); "+
-				"set a finite one, or leave it out: the requested `mem` is the limit then.", reservation)
+			"The container would have no memory limit, only %s reserved (an infinite `mem` among the task's limits); "+
+				"set a finite one, or leave it out: the requested `mem` is the limit then.", Bytes(reservation))
 	case memory == 0:
 		r.allow("Host.Memory", "unlimited", "memory")
 	}
 	if reservation < 0 || memory > 0 && reservation > memory {
 		r.reject("Host.MemoryReservation", fmt.Sprint(reservation), "memory.reservation",
-			"A memory reservation of %d bytes is refused: it must not be above the limit of %d; request less `mem`.", reservation, memory)
+			"A memory reservation of %s is refused: it must not be above the limit of %s; request less `mem`.", Bytes(reservation), Bytes(memory))
 	}
 	r.out.Host.Memory, r.out.Host.MemoryReservation = memory, reservation
 	r.swap(memory)
@@ -50,11 +50,18 @@ func (r *review) swap(memory int64) {
 	}
 	if asked := take(&r.left.Host.MemorySwap); asked != 0 && asked != limit {
 		r.reject("Host.MemorySwap", fmt.Sprint(asked), "memory_swap",
-			"A limit of %d bytes for memory and swap is refused: the policy decides on swap; request more `mem` instead.", asked)
+			"A limit of %s for memory and swap is refused: the policy decides on swap; request more `mem` instead.", swapSize(asked))
 	} else if limit != 0 && asked == 0 {
 		r.found(Force, "Host.MemorySwap", "no swap", "memory_swap", "Memory and swap together are limited to the memory limit.")
 	}
 	r.out.Host.MemorySwap = limit
+}
+
+func swapSize(limit int64) string {
+	if limit == -1 { // Docker's word for any amount
+		return "any size"
+	}
+	return Bytes(limit)
 }
 
 // shm bounds /dev/shm by the policy and by the memory limit, towards which its pages count. A size of 0 leaves it to the
@@ -68,9 +75,14 @@ func (r *review) shm() {
 	case asked < 0:
 		r.reject("Host.ShmSize", fmt.Sprint(asked), "shm_size", "A /dev/shm of %d bytes is refused; write a size above 0.", asked)
 	case asked > most:
-		r.found(Trim, "Host.ShmSize", fmt.Sprintf("shm size %d", asked), "shm_size",
-			"A /dev/shm of %d bytes is above the policy's maximum of %d or the memory limit of %d; it is lowered to %d (0: the engine's default).",
-			asked, r.rules.ShmSize, r.out.Host.Memory, most)
+		now, bound := Bytes(most), "the policy's maximum"
+		if most < r.rules.ShmSize {
+			bound = "the memory limit"
+		}
+		if most == 0 {
+			now = "the engine's default"
+		}
+		r.lowered("Host.ShmSize", "shm size "+Bytes(asked), now, "shm_size", "A /dev/shm of %s is above %s; it is lowered to %s.", Bytes(asked), bound, now)
 	case asked > 0:
 		r.allow("Host.ShmSize", fmt.Sprint(asked), "shm_size")
 	}

@@ -38,7 +38,7 @@ func (r *review) pids() {
 		r.found(Force, "Host.PidsLimit", fmt.Sprintf("pids limit %d", limit), "pids_limit",
 			"The container may hold at most %d processes and threads.", limit)
 	case *asked <= 0 || *asked > limit: // to Docker 0 and -1 are unlimited
-		r.found(Trim, "Host.PidsLimit", fmt.Sprintf("pids limit %d", *asked), "pids_limit",
+		r.lowered("Host.PidsLimit", fmt.Sprintf("pids limit %d", *asked), fmt.Sprint(limit), "pids_limit",
 			"A pids limit of %d is above the policy's; the container may hold at most %d processes and threads.", *asked, limit)
 	default:
 		limit = *asked

@@ -88,6 +88,12 @@ func (r *review) found(action Action, field, value, rule, format string, args ..
 	})
 }
 
+// lowered is found for a value that becomes another one.
+func (r *review) lowered(field, value, now, rule, format string, args ...any) {
+	r.found(Trim, field, value, rule, format, args...)
+	r.findings[len(r.findings)-1].Now = Printable(now)
+}
+
 func (r *review) allow(field, value, rule string) {
 	r.found(Allow, field, value, rule, "%s is allowed.", Printable(field))
 }

@@ -139,10 +139,10 @@ func (r *review) tmpfsSize(field string, asked int64) int64 {
 	case most <= 0:
 		r.reject(field, "tmpfs", "mounts.tmpfs", "A tmpfs is refused: the policy allows none; use a folder of the sandbox.")
 	case asked == 0:
-		r.found(Force, field, fmt.Sprintf("tmpfs size %d", most), "mounts.tmpfs", "A tmpfs without a size gets the policy's, %d bytes.", most)
+		r.found(Force, field, "tmpfs size "+Bytes(most), "mounts.tmpfs", "A tmpfs without a size gets the policy's, %s.", Bytes(most))
 	case asked > most:
-		r.found(Trim, field, fmt.Sprintf("tmpfs size %d", asked), "mounts.tmpfs",
-			"A tmpfs of %d bytes is above the policy's maximum; it gets %d bytes.", asked, most)
+		r.lowered(field, "tmpfs size "+Bytes(asked), Bytes(most), "mounts.tmpfs",
+			"A tmpfs of %s is above the policy's maximum; it gets %s.", Bytes(asked), Bytes(most))
 	default:
 		return asked
 	}

@@ -1,8 +1,9 @@
 package security
 
 import (
+	"strings"
+
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/go-units"
 )
 
 // ulimits lowers what is above the policy's maxima, and sends what the policy forces. For every other name that a task
@@ -33,7 +34,7 @@ func (r *review) ulimits() {
 		if *limited == *u {
 			r.allow(field, u.String(), "ulimits")
 		} else {
-			r.found(Trim, field, ulimitNote(u), "ulimits",
+			r.lowered(field, "ulimit "+u.String(), strings.TrimPrefix(limited.String(), u.Name+"="), "ulimits",
 				"Ulimit %s is above the policy's maximum; the container runs with %s.", u, limited)
 		}
 		r.out.Host.Ulimits = append(r.out.Host.Ulimits, limited)
@@ -45,8 +46,6 @@ func (r *review) ulimits() {
 		}
 	}
 }
-
-func ulimitNote(u *units.Ulimit) string { return "ulimit " + u.String() }
 
 // exceeds compares two limits of getrlimit(2), where -1 is unlimited.
 func exceeds(limit, maximum int64) bool {

@@ -77,6 +77,9 @@ func notesOf(changes []security.Finding) []string {
 			continue
 		}
 		note := "trimmed " + c.Value
+		if c.Now != "" {
+			note += " to " + c.Now
+		}
 		if c.Origin != "" {
 			note += " (" + shortOrigin(c.Origin) + ")"
 		}

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,23 @@ func TestRelativePathOutOfTheSandboxIsShownAsWritten(t *testing.T) {
 			origin, `"a/../../x" leaves the sandbox`, "[rule mounts.sources]")
 		if strings.Contains(message, "problems:") {
 			t.Errorf("one mistake: %s", message)
+		}
+	}
+}
+
+func TestNotesSayToWhatAValueWasTrimmed(t *testing.T) {
+	plan := hello(t, testInputs(), func(task *mesos.TaskInfo) {
+		withResource("mem", 4096)(task)
+		withParameters("ulimit nofile=1000000:1000000", "shm-size 2g", "pids-limit 5000", "tmpfs /t:size=99g")(task)
+	})
+	for _, want := range []string{
+		"trimmed ulimit nofile=1000000:1000000 to 65536:65536 (parameter 0 `ulimit`)",
+		"trimmed shm size 2 GiB to 1 GiB (parameter 1 `shm-size`)",
+		"trimmed pids limit 5000 to 4096 (parameter 2 `pids-limit`)",
+		"trimmed tmpfs size 99 GiB to 1 GiB (parameter 3 `tmpfs`)",
+	} {
+		if !slices.Contains(plan.Notes, want) {
+			t.Errorf("no %q in %q", want, plan.Notes)
 		}
 	}
 }
