@@ -2,12 +2,11 @@ package task
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
-
-	"github.com/xrash/smetrics"
 )
 
 // flag is one flag of docker run, under all its names, and what a parameter of that name means here.
@@ -80,8 +79,7 @@ func looksPrivileged(name string) bool {
 // no similar name: that takes some thousand times longer.
 func insteadOf(key string, search bool) string {
 	const none = "remove it, or write the name of a flag of docker run."
-	const longest = 40 // nobody mistypes a flag into more
-	if len(key) > longest {
+	if len(key) > longestMistyped {
 		return none
 	}
 	table := flagTable()
@@ -95,15 +93,8 @@ func insteadOf(key string, search bool) string {
 	if !search {
 		return none
 	}
-	nearest, distance := "", len(key)
-	for name := range table {
-		d := smetrics.WagnerFischer(strings.ToLower(plain), name, 1, 1, 1)
-		if d < distance || d == distance && name < nearest {
-			nearest, distance = name, d
-		}
-	}
-	if nearest != "" && distance*5 <= len(nearest)*2 { // most letters are right
-		return fmt.Sprintf("did you mean `%s`?", nearest)
+	if name := similar(plain, maps.Keys(table)); name != "" {
+		return fmt.Sprintf("did you mean `%s`?", name)
 	}
 	return none
 }

@@ -29,6 +29,9 @@ import (
 func FromJSON(data []byte) (mesos.TaskInfo, error) {
 	var task mesos.TaskInfo
 	if found := checkJSON(data, taskInfoSchema(), "agent_id"); len(found.list) > 0 {
+		if isMarathonApp(data) {
+			return mesos.TaskInfo{}, errors.New("not a TaskInfo: this looks like a Marathon app: scripts/marathon-task APP.json prints its TaskInfo")
+		}
 		var errs []error
 		for _, p := range found.list {
 			errs = append(errs, errors.New(p.String()))
@@ -100,7 +103,7 @@ func (j *jsonCheck) notJSON(path string) {
 func (j *jsonCheck) open(path string, delim json.Delim) bool {
 	t, ok := j.token(path)
 	if ok && t != delim {
-		j.fail(path, "A JSON %s is expected.", map[json.Delim]string{'{': "object", '[': "array"}[delim])
+		j.fail(path, "A JSON %s.", map[json.Delim]string{'{': "object is expected", '[': "array is expected; write [ and ] around the value"}[delim])
 		return false
 	}
 	return ok
@@ -135,7 +138,7 @@ func (j *jsonCheck) message(path string, m *message) {
 			if slices.Contains(slices.Collect(maps.Values(m.newer)), key) {
 				j.add(at, "The field is not supported by this version; remove it from the task.")
 			} else {
-				j.add(at, "There is no such field in mesos.proto; check the spelling (field names have underscores).")
+				j.add(at, "%s", unknownKey(key, m))
 			}
 			j.skip(at)
 			return
@@ -194,7 +197,12 @@ func (j *jsonCheck) single(path string, f *field) bool {
 	}
 	if f.kind == descriptor.FieldDescriptorProto_TYPE_MESSAGE {
 		if t != json.Delim('{') {
-			j.fail(path, "A JSON object is expected.")
+			expected := "A JSON object is expected; " + objectForm(f.message)
+			if _, nested := t.(json.Delim); nested {
+				j.fail(path, "%s", expected)
+			} else {
+				j.add(path, "%s", expected)
+			}
 			return true
 		}
 		j.message(path, f.message)
@@ -205,7 +213,7 @@ func (j *jsonCheck) single(path string, f *field) bool {
 		return true
 	}
 	if expected := scalarMismatch(f, t); expected != "" {
-		j.add(path, "The value is not %s.", expected)
+		j.add(path, "The value is not %s%s", expected, scalarForm(path, f, t))
 	}
 	return true
 }
