@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/docker/docker/api/types/strslice"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -26,7 +28,7 @@ func (t *translation) command() *mesos.CommandInfo {
 	for i, word := range slices.Concat([]string{command.GetValue()}, command.Arguments) {
 		if strings.ContainsRune(word, 0) {
 			t.invalid(field, "", "Word %d of the command holds a NUL character; remove it.", i)
-			break // one says it
+			return command // one says it: the rest of the words would have the policy say it again
 		}
 	}
 
@@ -102,6 +104,10 @@ func (t *translation) commandFromData() *mesos.CommandInfo {
 	} else {
 		found = checkWire(data, commandInfoSchema())
 	}
+	if !asJSON && len(found.list) > 0 && isPlainText(data) {
+		t.invalid("data", "", "The data is neither JSON nor protobuf; write a CommandInfo as one of the two, for example {\"shell\": true, \"value\": \"...\"}.")
+		return nil
+	}
 	for _, p := range found.list {
 		t.invalid(join("data", p.path), "", "%s (The data must be a CommandInfo as JSON or protobuf.)", p.message)
 	}
@@ -133,4 +139,10 @@ func isJSONObject(data []byte) bool {
 		return false
 	}
 	return len(trimmed) == len(data) || json.Valid(data)
+}
+
+// isPlainText reports whether data is what people write by hand. The lengths of protobuf are control characters, if not all
+// of them are long.
+func isPlainText(data []byte) bool {
+	return utf8.Valid(data) && !bytes.ContainsFunc(data, func(c rune) bool { return unicode.IsControl(c) && !unicode.IsSpace(c) })
 }

@@ -139,10 +139,10 @@ func (t *translation) portMappings(mappings []mesos.ContainerInfo_DockerInfo_Por
 			t.invalid(field+".container_port", fmt.Sprint(m.ContainerPort), "Port %d does not exist; write 1 to 65535.", m.ContainerPort)
 			continue
 		case m.HostPort < 1 || m.HostPort > 65535:
-			t.invalid(field+".host_port", fmt.Sprint(m.HostPort), "Port %d cannot be a host port; write one of the task's `ports` resources.", m.HostPort)
+			t.invalid(field+".host_port", fmt.Sprint(m.HostPort), "Port %d cannot be a host port; write one of the task's `ports` resources (%s).", m.HostPort, t.offeredPorts())
 			continue
 		case !t.offersPort(m.HostPort):
-			t.invalid(field+".host_port", fmt.Sprint(m.HostPort), "Port %d is not among the task's `ports` resources; map one that is.", m.HostPort)
+			t.invalid(field+".host_port", fmt.Sprint(m.HostPort), "Port %d is not among the task's `ports` resources (%s); map one that is.", m.HostPort, t.offeredPorts())
 			continue
 		case taken[host]:
 			t.invalid(field+".host_port", host, "Host port %s is mapped twice; map it once.", host)

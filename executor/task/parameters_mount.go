@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/csv"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -23,16 +24,16 @@ func (r *dockerRun) addMount(p parameter) {
 	}
 	m := mount.Mount{Type: mount.TypeVolume}
 	seen := map[string]bool{}
-	for _, field := range fields {
+	for i, field := range fields {
 		key, value, given := strings.Cut(field, "=")
 		key = mountKey(key)
 		if seen[key] && key != "volume-label" && key != "volume-opt" {
-			r.malformed(p, "give each option once")
+			r.malformed(p, "give each option once ("+key+")")
 			return
 		}
 		seen[key] = true
 		if remedy := setMountOption(&m, key, value, given); remedy != "" {
-			r.malformed(p, remedy)
+			r.malformed(p, mountPart(i, key)+remedy)
 			return
 		}
 	}
@@ -44,6 +45,21 @@ func (r *dockerRun) addMount(p parameter) {
 }
 
 const mountRemedy = "write type=bind,source=PATH,target=PATH, say"
+
+// mountPart names a part that cannot be read by its place, and by the option that was meant: what is written there may be the
+// rest of a secret with a comma in it.
+func mountPart(i int, key string) string {
+	options := []string{"type", "source", "target", "readonly", "consistency", "bind-propagation", "bind-nonrecursive", "bind-recursive", "volume-subpath",
+		"volume-label", "volume-driver", "volume-opt", "volume-nocopy", "tmpfs-size", "tmpfs-mode", "image-subpath"}
+	if slices.Contains(options, key) {
+		return ""
+	}
+	part := fmt.Sprintf("part %d is no option", i+1)
+	if name := similar(key, slices.Values(options)); name != "" {
+		part += ", did you mean `" + name + "`"
+	}
+	return part + "; "
+}
 
 // mountKey returns the name of an option without regard to its case and aliases.
 func mountKey(key string) string {

@@ -39,7 +39,7 @@ func (r *dockerRun) addHost(p parameter) {
 	}
 	odd := strings.ContainsFunc(name, func(c rune) bool { return c == ':' || unicode.IsSpace(c) || unicode.IsControl(c) })
 	if !ok || name == "" || odd || address != "host-gateway" && net.ParseIP(address) == nil {
-		r.malformed(p, "write NAME:ADDRESS")
+		r.malformed(p, "write NAME:ADDRESS, with an IP address or host-gateway")
 		return
 	}
 	entry := name + ":" + address

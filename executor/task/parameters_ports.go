@@ -93,11 +93,11 @@ func longPort(value string) (spec string, ok bool) {
 func (r *dockerRun) publishPort(p parameter, m nat.PortMapping) bool {
 	port, err := strconv.ParseUint(m.Binding.HostPort, 10, 16)
 	if err != nil || port == 0 { // none, or a range to choose from
-		r.invalid(p.origin(), p.value, "%s leaves the host port to Docker, which knows nothing of offers; write one of the task's `ports` resources.", quote(p.value))
+		r.invalid(p.origin(), p.value, "%s leaves the host port to Docker, which knows nothing of offers; write one of the task's `ports` resources (%s).", quote(p.value), r.offeredPorts())
 		return false
 	}
 	if !r.offersPort(uint32(port)) {
-		r.invalid(p.origin(), p.value, "Port %d is not among the task's `ports` resources; publish one that is.", port)
+		r.invalid(p.origin(), p.value, "Port %d is not among the task's `ports` resources (%s); publish one that is.", port, r.offeredPorts())
 		return false
 	}
 

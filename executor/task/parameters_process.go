@@ -8,7 +8,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/strslice"
-	"github.com/docker/go-units"
 
 	"mesos-docker-executor/security"
 )
@@ -115,25 +114,6 @@ func (r *dockerRun) addLabel(p parameter) {
 	}
 	r.spec.Config.Labels[key] = value
 	r.origin("Config.Labels["+key+"]", p.origin())
-}
-
-func (r *dockerRun) addUlimit(p parameter) {
-	u, err := units.ParseUlimit(p.value)
-	if err != nil || u.Soft < -1 || u.Hard < -1 {
-		r.invalid(p.origin(), p.value, "%s is not a ulimit; write name=soft[:hard], for example nofile=4096:8192, soft not above hard, -1 for unlimited.", quote(p.value))
-		return
-	}
-	field := "Host.Ulimits[" + u.Name + "]"
-	for _, before := range r.spec.Host.Ulimits {
-		if before.Name == u.Name {
-			if *before != *u {
-				r.contradicts(p, field, strings.TrimPrefix(before.String(), u.Name+"="))
-			}
-			return
-		}
-	}
-	r.spec.Host.Ulimits = append(r.spec.Host.Ulimits, u)
-	r.origin(field, p.origin())
 }
 
 // setRestart reads NAME[:MAXIMUM]. "no" is what a container has anyway.

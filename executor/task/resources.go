@@ -3,6 +3,7 @@ package task
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -162,4 +163,33 @@ func (t *translation) offersPort(port uint32) bool {
 		}
 	}
 	return false
+}
+
+// offeredPorts names the first of the task's `ports` for a message.
+func (t *translation) offeredPorts() string {
+	const shown = 5
+	var spans []string
+	more := 0
+	for _, r := range t.task.Resources {
+		if r.Name != "ports" {
+			continue
+		}
+		for _, span := range r.GetRanges().GetRange() {
+			switch {
+			case len(spans) == shown:
+				more++
+			case span.Begin == span.End:
+				spans = append(spans, fmt.Sprint(span.Begin))
+			default:
+				spans = append(spans, fmt.Sprintf("%d-%d", span.Begin, span.End))
+			}
+		}
+	}
+	if len(spans) == 0 {
+		return "it has none"
+	}
+	if more > 0 {
+		spans = append(spans, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(spans, ", ")
 }
