@@ -81,3 +81,28 @@ func TestNotesSayToWhatAValueWasTrimmed(t *testing.T) {
 		}
 	}
 }
+
+func TestOddMemoryIsNoted(t *testing.T) {
+	for _, test := range []struct {
+		mem  float64
+		host int64
+		want string
+	}{
+		{16.5, 1 << 30, "mem of 16.5 MiB is below the minimum: 32 MiB hold"},
+		{0, 1 << 30, "mem of 0 MiB is below the minimum: 32 MiB hold"},
+		{32, 1 << 30, ""},
+		{1024, 1 << 30, ""},
+		{1025, 1 << 30, "mem of 1025 is more than the host's memory (mem is in MiB)"},
+		{1 << 20, 0, ""},
+		{1 << 20, 1 << 41, ""},
+		{1<<20 + 1, 0, "mem of 1048577 is more than most hosts have (mem is in MiB)"},
+	} {
+		in := testInputs()
+		in.HostMemory = test.host
+		plan := hello(t, in, withResource("mem", test.mem))
+		said := slices.DeleteFunc(slices.Clone(plan.Notes), func(n string) bool { return !strings.HasPrefix(n, "mem of") })
+		if strings.Join(said, "; ") != test.want {
+			t.Errorf("%+v: %q", test, said)
+		}
+	}
+}

@@ -19,7 +19,8 @@ const (
 	maxCPUs         = 1 << 16 // more is a mistake
 	maxMemoryMiB    = 1 << 30 // 1 PiB; more is a mistake
 	bytesPerMiB     = 1 << 20
-	scalarsPerUnit  = 1000 // Mesos keeps scalars to three decimals (docs/attributes-resources.md)
+	likelyMemory    = 1 << 40 // bytes; a task on a host that is not known hardly asks for more
+	scalarsPerUnit  = 1000    // Mesos keeps scalars to three decimals (docs/attributes-resources.md)
 )
 
 // resources turns cpus and mem, and the limits above them, into cgroup settings as the stock executor does
@@ -40,9 +41,27 @@ func (t *translation) resources() {
 	if !hasMem {
 		t.note("no mem resource: memory limited to %d MiB", minMemoryMiB)
 	}
+	if hasMem {
+		t.oddMemory(mem)
+	}
 	limits := t.limits(amount{cpus, mem})
 	t.cpu(cpus, limits.cpus)
 	t.memory(mem, limits.mem)
+}
+
+// oddMemory notes what is allowed and seldom meant: bytes or KiB where MiB belong, and less than a container gets at least.
+func (t *translation) oddMemory(request int64) {
+	mib := float64(request) / scalarsPerUnit
+	most, what := t.in.HostMemory, "the host's memory"
+	if most <= 0 {
+		most, what = likelyMemory, "most hosts have" // the host's is not known here
+	}
+	switch {
+	case mib < minMemoryMiB:
+		t.note("mem of %v MiB is below the minimum: %d MiB hold", mib, minMemoryMiB)
+	case mib*bytesPerMiB > float64(most):
+		t.note("mem of %.0f is more than %s (mem is in MiB)", mib, what)
+	}
 }
 
 // cpu: the request is the share of a busy host, the limit the share of an idle one.
