@@ -60,8 +60,13 @@ func (r *review) namedVolume(field, name, target string, driver mount.Driver) {
 	}
 	rule, found := r.volumeRule(kind, name)
 	if !found {
+		origin := r.origins.Of(field)
+		folder := sandboxFolder(origin, name, target)
+		if flagOf(origin) == "" { // with a driver, a relative host_path is a volume's name
+			folder += " without a volume driver"
+		}
 		r.reject(field, kind+":"+name, "mounts.volumes", "Volume %q of driver %q is refused: %s. For a folder of the sandbox, which is always there, write %s.",
-			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()), sandboxFolder(r.origins.Of(field), name, target))
+			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()), folder)
 		return
 	}
 	r.driverOptions(field+".VolumeOptions.DriverConfig.Options", kind, driver.Options, rule.Options)

@@ -48,7 +48,11 @@ func TestRefusedMountsAreToldAParameterThatWorks(t *testing.T) {
 		})
 	}
 	refused(t, helloTask(t, withVolume(mesos.Volume{HostPath: ptr("/srv")})), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
-		"for a folder of the sandbox write a host_path relative to it")
+		"for a folder of the sandbox write a host_path relative to it.")
+	refused(t, helloTask(t, func(task *mesos.TaskInfo) {
+		docker(task).VolumeDriver = ptr("nfs")
+		withVolume(mesos.Volume{HostPath: ptr("store")})(task)
+	}), testInputs(), mesos.REASON_TASK_UNAUTHORIZED, "write a host_path relative to it without a volume driver.")
 }
 
 func TestRelativePathOutOfTheSandboxIsShownAsWritten(t *testing.T) {
