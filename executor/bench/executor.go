@@ -27,6 +27,7 @@ type execution struct {
 	cmd   *exec.Cmd
 	began time.Time     // just before the fork
 	done  chan struct{} // closed when the process was reaped
+	init  int           // pid of the container's init, if somebody asked for it
 }
 
 // startExecutor starts an executor for a task, which [execution.launch] then launches. socket is the engine's, or a proxy's.

@@ -31,81 +31,123 @@ type pairs struct {
 // warmUp is how many pairs are run and not counted: the first launches of an engine read everything from disk.
 const warmUp = 2
 
-// launch measures pairs of one launch each. Every second pair ends by a kill, the others by the task's own end.
+// grownIdle is how old the tasks of a pair get whose end is measured. One second after TASK_RUNNING the executor collects
+// its garbage and gives memory back (calmAfter of package supervise): that belongs to what a life costs, and an executor that has
+// done so, as nearly all have whose task ends, ends a task with a cold heap.
+const grownIdle = 2 * time.Second
+
+// way is how one pair goes.
+type way struct {
+	oursFirst bool
+	growsIdle bool // its end is measured, as is the executor's CPU time
+	byKill    bool // ended by a kill, else by the task's own end
+}
+
+// wayOf alternates orders and ends. The ends of three pairs in five are measured, for which the tasks have to get old: five has no factor
+// in common with the rest, so that all combinations come equally often.
+func wayOf(pair int) way {
+	return way{oursFirst: pair%2 == 0, growsIdle: pair%5 < 3, byKill: pair/2%2 == 0}
+}
+
+// leastPairs is how many pairs it takes for each figure to have a value.
+const leastPairs = 4
+
+// launch measures pairs of one launch each.
 func (b *bench) launch(ctx context.Context) error {
-	var all pairs
-	for i := range warmUp + b.pairs {
-		b.notes.say("launch: pair %d of %d", max(0, i+1-warmUp), b.pairs)
-		into := &all
-		if i < warmUp {
-			into = &pairs{}
+	for range warmUp {
+		b.notes.say("launch: warming up")
+		if err := b.pair(ctx, &pairs{}, way{}); err != nil {
+			return err
 		}
-		if err := b.pair(ctx, into, i%2 == 0, i/2%2 == 0); err != nil {
+	}
+	var all pairs
+	for i := range b.pairs {
+		b.notes.say("launch: pair %d of %d", i+1, b.pairs)
+		if err := b.pair(ctx, &all, wayOf(i)); err != nil {
 			return err
 		}
 	}
 	b.report.add("launch", ratioOf(singly(all.ours), singly(all.plain)),
 		"LAUNCH to TASK_RUNNING %s ms, create+start %s ms", number(median(all.ours)), number(median(all.plain)))
-	b.report.add("launch_cpu", medianOf(all.cpu), "user and system, the executor's whole life")
+	b.report.add("launch_cpu", medianOf(all.cpu), "user and system, the executor's whole life with a task of %s", grownIdle)
 	b.report.add("start", medianOf(all.start), "fork to SUBSCRIBE; undisturbed (least) %s ms", number(slices.Min(all.start)))
-	b.report.add("exit", medianOf(all.exit), "container's end to its terminal update; undisturbed (least) %s ms", number(slices.Min(all.exit)))
+	b.report.add("exit", medianOf(all.exit), "container's end to its terminal update, idle executor; undisturbed (least) %s ms", number(slices.Min(all.exit)))
 	b.report.add("kill", ratioOf(singly(all.oursKill), singly(all.plainKill)),
-		"KILL to process gone %s ms, API kill %s ms", number(median(all.oursKill)), number(median(all.plainKill)))
+		"KILL to process gone %s ms, idle executor; API kill %s ms", number(median(all.oursKill)), number(median(all.plainKill)))
 	return nil
 }
 
-func (b *bench) pair(ctx context.Context, into *pairs, oursFirst, byKill bool) error {
-	sides := []func(context.Context, *pairs, bool) error{b.oneOfOurs, b.onePlain}
-	if !oursFirst {
-		sides[0], sides[1] = sides[1], sides[0]
+// pair launches on both sides, lets the tasks grow idle if that is its way, and ends both. While one side is measured,
+// nothing happens on the other: its task is blocked in a system call.
+func (b *bench) pair(ctx context.Context, into *pairs, w way) error {
+	var ours *execution
+	var theirs *plain
+	launches := inOrder(w.oursFirst,
+		func() (err error) { ours, err = b.launchOurs(ctx, into); return err },
+		func() (err error) { theirs, err = b.launchPlain(ctx, into); return err })
+	if launches != nil {
+		return launches
 	}
-	for _, side := range sides {
-		if err := side(ctx, into, byKill); err != nil {
+	if w.growsIdle {
+		if err := pause(ctx, grownIdle); err != nil {
 			return err
 		}
 	}
-	return nil
+	return inOrder(w.oursFirst,
+		func() error { return ours.ends(ctx, into, w) },
+		func() error { return theirs.ends(ctx, into, w) })
 }
 
-func (b *bench) oneOfOurs(ctx context.Context, into *pairs, byKill bool) error {
-	r, err := b.startExecutor(untilEnd, b.engine.Socket)
-	if err != nil {
+// inOrder calls one after the other, the second only after success of the first.
+func inOrder(oursFirst bool, ours, theirs func() error) error {
+	first, second := ours, theirs
+	if !oursFirst {
+		first, second = theirs, ours
+	}
+	if err := first(); err != nil {
 		return err
 	}
-	patient, cancel := context.WithTimeout(ctx, patience)
+	return second()
+}
+
+func (b *bench) launchOurs(ctx context.Context, into *pairs) (*execution, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	subscribed, err := r.awaitSubscribe(patient)
+	r, err := b.startExecutor(untilEnd, b.engine.Socket)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	subscribed, err := r.awaitSubscribe(ctx)
+	if err != nil {
+		return nil, err
 	}
 	launched, err := r.launch() // at once, as an agent does
 	if err != nil {
-		return err
+		return nil, err
 	}
 	running, pid, err := r.running(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	r.init = pid
 	into.start = append(into.start, ms(subscribed.Sub(r.began)))
 	into.ours = append(into.ours, ms(running.Sub(launched)))
-	if err := r.ends(patient, into, pid, byKill); err != nil {
-		return err
-	}
-	if err := r.awaitExit(ctx); err != nil {
-		return err
-	}
-	into.cpu = append(into.cpu, r.cpu()*1000)
-	return nil
+	return r, nil
 }
 
-// ends ends the task and measures that.
-func (r *execution) ends(ctx context.Context, into *pairs, pid int, byKill bool) error {
-	ended, err := gone(ctx, pid)
+// ends ends the task, and measures that if it has grown idle.
+func (r *execution) ends(ctx context.Context, into *pairs, w way) error {
+	if !w.growsIdle {
+		return r.end(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ended, err := gone(ctx, r.init)
 	if err != nil {
 		return err
 	}
 	want, killed := mesos.TASK_FINISHED, time.Time{}
-	if byKill {
+	if w.byKill {
 		want = mesos.TASK_KILLED
 		killed, err = r.kill()
 	} else {
@@ -122,27 +164,38 @@ func (r *execution) ends(ctx context.Context, into *pairs, pid int, byKill bool)
 	if err != nil {
 		return err
 	}
-	if byKill {
+	if w.byKill {
 		into.oursKill = append(into.oursKill, ms(at.Sub(killed)))
 	} else {
 		into.exit = append(into.exit, ms(last.at.Sub(at)))
 	}
+	if err := r.awaitExit(ctx); err != nil {
+		return err
+	}
+	into.cpu = append(into.cpu, r.cpu()*1000)
 	return nil
 }
 
-func (b *bench) onePlain(ctx context.Context, into *pairs, byKill bool) error {
+func (b *bench) launchPlain(ctx context.Context, into *pairs) (*plain, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := b.newPlain(untilEnd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	took, err := p.start(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	into.plain = append(into.plain, ms(took))
-	if !byKill {
+	return p, nil
+}
+
+// ends removes the container, and measures a kill before.
+func (p *plain) ends(ctx context.Context, into *pairs, w way) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if !w.growsIdle || !w.byKill {
 		return p.remove(ctx)
 	}
 	pid, err := p.pid(ctx)
@@ -154,7 +207,7 @@ func (b *bench) onePlain(ctx context.Context, into *pairs, byKill bool) error {
 		return err
 	}
 	killed := time.Now()
-	if err := b.docker.ContainerKill(ctx, p.id, "KILL"); err != nil {
+	if err := p.bench.docker.ContainerKill(ctx, p.id, "KILL"); err != nil {
 		return err
 	}
 	at, err := await(ctx, ended)

@@ -90,7 +90,7 @@ func TestFlagsAndVariables(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	for _, args := range [][]string{
-		{"-only", "nothing"}, {"word"}, {"-pairs", "1"}, {"-network", "host"}, {"-idle", "1ms"}, {"-executors", "0"},
+		{"-only", "nothing"}, {"word"}, {"-pairs", "3"}, {"-network", "host"}, {"-idle", "1ms"}, {"-executors", "0"},
 	} {
 		var said bytes.Buffer
 		if status := run(t.Context(), args, func(string) string { return "" }, &said, &said); status != exitUsage {
@@ -132,6 +132,22 @@ func TestCallsAreNamed(t *testing.T) {
 	} {
 		if got := nameOf(test[0], test[1]); got != test[2] {
 			t.Errorf("%s %s is %q, want %q", test[0], test[1], got, test[2])
+		}
+	}
+}
+
+// With few pairs as with many, each figure has values, and neither order nor end is preferred.
+func TestWaysOfPairsAreBalanced(t *testing.T) {
+	for _, pairs := range []int{leastPairs, 20, 100} {
+		seen := map[way]int{}
+		for i := range pairs {
+			seen[wayOf(i)]++
+		}
+		for _, byKill := range []bool{true, false} {
+			first, second := seen[way{true, true, byKill}], seen[way{false, true, byKill}]
+			if first+second == 0 || max(first-second, second-first) > 1 && pairs == 20 || first != second && pairs == 100 {
+				t.Errorf("%d pairs, by kill %v: %d and %d", pairs, byKill, first, second)
+			}
 		}
 	}
 }

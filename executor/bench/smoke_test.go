@@ -25,7 +25,7 @@ func TestShortRunMeasuresAndLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out, errOut bytes.Buffer
-	args := []string{"-binary", binary, "-only", "size,launch", "-pairs", "2", "-network", "NONE", "-json", filepath.Join(dir, "figures.json")}
+	args := []string{"-binary", binary, "-only", "size,launch", "-pairs", "4", "-network", "NONE", "-json", filepath.Join(dir, "figures.json")}
 	if status := run(ctx, args, func(string) string { return "" }, &out, &errOut); status != exitMeasured {
 		t.Fatalf("status %d: %s", status, errOut.String())
 	}
