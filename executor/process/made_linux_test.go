@@ -1,9 +1,12 @@
 package process
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -40,5 +43,25 @@ func TestWatchMadeLeavesALeafThatIsNotThereToTheClock(t *testing.T) {
 	stop()
 	if made != nil {
 		t.Error("a missing folder is said to be watched")
+	}
+}
+
+// Whoever waits for news that cannot come would look rarely for ever.
+func TestWatchMadeEndsWhenTheEventsBreakOff(t *testing.T) {
+	news := make(chan struct{}, 1)
+	tell(io.MultiReader(iotest.OneByteReader(strings.NewReader("ab")), iotest.ErrReader(io.ErrUnexpectedEOF)), news)
+	if _, more := <-news; !more {
+		t.Error("two events were not told")
+	}
+	if _, more := <-news; more {
+		t.Error("news go on after the events ended")
+	}
+}
+
+func TestStoppedWatchIsClosed(t *testing.T) {
+	made, stop := watchMade([]string{filepath.Join(t.TempDir(), "container")})
+	stop()
+	if _, more := <-made; more {
+		t.Error("something comes after the stop")
 	}
 }

@@ -67,8 +67,11 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 			next = watchUnmade
 		}
 		select {
-		case <-made:
+		case _, more := <-made:
 			unmade = false
+			if !more { // the clock alone is left
+				made = nil
+			}
 		case <-time.After(next):
 		case <-patience.C:
 			pause = watchPatient
