@@ -13,7 +13,7 @@
 // What is compared is interleaved: one launch by the executor, one by the plain API, the next pair in the other order. The
 // plain side creates and starts exactly what the executor would: the Config, HostConfig and NetworkingConfig of
 // task.Decide for the same TaskInfo, with a leaf cgroup of the same kind, made beforehand, as its parent. Ratios are those of
-// medians; the 95 % interval is a seeded bootstrap over pairs or rounds.
+// medians; the 95 % interval is a seeded bootstrap over pairs or rounds, of which it takes five.
 //
 // A figure is ok or short by its point estimate. The interval says how sure that is; other load on the machine hits both
 // sides of a ratio, and the figures without one directly.

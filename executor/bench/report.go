@@ -21,9 +21,12 @@ type figure struct {
 	Low      *float64 `json:"low,omitempty"` // of the 95 % interval, where there is one
 	High     *float64 `json:"high,omitempty"`
 	Samples  int      `json:"samples,omitempty"`
+	Groups   int      `json:"groups,omitempty"` // the independent ones among the samples, or rounds of them
 	Detail   string   `json:"detail,omitempty"`
 	Stock    string   `json:"stock,omitempty"`
 	HeldBack string   `json:"held_back_by,omitempty"` // only if short
+
+	count string // samples and groups in words
 }
 
 // report prints figures as they come and keeps them.
@@ -41,9 +44,12 @@ func (r *report) add(name string, e estimate, detail string, args ...any) {
 	g := goalOf(name)
 	f := figure{
 		Name: name, Value: e.value, Unit: g.unit, Goal: g.text(), OK: g.reached(e.value),
-		Samples: e.samples, Detail: fmt.Sprintf(detail, args...), Stock: g.stock,
+		Samples: e.samples, Groups: e.groups, Detail: fmt.Sprintf(detail, args...), Stock: g.stock,
 	}
 	if e.samples > 0 {
+		f.count = e.count()
+	}
+	if e.sure() {
 		f.Low, f.High = &e.low, &e.high
 	}
 	if !f.OK {
@@ -70,8 +76,11 @@ func (f figure) String() string {
 		word = "ok"
 	}
 	line := fmt.Sprintf("%-13s %9s %-12s %-7s %-5s", f.Name, number(f.Value), f.Unit, f.Goal, word)
-	if f.Low != nil {
-		line += fmt.Sprintf("  95%%: %s..%s, n=%d", number(*f.Low), number(*f.High), f.Samples)
+	switch {
+	case f.Low != nil:
+		line += fmt.Sprintf("  95%%: %s..%s, %s", number(*f.Low), number(*f.High), f.count)
+	case f.count != "":
+		line += fmt.Sprintf("  %s, too few for an interval", f.count)
 	}
 	for _, more := range []struct{ before, text string }{{"", f.Detail}, {"stock: ", f.Stock}, {"held back by: ", f.HeldBack}} {
 		if more.text != "" {

@@ -14,14 +14,20 @@ import (
 func TestEachFigureIsOneLine(t *testing.T) {
 	var out bytes.Buffer
 	r := newReport(&out)
-	r.add("launch", estimate{1.0612, 1.04, 1.0849, 100}, "LAUNCH to TASK_RUNNING %d ms", 331)
+	r.add("launch", estimate{1.0612, 1.04, 1.0849, 100, 100}, "LAUNCH to TASK_RUNNING %d ms", 331)
 	r.add("size", estimate{value: 20.5}, "")
-	r.add("logs", estimate{0.899, 0.88, 0.93, 5}, "")
+	r.add("logs", estimate{0.899, 0.88, 0.93, 5, 5}, "")
+	r.add("burst", estimate{1.1, 1.05, 1.2, 150, 5}, "")
+	r.add("burst", estimate{1.1, 1.05, 1.2, 60, 2}, "")
+	r.add("kill", estimate{0.1, 0.1, 0.1, 4, 4}, "")
 	r.add("idle_calls", estimate{}, "")
 	want := []string{
 		"launch             1.06 x plain      <= 1.10 ok     95%: 1.04..1.08, n=100; LAUNCH to TASK_RUNNING 331 ms; stock: 2.2",
 		"size               20.5 MB           <= 20   short",
 		"logs               0.90 x docker run >= 0.90 short  95%: 0.88..0.93, n=5",
+		"burst              1.10 x plain      <= 1.25 ok     95%: 1.05..1.20, 5 rounds of 30",
+		"burst              1.10 x plain      <= 1.25 ok     2 rounds of 30, too few for an interval",
+		"kill               0.10 x plain      <= 1    ok     n=4, too few for an interval",
 		"idle_calls            0 calls/min    <= 0    ok",
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
@@ -34,8 +40,9 @@ func TestEachFigureIsOneLine(t *testing.T) {
 func TestJSONHoldsTheSame(t *testing.T) {
 	r := newReport(&bytes.Buffer{})
 	r.host["kernel"] = "6.18"
-	r.add("exit", estimate{12, 11, 13, 50}, "container's end")
+	r.add("exit", estimate{12, 11, 13, 50, 50}, "container's end")
 	r.add("life_calls", estimate{value: 9}, "")
+	r.add("burst", estimate{1.1, 1.05, 1.2, 60, 2}, "")
 	path := filepath.Join(t.TempDir(), "figures.json")
 	if err := r.writeJSON(path); err != nil {
 		t.Fatal(err)
@@ -52,12 +59,15 @@ func TestJSONHoldsTheSame(t *testing.T) {
 	if err := json.Unmarshal(text, &said); err != nil {
 		t.Fatal(err)
 	}
-	if said.Version != 1 || said.Host["kernel"] != "6.18" || len(said.Figures) != 2 {
+	if said.Version != 1 || said.Host["kernel"] != "6.18" || len(said.Figures) != 3 {
 		t.Fatalf("%s", text)
 	}
-	exit, calls := said.Figures[0], said.Figures[1]
+	exit, calls, burst := said.Figures[0], said.Figures[1], said.Figures[2]
 	if exit.OK || exit.Value != 12 || exit.Low == nil || *exit.Low != 11 || exit.Goal != "<= 10" {
 		t.Errorf("%+v", exit)
+	}
+	if burst.Low != nil || burst.High != nil || burst.Samples != 60 || burst.Groups != 2 {
+		t.Errorf("%+v", burst)
 	}
 	if !calls.OK || calls.Low != nil || calls.HeldBack != "" {
 		t.Errorf("%+v", calls)

@@ -3,14 +3,34 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 )
 
-// estimate is a value with its 95 % interval.
+// estimate is a value with its 95 % interval, if [estimate.sure].
 type estimate struct {
 	value, low, high float64
-	samples          int
+	samples          int // what was measured
+	groups           int // what is independent: each sample, or rounds of many
+}
+
+// fewestGroups is how many groups an interval takes. Of fewer the resamples are the same few, and their spread means nothing.
+const fewestGroups = 5
+
+// sure reports whether the interval means something.
+func (e estimate) sure() bool { return e.groups >= fewestGroups }
+
+// count says of what the estimate is made.
+func (e estimate) count() string {
+	if e.groups == e.samples {
+		return fmt.Sprintf("n=%d", e.samples)
+	}
+	rounds := "rounds"
+	if e.groups == 1 {
+		rounds = "round"
+	}
+	return fmt.Sprintf("%d %s of %d", e.groups, rounds, e.samples/e.groups)
 }
 
 // resamples is the number of bootstrap samples: the interval's own noise is then a few percent of its width.
@@ -60,7 +80,7 @@ func bootstrap(n int, statistic func(pick []int) float64) estimate {
 	for i := range pick {
 		pick[i] = i
 	}
-	e := estimate{value: statistic(pick)}
+	e := estimate{value: statistic(pick), groups: n}
 	random := rand.New(rand.NewPCG(1, 2))
 	drawn := make([]float64, resamples)
 	for i := range drawn {

@@ -64,8 +64,8 @@ func TestRoundsAreResampledAsAWhole(t *testing.T) {
 	a := [][]float64{{1, 1, 1}, {2, 2, 2}, {3, 3, 3}}
 	b := [][]float64{{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}
 	e := ratioOf(a, b)
-	if e.value != 2 || e.low != 1 || e.high != 3 || e.samples != 9 {
-		t.Errorf("%+v, want 2 in 1..3 of 9", e)
+	if e.value != 2 || e.low != 1 || e.high != 3 || e.samples != 9 || e.groups != 3 {
+		t.Errorf("%+v, want 2 in 1..3 of 9 in 3 groups", e)
 	}
 }
 
