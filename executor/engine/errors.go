@@ -13,7 +13,7 @@ var (
 	ErrNotFound = errors.New("not found") // no such container or image; the registry has no such image
 	ErrConflict = errors.New("conflict")  // name in use, or the container's state forbids it
 	ErrAuth     = errors.New("auth")      // the registry refuses the image to these credentials, or to strangers; many say so of a missing one as well
-	ErrNetwork  = errors.New("network")   // the registry cannot be reached, stalls, breaks off, damages what it sends, or fails itself
+	ErrNetwork  = errors.New("network")   // the registry cannot be reached, stalls, breaks off, damages what it sends, fails itself, or limits pulls
 	ErrEngine   = errors.New("engine")    // the Docker daemon does not answer, refuses connections, or cannot unpack images
 	ErrDisk     = errors.New("disk")      // the engine's data root is full (bytes, inodes, quota) or not writable
 )
@@ -38,7 +38,7 @@ func (e *DaemonError) Error() string {
 // Is maps the daemon's answer to [ErrNotFound] and [ErrConflict], and that to a pull to its class.
 func (e *DaemonError) Is(target error) bool {
 	if e.class != nil {
-		return target == e.class
+		return errors.Is(e.class, target)
 	}
 	switch target {
 	case ErrNotFound:

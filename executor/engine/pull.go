@@ -29,7 +29,7 @@ type PullOptions struct {
 // PullExtract in PullIdle's place while nothing but layers to be extracted is outstanding. None of the three applies while the daemon
 // has all missing layers queued behind other pulls. PullTotal covers all tries and the waits between them.
 //
-// A failed try is repeated (three in all, 5 s to 60 s apart) if the network or the registry failed, or the
+// A failed try is repeated (three in all, 5 s to 60 s apart) if the network or the registry failed or the registry limits pulls, or the
 // daemon in a way that may pass, and PullTotal leaves time for it; never if the registry lacks or refuses the image, a
 // certificate is not trusted, the image is damaged or the engine's disk is full. An engine that refuses the connection is tried
 // once more. One that does not begin is asked for a sign of life: if there is none, the engine hangs, and else it is its registry. A daemon
@@ -82,12 +82,15 @@ const (
 
 // pullAgain decides whether a pull that has failed for the tries-th time is tried again, and after which wait. left is what
 // remains of PullTotal, of which the try needs least; random in [0,1) spreads the executors that a registry's failure hit together. The waits are 5 s
-// to 15 s and 20 s to 60 s.
+// to 15 s and 20 s to 60 s; of a registry that limits pulls, which 5 s do not change, both are the long one.
 func pullAgain(tries int, failed *PullError, left, least time.Duration, random float64) (wait time.Duration, again bool) {
 	if failed.final || tries >= pullTries || failed.Class == ErrEngine && tries >= engineTries {
 		return 0, false
 	}
 	base := min(shortestPause<<(2*(tries-1)), longestPause/3)
+	if failed.Class == errLimited {
+		base = longestPause / 3
+	}
 	wait = base + time.Duration(random*2*float64(base))
 	return wait, wait+least < left
 }

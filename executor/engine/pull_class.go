@@ -19,7 +19,7 @@ import (
 // PullError is a failed pull. Its class is found by [errors.Is]: [ErrNotFound], [ErrAuth], [ErrNetwork], [ErrDisk] or
 // [ErrEngine], or none of them. The text names the class and what to do.
 type PullError struct {
-	Class error // one of the five, nil if the failure is none of these
+	Class error // one of the five, errLimited, or nil if the failure is none of these
 	Tries int
 	Err   error // a *CallError, of the last try
 
@@ -54,6 +54,18 @@ func (e *PullError) Unwrap() []error {
 	return all
 }
 
+// errLimited is a failure of the class [ErrNetwork] that has a name and a remedy of its own: the registry is well, and counts pulls.
+var errLimited error = &subclass{"rate limited", ErrNetwork}
+
+// subclass is a class that counts as another one for [errors.Is].
+type subclass struct {
+	name string
+	of   error
+}
+
+func (s *subclass) Error() string { return s.name }
+func (s *subclass) Unwrap() error { return s.of }
+
 // pullRemedy says what to do about the failures of a class.
 func pullRemedy(class error) string {
 	switch class {
@@ -63,6 +75,8 @@ func pullRemedy(class error) string {
 		return "check the spelling of the image, and the credentials for its registry in the task's .docker/config.json or in config.yaml's registry.config"
 	case ErrNotFound:
 		return "check the image's name, tag and platform in the registry"
+	case errLimited:
+		return "the registry limits pulls: authenticate (the task's .docker/config.json, or config.yaml's registry.config) or use a mirror"
 	case ErrEngine:
 		return "check that the Docker daemon runs, answers and can unpack images (its log, storage driver and programs)"
 	default:
@@ -107,6 +121,9 @@ var pullSigns = sync.OnceValue(func() []pullSign {
 			`^ mediatype in manifest should be`, `^ unsupported manifest media type`, `^ missing signature key`),
 		sign(ErrNotFound, true,
 			`^ image operating system .* cannot be used on this platform`, `no supported platform found in manifest list`, `no matching manifest`),
+		// Before the refusals: registries say "toomanyrequests: access denied", and pages of proxies in front of them anything.
+		sign(errLimited, false,
+			`\btoomanyrequests\b`, `too many requests`, `pull rate limit`, `http 429\b`, `status(:| code) (URL :? *)?429\b`),
 		// What a proxy answers to CONNECT is the whole cause (net/http's persistConn): "Get URL: Forbidden".
 		sign(ErrNetwork, true, `URL "?:? *(forbidden|proxy authentication required)$`),
 		sign(ErrAuth, true,
@@ -121,7 +138,7 @@ var pullSigns = sync.OnceValue(func() []pullSign {
 			`connection refused`, `connection reset`, `broken pipe`, `closed network connection`, `timeout`, `timed out`, `deadline exceeded`, `request canceled`,
 			`no route to host`, `unreachable`, `no such host`, `server misbehaving`, `name resolution`, `\bdial tcp`, `\btls: `,
 			`\beof\b`, `stream error`, `http status: 5`, `status(:| code) (URL :? *)?5`, `500 internal server error`, `502 bad gateway`,
-			`503 service unavailable`, `504 gateway`, `toomanyrequests`, `too many requests`, `unavailable`, `download failed after attempts`,
+			`503 service unavailable`, `504 gateway`, `unavailable`, `download failed after attempts`,
 			`verification failed`, `unexpected commit digest`, `failed size validation`),
 	}
 })

@@ -159,7 +159,7 @@ func TestPullFromABrokenRegistry(t *testing.T) {
 		{"403 for a blob", registrytest.Blob, registrytest.Status(http.StatusForbidden, "DENIED", "not yours"), ErrAuth, 1, "denied"},
 		{"404", registrytest.Manifest, registrytest.Status(http.StatusNotFound, "MANIFEST_UNKNOWN", "gone"), ErrNotFound, 1, "not found"},
 		{"404 for a blob", registrytest.Blob, registrytest.Status(http.StatusNotFound, "BLOB_UNKNOWN", "gone"), ErrNotFound, 1, "unknown blob"},
-		{"429", registrytest.Manifest, registrytest.Status(http.StatusTooManyRequests, "TOOMANYREQUESTS", "slow down"), ErrNetwork, 3, "slow down"},
+		{"429", registrytest.Manifest, registrytest.Status(http.StatusTooManyRequests, "TOOMANYREQUESTS", "slow down"), errLimited, 3, "slow down (rate limited, 3 tries): the registry limits pulls"},
 		{"500", registrytest.Manifest, registrytest.Status(http.StatusInternalServerError, "UNKNOWN", "sick"), ErrNetwork, 3, "500"},
 		{"503", registrytest.Manifest, registrytest.Status(http.StatusServiceUnavailable, "UNAVAILABLE", "sick"), ErrNetwork, 3, "503"},
 	} {

@@ -31,6 +31,10 @@ func TestPullAgain(t *testing.T) {
 		{"first failure, longest wait", 1, network, time.Hour, 0.999, 14 * time.Second, 15 * time.Second, false},
 		{"second failure, shortest wait", 2, network, time.Hour, 0, 20 * time.Second, 20 * time.Second, false},
 		{"second failure, longest wait", 2, network, time.Hour, 0.999, 59 * time.Second, time.Minute, false},
+		{"rate limit, shortest wait", 1, &PullError{Class: errLimited}, time.Hour, 0, 20 * time.Second, 20 * time.Second, false},
+		{"rate limit, longest wait", 1, &PullError{Class: errLimited}, time.Hour, 0.999, 59 * time.Second, time.Minute, false},
+		{"rate limit again", 2, &PullError{Class: errLimited}, time.Hour, 0, 20 * time.Second, 20 * time.Second, false},
+		{"rate limit for the third time", 3, &PullError{Class: errLimited}, time.Hour, 0, 0, 0, true},
 		{"third failure", 3, network, time.Hour, 0, 0, 0, true},
 		{"final failure", 1, &PullError{Class: ErrAuth, final: true}, time.Hour, 0, 0, 0, true},
 		{"unknown failure", 1, &PullError{}, time.Hour, 0, 5 * time.Second, 5 * time.Second, false},
@@ -84,7 +88,16 @@ func TestClassesOfPullFailures(t *testing.T) {
 		{500, `Get "https://registry.example/v2/": x509: certificate signed by unknown authority`, ErrNetwork, true},
 		{500, `Get "https://registry.example:5000/v2/": http: server gave HTTP response to HTTPS client`, ErrNetwork, true},
 		{500, `received unexpected HTTP status: 503 Service Unavailable`, ErrNetwork, false},
-		{500, `toomanyrequests: You have reached your pull rate limit.`, ErrNetwork, false},
+
+		{500, `toomanyrequests: You have reached your pull rate limit.`, errLimited, false},
+		{429, `toomanyrequests: access denied, retry later`, errLimited, false},
+		{0, `error from registry: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit`, errLimited, false},
+		{500, "error parsing HTTP 429 response body: invalid character '<' looking for beginning of value: \"<html><h1>Access denied</h1></html>\"", errLimited, false},
+		{500, `error parsing HTTP 429 response body: no error details found in HTTP response body: "{}"`, errLimited, false},
+		{500, `received unexpected HTTP status: 429 Too Many Requests`, errLimited, false},
+		{500, `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://r/token: 429 Too Many Requests`, errLimited, false},
+		{500, `failed to copy: httpReadSeeker: failed open: unexpected status code https://r/v2/x/blobs/sha256:1: 429 `, errLimited, false},
+		{500, `error parsing HTTP 403 response body: invalid character '4' looking for beginning of value: "429"`, ErrAuth, true},
 		{0, `unexpected EOF`, ErrNetwork, false},
 		{0, `EOF`, ErrNetwork, false},
 		{0, `read tcp 10.0.0.9:4711->10.0.0.1:443: read: connection reset by peer`, ErrNetwork, false},
@@ -104,11 +117,11 @@ func TestClassesOfPullFailures(t *testing.T) {
 		// What a registry says of itself is not the engine's.
 		{500, `unauthorized: no space left on device in your quota`, ErrAuth, true},
 		{500, `denied: write /x: no space left on device`, ErrAuth, true},
-		{500, `toomanyrequests: input/output error`, ErrNetwork, false},
+		{500, `toomanyrequests: input/output error`, errLimited, false},
 		{0, `error from registry: quota exceeded; denied: you have exceeded`, ErrAuth, true},
 		{0, `unexpected status code 401`, ErrAuth, true},
 		{500, `unexpected status from HEAD request to https://r/x: 403 Forbidden`, ErrAuth, true},
-		{500, `unexpected status from HEAD request to https://r/x: 429 Too Many Requests`, ErrNetwork, false},
+		{500, `unexpected status from HEAD request to https://r/x: 429 Too Many Requests`, errLimited, false},
 		{0, `failed to copy: httpReadSeeker: failed open: unexpected status code https://r/x: 404 Not Found`, ErrNotFound, true},
 		{500, `Get "https://r.example/v2/": Forbidden`, ErrNetwork, true},
 		{500, `Get "https://r.example/v2/": Proxy Authentication Required`, ErrNetwork, true},
@@ -171,9 +184,10 @@ func TestNameOfAnImageDoesNotChangeTheClass(t *testing.T) {
 func TestPullErrorSaysClassTriesAndRemedy(t *testing.T) {
 	call := &CallError{Call: "pull", Outcome: Refused, Err: &DaemonError{Message: "EOF"}}
 	for want, failed := range map[string]*PullError{
-		"docker pull: the daemon failed: EOF (network, 3 tries): check that the registry works": {Class: ErrNetwork, Tries: 3, Err: call},
-		"docker pull: the daemon failed: EOF (disk): free space":                                {Class: ErrDisk, Tries: 1, Err: call},
-		"docker pull: the daemon failed: EOF (other): look into the engine's log":               {Tries: 1, Err: call},
+		"docker pull: the daemon failed: EOF (network, 3 tries): check that the registry works":  {Class: ErrNetwork, Tries: 3, Err: call},
+		"docker pull: the daemon failed: EOF (disk): free space":                                 {Class: ErrDisk, Tries: 1, Err: call},
+		"docker pull: the daemon failed: EOF (rate limited, 2 tries): the registry limits pulls": {Class: errLimited, Tries: 2, Err: call},
+		"docker pull: the daemon failed: EOF (other): look into the engine's log":                {Tries: 1, Err: call},
 	} {
 		if got := failed.Error(); !strings.HasPrefix(got, want) {
 			t.Errorf("%q, want %q...", got, want)
@@ -207,6 +221,7 @@ func TestPullIsTriedAgainAfterWhatMayPass(t *testing.T) {
 		{"once", []string{"unexpected EOF"}, 2, nil},
 		{"network, then something unknown", []string{"connection reset by peer", "out of luck"}, 3, nil},
 		{"three times", []string{"EOF", "EOF", "EOF"}, 3, ErrNetwork},
+		{"rate limit", []string{"toomanyrequests: access denied", "toomanyrequests: access denied", "toomanyrequests: access denied"}, 3, ErrNetwork},
 		{"final after all", []string{"EOF", "manifest unknown"}, 2, ErrNotFound},
 		{"not found", []string{"manifest unknown"}, 1, ErrNotFound},
 		{"auth", []string{"no basic auth credentials"}, 1, ErrAuth},

@@ -45,7 +45,7 @@ func TestPullFailuresInsideTheStream(t *testing.T) {
 		class        error
 		says         string
 	}{
-		{"registry error", chunked(`{"status":"x"}{"errorDetail":{"message":"toomanyrequests: slow down"},"error":"toomanyrequests: slow down"}`, true), Refused, ErrNetwork, "slow down"},
+		{"registry error", chunked(`{"status":"x"}{"errorDetail":{"message":"toomanyrequests: slow down"},"error":"toomanyrequests: slow down"}`, true), Refused, errLimited, "slow down"},
 		{"only the old field", chunked(`{"status":"x"}{"error":"out of luck"}`, true), Refused, nil, "out of luck"},
 		{"no such tag", chunked(`{"errorDetail":{"message":"manifest for busybox:nope not found: manifest unknown"}}`, true), Refused, ErrNotFound, "busybox:nope"},
 		{"hidden", chunked(`{"errorDetail":{"message":"pull access denied for x, repository does not exist or may require 'docker login'"}}`, true), Refused, ErrAuth, "docker login"},
@@ -62,7 +62,7 @@ func TestPullFailuresInsideTheStream(t *testing.T) {
 				t.Errorf("outcome %v, %v", OutcomeOf(err), err)
 			}
 			for _, class := range []error{ErrNotFound, ErrAuth, ErrNetwork, ErrDisk} {
-				if errors.Is(err, class) != (class == tc.class) {
+				if errors.Is(err, class) != errors.Is(tc.class, class) {
 					t.Errorf("is %v: %v", class, err)
 				}
 			}
