@@ -27,7 +27,7 @@
 //
 // Nothing, also after Ctrl-C: executors are ended first, then the engine with everything it runs, then folders and cgroups.
 // After a SIGKILL the kernel stops the engine, executors give up on their agent after a minute, and the folder
-// mesos-docker-executor-bench-* stays in $TMPDIR (or /tmp), with cgroups of that name.
+// mesos-docker-executor-bench-* stays in $TMPDIR (or /tmp), with cgroups of that name, and a .tmp file beside that for JSON.
 //
 // The exit status is 0 when everything asked for was measured, short or not, 1 when something could not be, and 2 for a
 // wrong command line.
@@ -172,22 +172,40 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		fmt.Fprintln(errOut, "bench:", err)
 		return exitUsage
 	}
-	report := newReport(out)
-	notes := progress{errOut, isTerminal(errOut)}
-	err = measure(ctx, o, report, notes)
-	notes.clear()
-	if o.json != "" {
-		err = errors.Join(err, report.writeJSON(o.json))
-	}
-	if err != nil {
+	if err := measureTo(ctx, o, newReport(out), progress{errOut, isTerminal(errOut)}); err != nil {
 		fmt.Fprintln(errOut, "bench:", err)
 		return exitFailed
 	}
 	return exitMeasured
 }
 
+// measureTo measures, and writes JSON too if that is wanted.
+func measureTo(ctx context.Context, o options, r *report, notes progress) error {
+	if o.json == "" {
+		return measure(ctx, o, r, notes)
+	}
+	file, err := openJSON(o.json)
+	if err != nil {
+		return err
+	}
+	err = measure(ctx, o, r, notes)
+	return errors.Join(err, file.finish(r, err))
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// orInterrupted returns err, or that the run was interrupted, if that is why it failed: whatever was under way has failed with
+// an error of its own, which is of no interest.
+func orInterrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
 // measure runs the parts that were asked for, one after the other.
 func measure(ctx context.Context, o options, report *report, notes progress) (err error) {
+	defer notes.clear()
 	b, err := prepare(ctx, o, report, notes)
 	if err != nil {
 		return err
@@ -198,7 +216,7 @@ func measure(ctx context.Context, o options, report *report, notes progress) (er
 			continue
 		}
 		if err := errors.Join(b.measure(ctx, part), report.broken); err != nil {
-			return fmt.Errorf("%s: %w", part, err)
+			return fmt.Errorf("%s: %w", part, orInterrupted(ctx, err))
 		}
 	}
 	return nil

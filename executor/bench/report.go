@@ -3,10 +3,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -37,7 +35,9 @@ type report struct {
 	broken  error // why out takes no more lines
 }
 
-func newReport(out io.Writer) *report { return &report{out: out, host: map[string]string{}} }
+func newReport(out io.Writer) *report {
+	return &report{out: out, figures: []figure{}, host: map[string]string{}}
+}
 
 // add reports a figure. An estimate without samples is a count or a size: it has no interval.
 func (r *report) add(name string, e estimate, detail string, args ...any) {
@@ -103,17 +103,4 @@ func number(v float64) string {
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
-}
-
-// writeJSON writes what was measured so far, also when the rest failed.
-func (r *report) writeJSON(path string) error {
-	text, err := json.MarshalIndent(struct {
-		Version int               `json:"version"`
-		Host    map[string]string `json:"host"`
-		Figures []figure          `json:"figures"`
-	}{1, r.host, r.figures}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
 }

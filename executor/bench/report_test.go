@@ -4,9 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -34,43 +31,6 @@ func TestEachFigureIsOneLine(t *testing.T) {
 		if rest, ok := strings.CutPrefix(line, want[i]); !ok || rest != "" && !strings.HasPrefix(rest, "; held back by: ") {
 			t.Errorf("got  %q\nwant %q", line, want[i])
 		}
-	}
-}
-
-func TestJSONHoldsTheSame(t *testing.T) {
-	r := newReport(&bytes.Buffer{})
-	r.host["kernel"] = "6.18"
-	r.add("exit", estimate{12, 11, 13, 50, 50}, "container's end")
-	r.add("life_calls", estimate{value: 9}, "")
-	r.add("burst", estimate{1.1, 1.05, 1.2, 60, 2}, "")
-	path := filepath.Join(t.TempDir(), "figures.json")
-	if err := r.writeJSON(path); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said struct {
-		Version int
-		Host    map[string]string
-		Figures []figure
-	}
-	if err := json.Unmarshal(text, &said); err != nil {
-		t.Fatal(err)
-	}
-	if said.Version != 1 || said.Host["kernel"] != "6.18" || len(said.Figures) != 3 {
-		t.Fatalf("%s", text)
-	}
-	exit, calls, burst := said.Figures[0], said.Figures[1], said.Figures[2]
-	if exit.OK || exit.Value != 12 || exit.Low == nil || *exit.Low != 11 || exit.Goal != "<= 10" {
-		t.Errorf("%+v", exit)
-	}
-	if burst.Low != nil || burst.High != nil || burst.Samples != 60 || burst.Groups != 2 {
-		t.Errorf("%+v", burst)
-	}
-	if !calls.OK || calls.Low != nil || calls.HeldBack != "" {
-		t.Errorf("%+v", calls)
 	}
 }
 

@@ -50,7 +50,7 @@ func prepare(ctx context.Context, o options, r *report, notes progress) (*bench,
 	}
 	b := &bench{options: o, report: r, notes: notes, image: enginetest.Image}
 	if err := b.bringUp(ctx); err != nil {
-		return nil, errors.Join(err, b.close())
+		return nil, errors.Join(orInterrupted(ctx, err), b.close())
 	}
 	return b, nil
 }

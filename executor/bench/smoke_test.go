@@ -58,6 +58,9 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 	if status := run(ctx, []string{"-binary", os.Args[0]}, func(string) string { return "" }, &out, &errOut); status != exitFailed {
 		t.Errorf("status %d", status)
 	}
+	if errOut.String() != "bench: interrupted\n" {
+		t.Errorf("it said %q", errOut.String())
+	}
 	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
