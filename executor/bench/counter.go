@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,8 +16,8 @@ import (
 	"sync"
 )
 
-// counter is a proxy in front of an engine's socket that counts requests. It passes bytes on as they are and sees one request for
-// each connection, which is how the executor's client works; a second one on a connection would be missed.
+// counter is a proxy in front of an engine's socket that counts requests, also several on one connection, until one upgrades it.
+// It passes bytes on as they are, and each request only once it is counted.
 type counter struct {
 	socket   string
 	engine   string
@@ -47,26 +49,68 @@ func openCounter(socket, engine string) (*counter, error) {
 
 func (c *counter) serve(client net.Conn) {
 	defer c.drop(c.hold(client))
-	head := &strings.Builder{}
-	request, err := http.ReadRequest(bufio.NewReader(io.TeeReader(client, head)))
-	if err != nil {
-		return
-	}
-	c.count(request)
 	daemon, err := net.Dial("unix", c.engine)
 	if err != nil {
 		return
 	}
 	defer c.drop(c.hold(daemon))
-	if _, err := io.WriteString(daemon, head.String()); err != nil {
-		return
-	}
 	c.work.Go(func() {
-		_, _ = io.Copy(daemon, client) // ends with either side
+		if err := c.requests(client, daemon); err != nil {
+			client.Close() // what cannot be counted must not pass: the executor fails, and with it the measurement
+		}
 		_ = daemon.(*net.UnixConn).CloseWrite()
 	})
-	_, _ = io.Copy(client, daemon)
+	_, _ = io.Copy(client, daemon) // ends with either side
 }
+
+// requests counts what the client asks and passes it on, until either side ends.
+func (c *counter) requests(client io.Reader, daemon io.Writer) error {
+	out := &gate{to: daemon}
+	in := bufio.NewReader(io.TeeReader(client, out))
+	for {
+		request, err := http.ReadRequest(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.count(request)
+		if err := out.open(); err != nil {
+			return err
+		}
+		if request.Header.Get("Upgrade") != "" {
+			_, err := io.Copy(io.Discard, in)
+			return err
+		}
+		if _, err := io.Copy(io.Discard, request.Body); err != nil {
+			return err
+		}
+		out.shut()
+	}
+}
+
+// gate holds back what is written to it while it is shut.
+type gate struct {
+	to     io.Writer
+	opened bool
+	held   bytes.Buffer
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	if g.opened {
+		return g.to.Write(p)
+	}
+	return g.held.Write(p)
+}
+
+func (g *gate) open() error {
+	g.opened = true
+	_, err := g.held.WriteTo(g.to)
+	return err
+}
+
+func (g *gate) shut() { g.opened = false }
 
 func (c *counter) count(r *http.Request) {
 	c.mu.Lock()
