@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -76,7 +77,7 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
 	if err != nil {
 		c.unknown = engine.OutcomeOf(err) == engine.Unknown
-		return explainCreate(err, c)
+		return explainCreate(err, c, plan.Spec.Image)
 	}
 	c.id = id
 	for _, w := range warnings {
@@ -115,8 +116,12 @@ func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) 
 	return nil
 }
 
-// explainCreate adds what an operator cannot see in the engine's words: staged volumes exist only in our mount namespace.
-func explainCreate(err error, c *container) error {
+// explainCreate adds what an operator cannot see in the engine's words: the name of an image that was given by its ID, and that
+// staged volumes exist only in our mount namespace.
+func explainCreate(err error, c *container, image string) error {
+	if errors.Is(err, engine.ErrNotFound) && strings.Contains(strings.ToLower(err.Error()), "no such image") {
+		return fmt.Errorf("image %s was removed from the engine after the executor had reviewed it, launch the task again: %w", image, err)
+	}
 	if c.stage == nil || !strings.Contains(err.Error(), "bind source path does not exist") {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -206,6 +208,32 @@ func TestReviewedImageIsTheOneThatRuns(t *testing.T) {
 	if err := json.Unmarshal(running.Data, &shown); err != nil || len(shown) != 1 ||
 		shown[0].Image != reviewed.ID || shown[0].Config.Image != reviewed.ID || shown[0].Config.Labels[labelImage] != pushed.Ref {
 		t.Errorf("%v: %s", err, running.Data)
+	}
+}
+
+// The container is made from an ID, of which the task's owner knows nothing.
+func TestImageThatIsGoneAfterTheReviewIsNamed(t *testing.T) {
+	r := startRegistry(t)
+	pushed := pushShell(t, r, "removed", "of no other name")
+	other, err := client.NewClientWithOpts(client.WithHost(docker.Host), client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	l := begin(t, func(_ *life, o *Options) {
+		o.Settings.ReviewImage = func(engine.Image, *task.Plan) *task.Refusal {
+			if _, err := other.ImageRemove(t.Context(), pushed.Ref, image.RemoveOptions{}); err != nil {
+				t.Error(err)
+			}
+			return nil
+		}
+	})
+	l.launch(shell(pushed.Ref, false))
+	message := l.failsToPull()
+	for _, part := range []string{"image " + pushed.Ref + " was removed", "No such image: sha256:"} {
+		if !strings.Contains(message, part) {
+			t.Errorf("%q\nlacks %q", message, part)
+		}
 	}
 }
 
