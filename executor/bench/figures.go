@@ -9,27 +9,28 @@ type goal struct {
 	limit   float64
 	atLeast bool   // the limit is the least that is wanted, not the most
 	stock   string // what the stock executor needs, where it was measured; not measured by the bench
-	// heldBy says what the figure consists of, as profiles showed it; printed when it is short.
+	// heldBy says what the figure consists of, as profiles showed it; printed when it is short. It has to be true of any value:
+	// numbers in it are typical ones.
 	heldBy string
 }
 
 // goals are all figures, in the order of the documentation (docs/bench.md).
 var goals = [...]goal{
 	{name: "launch", unit: "x plain", limit: 1.10, stock: "2.2",
-		heldBy: "the engine's probe, image inspect, attach, wait and inspect around create and start, some 15 ms; the rest is other load"},
+		heldBy: "the engine's probe, image inspect, attach, wait and inspect around create and start, typically 15 ms; the rest is other load"},
 	{name: "burst", unit: "x plain", limit: 1.25,
 		heldBy: "the CPU time of the executors themselves, which the engine lacks on a machine with few cores"},
 	{name: "launch_cpu", unit: "ms", limit: 40,
-		heldBy: "two program starts of 5 ms, the tables of protobuf and JSON types, the cgroups of all hierarchies, and a forced garbage collection once the task runs"},
+		heldBy: "two program starts of typically 5 ms each, the tables of protobuf and JSON types, the cgroups of all hierarchies, and a forced garbage collection once the task runs"},
 	{name: "start", unit: "ms", limit: 15,
-		heldBy: "two program starts of 5 ms on a quiet machine (the second with a clean environment); other load counts directly"},
+		heldBy: "two program starts, typically 5 ms each on a quiet machine (the second with a clean environment); other load counts directly"},
 	{name: "exit", unit: "ms", limit: 10,
 		heldBy: "dockerd, which ends the output only after `runc delete`; the update waits for the end of the output (log_drain)"},
 	{name: "kill", unit: "x plain", limit: 1.0},
 	{name: "idle_rss", unit: "MB", limit: 18, stock: "59, and 25 of a docker run",
-		heldBy: "13 MB of the binary's own pages, which all executors share, and what idle_anon has"},
+		heldBy: "the binary's own pages, which all executors share (typically 13 MB), and what idle_anon has"},
 	{name: "idle_anon", unit: "MB", limit: 4, stock: "4.4, and 5.2 of a docker run",
-		heldBy: "2.4 MB of heap and stacks, of which 1.1 MB are live data, and 1 MB of the Go runtime itself"},
+		heldBy: "heap and stacks (typically 2.4 MB, of which 1.1 MB live data) and the Go runtime itself (typically 1 MB)"},
 	{name: "idle_pss", unit: "MB", limit: 5, stock: "12", heldBy: "what idle_anon has"},
 	{name: "idle_cpu", unit: "% of a core", limit: 0.1, stock: "5"},
 	{name: "idle_switches", unit: "1/min", limit: 10},
@@ -37,7 +38,7 @@ var goals = [...]goal{
 	{name: "idle_calls", unit: "calls/min", limit: 0},
 	{name: "logs", unit: "x docker run", limit: 0.9, atLeast: true,
 		heldBy: "dockerd takes most of the time on both sides; a short figure is other load"},
-	{name: "size", unit: "MB", limit: 20, heldBy: "mesos-go's messages (3 MB), the Go runtime, net/http and crypto/tls"},
+	{name: "size", unit: "MB", limit: 20, heldBy: "mesos-go's messages (typically 3 MB), the Go runtime, net/http and crypto/tls"},
 }
 
 func goalOf(name string) goal {
