@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -70,8 +69,8 @@ func (b *bench) launch(ctx context.Context) error {
 	b.report.add("launch", ratioOf(singly(all.ours), singly(all.plain)),
 		"LAUNCH to TASK_RUNNING %s ms, create+start %s ms", number(median(all.ours)), number(median(all.plain)))
 	b.report.add("launch_cpu", medianOf(all.cpu), "user and system, the executor's whole life with a task of %s", grownIdle)
-	b.report.add("start", medianOf(all.start), "fork to SUBSCRIBE; undisturbed (least) %s ms", number(slices.Min(all.start)))
-	b.report.add("exit", medianOf(all.exit), "container's end to its terminal update, idle executor; undisturbed (least) %s ms", number(slices.Min(all.exit)))
+	b.report.add("start", medianOf(all.start), "fork to SUBSCRIBE; %s", spread(all.start))
+	b.report.add("exit", medianOf(all.exit), "container's end to its terminal update, idle executor; %s", spread(all.exit))
 	b.report.add("kill", ratioOf(singly(all.oursKill), singly(all.plainKill)),
 		"KILL to process gone %s ms, idle executor; API kill %s ms", number(median(all.oursKill)), number(median(all.plainKill)))
 	return nil

@@ -49,6 +49,20 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
+// spread says between what most values lie.
+func spread(values []float64) string {
+	return fmt.Sprintf("least %s, 95th percentile %s ms", number(percentile(values, 0)), number(percentile(values, 95)))
+}
+
+// percentile returns the least value that at least p percent of the values do not exceed (the nearest rank); 0 for no values.
+func percentile(values []float64, p int) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max(0, (len(sorted)*p+99)/100-1)]
+}
+
 // medianOf estimates the median of independent values.
 func medianOf(values []float64) estimate {
 	e := bootstrap(len(values), func(pick []int) float64 { return median(choose(values, pick)) })

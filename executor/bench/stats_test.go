@@ -29,6 +29,28 @@ func TestMedianIsTheMiddle(t *testing.T) {
 	}
 }
 
+func TestPercentileIsAValueOfThem(t *testing.T) {
+	hundred := make([]float64, 100)
+	for i := range hundred {
+		hundred[i] = float64(100 - i)
+	}
+	for _, test := range []struct {
+		values  []float64
+		p       int
+		percent float64
+	}{
+		{hundred, 0, 1}, {hundred, 95, 95}, {hundred, 100, 100},
+		{[]float64{3, 1, 2}, 0, 1}, {[]float64{3, 1, 2}, 95, 3}, {[]float64{7}, 95, 7}, {nil, 95, 0},
+	} {
+		if got := percentile(test.values, test.p); got != test.percent {
+			t.Errorf("%d of %d values: %v, want %v", test.p, len(test.values), got, test.percent)
+		}
+	}
+	if got := spread([]float64{12.5, 20}); got != "least 12.5, 95th percentile 20 ms" {
+		t.Error(got)
+	}
+}
+
 func TestRatioOfMedians(t *testing.T) {
 	a, b := []float64{20, 22, 21, 23, 200}, []float64{10, 11, 10, 12, 11}
 	e := ratioOf(singly(a), singly(b))
