@@ -64,6 +64,13 @@ const fifo = "end"
 // untilEnd is a command that runs until somebody opens and closes the FIFO.
 const untilEnd = "exec cat " + mapped + "/" + fifo
 
+// What a task gets.
+const (
+	taskCPUs   = 0.1
+	taskShares = 102 // CPU shares, which the executor makes of that
+	taskMiB    = 32
+)
+
 // taskFor is the TaskInfo of one run, as an executor would get it.
 func (b *bench) taskFor(id identity, command string) (mesos.TaskInfo, error) {
 	network := mesos.ContainerInfo_DockerInfo_Network(mesos.ContainerInfo_DockerInfo_Network_value[b.network])
@@ -76,8 +83,8 @@ func (b *bench) taskFor(id identity, command string) (mesos.TaskInfo, error) {
 			Name:   id.executorID,
 			TaskID: mesos.TaskID{Value: id.executorID},
 			Resources: []mesos.Resource{
-				{Name: "cpus", Type: &scalar, Scalar: &mesos.Value_Scalar{Value: 0.1}},
-				{Name: "mem", Type: &scalar, Scalar: &mesos.Value_Scalar{Value: 32}},
+				{Name: "cpus", Type: &scalar, Scalar: &mesos.Value_Scalar{Value: taskCPUs}},
+				{Name: "mem", Type: &scalar, Scalar: &mesos.Value_Scalar{Value: taskMiB}},
 			},
 			Command: &mesos.CommandInfo{Shell: &shell, Value: &command},
 			Container: &mesos.ContainerInfo{

@@ -16,8 +16,11 @@ import (
 // logPairs is how many pairs of outputs are compared.
 const logPairs = 9
 
+// leastLogMiB is how much output it takes: less is over before its first byte is seen, within the polls of some milliseconds.
+const leastLogMiB = 16
+
 // logs compares the throughput of a task's output into the sandbox with that of `docker run` into a file: the same
-// command, from the first byte in the file to the last.
+// command under the same limits, from the first byte in the file to the last.
 func (b *bench) logs(ctx context.Context) error {
 	docker, err := exec.LookPath("docker")
 	if err != nil {
@@ -92,7 +95,12 @@ func (b *bench) dockerOutput(ctx context.Context, docker string) (float64, error
 	}
 	defer os.Remove(path)
 	defer out.Close()
-	cmd := exec.CommandContext(ctx, docker, "--host="+b.engine.Host, "run", "--rm", "--network=none", b.image, "sh", "-c", b.output())
+	cmd := exec.CommandContext(ctx, docker, "--host="+b.engine.Host, "run", "--rm",
+		// The limits and the network of the executor's task.
+		fmt.Sprintf("--memory=%dm", taskMiB), fmt.Sprintf("--memory-swap=%dm", taskMiB), // no swap
+		fmt.Sprintf("--cpu-shares=%d", taskShares),
+		"--network="+strings.ToLower(b.network),
+		b.image, "sh", "-c", b.output())
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir}
 	cmd.Stdout = out
 	if err := cmd.Start(); err != nil {

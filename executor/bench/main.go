@@ -153,8 +153,8 @@ func (o options) check(rest []string) error {
 	if len(rest) > 0 {
 		problems = append(problems, fmt.Errorf("unexpected argument %q: only flags are taken", rest[0]))
 	}
-	if o.pairs < leastPairs || o.rounds < 1 || o.executors < 1 || o.logMiB < 1 || o.idle < time.Second {
-		problems = append(problems, fmt.Errorf("at least %d pairs, 1 round, 1 executor, 1 MiB and 1 s of idleness are needed", leastPairs))
+	if o.pairs < leastPairs || o.rounds < 1 || o.executors < 1 || o.logMiB < leastLogMiB || o.idle < time.Second {
+		problems = append(problems, fmt.Errorf("at least %d pairs, 1 round, 1 executor, %d MiB and 1 s of idleness are needed", leastPairs, leastLogMiB))
 	}
 	if o.network != "BRIDGE" && o.network != "NONE" {
 		problems = append(problems, fmt.Errorf("network %q: write BRIDGE or NONE", o.network))

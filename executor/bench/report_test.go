@@ -60,7 +60,7 @@ func TestFlagsAndVariables(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	for _, args := range [][]string{
-		{"-only", "nothing"}, {"word"}, {"-pairs", "3"}, {"-network", "host"}, {"-idle", "1ms"}, {"-executors", "0"},
+		{"-only", "nothing"}, {"word"}, {"-pairs", "3"}, {"-network", "host"}, {"-idle", "1ms"}, {"-executors", "0"}, {"-log-mib", "15"},
 	} {
 		var said bytes.Buffer
 		if status := run(t.Context(), args, func(string) string { return "" }, &said, &said); status != exitUsage {
