@@ -65,7 +65,7 @@ func (f *jsonFile) finish(r *report, failed error) error {
 func (r *report) json(failed error) ([]byte, error) {
 	document := struct {
 		Version  int               `json:"version"`
-		Complete bool              `json:"complete"` // all that was asked for was measured
+		Complete bool              `json:"complete"` // all that was asked for was measured, and nothing else failed
 		Error    string            `json:"error,omitempty"`
 		Host     map[string]string `json:"host"`
 		Figures  []figure          `json:"figures"`
