@@ -20,7 +20,7 @@ func way(t *testing.T, keys, socket string, ssl ...string) (route, error) {
 		t.Fatal(err)
 	}
 	agent := config.Agent{Endpoint: "10.0.0.5:5051", SlavePID: "slave(3)@10.0.0.5:5051", DomainSocket: socket}
-	run := config.Run{Path: "/work/slaves/S/frameworks/F/executors/E/runs/C", WorkDir: "/work"}
+	run := config.Run{Path: "/mesos/slaves/S/frameworks/F/executors/E/runs/C", WorkDir: "/mesos"}
 	var environ []string
 	for _, v := range ssl {
 		environ = append(environ, "LIBPROCESS_SSL_"+v)
@@ -102,7 +102,7 @@ func wrongFile(t *testing.T, text string) (r route, unfit, err error) {
 		return route{}, unfit, err
 	}
 	agent := config.Agent{Endpoint: "203.0.113.9:5051", SlavePID: "slave(1)@203.0.113.9:5051", DomainSocket: "/sandbox/a.sock"}
-	r, err = newRoute(nil, agent, file, config.Run{WorkDir: "/work"})
+	r, err = newRoute(nil, agent, file, config.Run{WorkDir: "/mesos"})
 	return r, unfit, err
 }
 
@@ -135,7 +135,7 @@ func TestRouteWithUnusableTLSNamesTheSetting(t *testing.T) {
 		want string
 	}{
 		{"", []string{"ENABLED=maybe"}, "LIBPROCESS_SSL_ENABLED"},
-		{"", []string{"ENABLED=1", "VERIFY_CERT=1", "CA_FILE=/work/slaves/other/ca.pem"}, "LIBPROCESS_SSL_CA_FILE"},
+		{"", []string{"ENABLED=1", "VERIFY_CERT=1", "CA_FILE=/mesos/slaves/other/ca.pem"}, "LIBPROCESS_SSL_CA_FILE"},
 		{"tls: {mode: on, ca_dir: /none}", nil, "agent.tls.ca_dir"},
 	} {
 		if _, err := way(t, c.keys, "", c.ssl...); err == nil || !strings.Contains(err.Error(), c.want) {
