@@ -8,13 +8,7 @@ import (
 )
 
 func TestGarbageIsCollectedWhenThereIsTooMuchOfIt(t *testing.T) {
-	threads := runtime.GOMAXPROCS(0)
-	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
-	t.Cleanup(func() {
-		runtime.GOMAXPROCS(threads)
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
-	})
+	restoreRuntime(t)
 	hurry()
 	if got := runtime.GOMAXPROCS(0); got > parallel {
 		t.Errorf("%d threads, want %d", got, parallel)
@@ -33,13 +27,7 @@ func TestGarbageIsCollectedWhenThereIsTooMuchOfIt(t *testing.T) {
 
 // TestALargeTaskIsNotCollectedToDeath keeps ten times what is there before the first collection.
 func TestALargeTaskIsNotCollectedToDeath(t *testing.T) {
-	threads := runtime.GOMAXPROCS(0)
-	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
-	t.Cleanup(func() {
-		runtime.GOMAXPROCS(threads)
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
-	})
+	restoreRuntime(t)
 	hurry()
 	before := collections()
 	kept := make([][]byte, 0, 10*launchMemory>>16)
@@ -54,13 +42,7 @@ func TestALargeTaskIsNotCollectedToDeath(t *testing.T) {
 
 // TestGarbageDoesNotRaiseTheLimit: an executor that makes garbage for weeks must not grow by it.
 func TestGarbageDoesNotRaiseTheLimit(t *testing.T) {
-	threads := runtime.GOMAXPROCS(0)
-	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
-	t.Cleanup(func() {
-		runtime.GOMAXPROCS(threads)
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
-	})
+	restoreRuntime(t)
 	hurry()
 	calmDown()
 	before := debug.SetMemoryLimit(-1)
@@ -72,6 +54,18 @@ func TestGarbageDoesNotRaiseTheLimit(t *testing.T) {
 	if after := debug.SetMemoryLimit(-1); after > before+2*idleGarbage {
 		t.Errorf("256 MiB of garbage raised the limit from %d to %d MiB", before>>20, after>>20)
 	}
+}
+
+// restoreRuntime undoes what hurry and calmDown set at the end of a test.
+func restoreRuntime(t *testing.T) {
+	t.Helper()
+	threads := runtime.GOMAXPROCS(0)
+	limit, percent := debug.SetMemoryLimit(math.MaxInt64), debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		runtime.GOMAXPROCS(threads)
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	})
 }
 
 func collections() uint32 {
