@@ -81,7 +81,7 @@ func TestExitStatusBecomesStateAndMessage(t *testing.T) {
 // The memory cgroup is gone some 20 ms after the death of the init; on a busy machine it can be gone before it is read, and
 // then Docker is the witness. So not every life has the evidence, but one of a few must have.
 func TestOutOfMemoryIsNamedWithItsEvidence(t *testing.T) {
-	const lives = 5
+	const lives = 3
 	for range lives {
 		l := begin(t)
 		l.launch(busybox("exec tail /dev/zero"))
