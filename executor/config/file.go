@@ -34,6 +34,12 @@ type Engine struct {
 	// ([DropIn.EngineHost]).
 	Host   string `yaml:"host"`
 	Limits Limits `yaml:"limits"`
+	// LaunchWait is how long a launch waits for a sick engine, or for head-room.
+	LaunchWait time.Duration `yaml:"launch_wait"`
+	// MaxStarts and MaxPulls bound what all executors of the host ask of the
+	// engine at a time.
+	MaxStarts int `yaml:"max_starts"`
+	MaxPulls  int `yaml:"max_pulls"`
 }
 
 // Limits is how long the calls to the engine may take, one limit per kind of
@@ -50,7 +56,10 @@ type Limits struct {
 	Create       time.Duration `yaml:"create"`
 	Start        time.Duration `yaml:"start"`
 	Inspect      time.Duration `yaml:"inspect"`
+	InspectPoll  time.Duration `yaml:"inspect_poll"`
+	List         time.Duration `yaml:"list"`
 	Signal       time.Duration `yaml:"signal"`
+	Kill         time.Duration `yaml:"kill"`
 	Remove       time.Duration `yaml:"remove"`
 	Attach       time.Duration `yaml:"attach"`
 }
@@ -125,10 +134,16 @@ func Default() File {
 				Create:       2 * time.Minute,
 				Start:        2 * time.Minute,
 				Inspect:      30 * time.Second,
+				InspectPoll:  10 * time.Second,
+				List:         30 * time.Second,
 				Signal:       3 * time.Second,
+				Kill:         15 * time.Second,
 				Remove:       time.Minute,
 				Attach:       10 * time.Second,
 			},
+			LaunchWait: 30 * time.Second,
+			MaxStarts:  16,
+			MaxPulls:   8,
 		},
 		Registry: Registry{HelperLimit: 10 * time.Second},
 		Agent: AgentKeys{

@@ -19,7 +19,10 @@ version: 1
 engine:
   host: unix:///run/d.sock
   limits: {ping: 1s, info: 2s, image_inspect: 3s, pull_begin: 4s, pull_idle: 5s, pull_extract: 12s, pull_total: 6s,
-    create: 7s, start: 8s, inspect: 9s, signal: 10s, remove: 11s, attach: 1m30s}
+    create: 7s, start: 8s, inspect: 9s, inspect_poll: 13s, list: 14s, signal: 10s, kill: 15s, remove: 11s, attach: 1m30s}
+  launch_wait: 16s
+  max_starts: 17
+  max_pulls: 18
 registry: {config: /etc/docker/config.json, task_helpers: "ecr-login, gcr", helper_limit: 3s}
 agent:
   endpoint: "10.0.0.5:5051"
@@ -44,8 +47,9 @@ log_level: debug
 		Version: 1,
 		Engine: config.Engine{Host: "unix:///run/d.sock", Limits: config.Limits{
 			Ping: s, Info: 2 * s, ImageInspect: 3 * s, PullBegin: 4 * s, PullIdle: 5 * s, PullTotal: 6 * s,
-			PullExtract: 12 * s, Create: 7 * s, Start: 8 * s, Inspect: 9 * s, Signal: 10 * s, Remove: 11 * s, Attach: 90 * s,
-		}},
+			PullExtract: 12 * s, Create: 7 * s, Start: 8 * s, Inspect: 9 * s, InspectPoll: 13 * s, List: 14 * s,
+			Signal: 10 * s, Kill: 15 * s, Remove: 11 * s, Attach: 90 * s,
+		}, LaunchWait: 16 * s, MaxStarts: 17, MaxPulls: 18},
 		Registry: config.Registry{Config: "/etc/docker/config.json", TaskHelpers: "ecr-login, gcr", HelperLimit: 3 * s},
 		Agent: config.AgentKeys{Endpoint: "10.0.0.5:5051", TLS: config.TLSKeys{
 			Mode: "on", CAFile: "/ca", CADir: "/cas", CertFile: "/cert", KeyFile: "/key", Verify: true, ServerName: "a.example", Version: "1.3",

@@ -101,6 +101,25 @@ func durationSetting(to *time.Duration, key string, lo, hi time.Duration, meanin
 	}
 }
 
+// integerSetting is a whole number, lo <= value <= hi.
+func integerSetting(to *int, key string, lo, hi int, meaning string) setting {
+	allowed := fmt.Sprintf("%d to %d", lo, hi)
+	return setting{
+		Key: Key{Path: key, Type: "integer", Default: strconv.Itoa(*to), Allowed: allowed, Meaning: meaning},
+		set: func(v scalar) error {
+			n, err := strconv.Atoi(v.text)
+			if err != nil || v.tag != "!!int" {
+				return fmt.Errorf("%s is not a whole number; allowed: %s", quote(v.text), allowed)
+			}
+			if n < lo || n > hi {
+				return fmt.Errorf("%s is out of range; allowed: %s", v.text, allowed)
+			}
+			*to = n
+			return nil
+		},
+	}
+}
+
 func levelSetting(to *slog.Level, key, meaning string) setting {
 	levels := []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
 	name := func(l slog.Level) string { return strings.ToLower(l.String()) }

@@ -40,7 +40,10 @@ func DefaultLimits() Limits {
 		Create:       2 * time.Minute,
 		Start:        2 * time.Minute,
 		Inspect:      30 * time.Second,
+		InspectPoll:  10 * time.Second,
+		List:         30 * time.Second,
 		Signal:       3 * time.Second,
+		Kill:         15 * time.Second,
 		Remove:       time.Minute,
 		Attach:       10 * time.Second,
 	}
@@ -54,7 +57,7 @@ func (l Limits) check() error {
 		{"ping", l.Ping}, {"info", l.Info}, {"image_inspect", l.ImageInspect},
 		{"pull_begin", l.PullBegin}, {"pull_idle", l.PullIdle}, {"pull_extract", l.PullExtract}, {"pull_total", l.PullTotal},
 		{"create", l.Create}, {"start", l.Start}, {"inspect", l.Inspect},
-		{"signal", l.Signal}, {"remove", l.Remove}, {"attach", l.Attach},
+		{"inspect_poll", l.InspectPoll}, {"list", l.List}, {"signal", l.Signal}, {"kill", l.Kill}, {"remove", l.Remove}, {"attach", l.Attach},
 	} {
 		if one.value <= 0 {
 			return fmt.Errorf("engine limit %s is %s: it must be positive", one.name, one.value)
