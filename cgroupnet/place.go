@@ -35,16 +35,16 @@ type PlaceInput struct {
 type Placement struct {
 	// Parent is the value for Docker's HostConfig.CgroupParent: the leaf's path
 	// (cgroupfs driver) or the name of its slice (systemd driver).
-	Parent string
+	Parent string `json:"parent"`
 
 	// Path is the leaf's folder below the mount point of each hierarchy.
-	Path string
+	Path string `json:"path"`
 
 	// Keep is the nearest folder above Path that [Remove] never removes.
-	Keep string
+	Keep string `json:"keep"`
 
 	// Systemd says that systemd makes the leaf's folders, not [Prepare].
-	Systemd bool
+	Systemd bool `json:"systemd,omitempty"`
 }
 
 // ErrNoCgroupDriver says that the Docker engine does not use cgroups at all
