@@ -66,9 +66,9 @@ func (b bounds) apply(r Report) Report {
 		*list, _ = middleOut(*list, b.items)
 	}
 	for text := range r.texts {
-		*text = clip(*text, b.text)
+		*text = Clip(*text, b.text)
 	}
-	r.Message = clip(r.Message, 8*b.text)
+	r.Message = Clip(r.Message, 8*b.text)
 	r.Began, r.Ended = instant(r.Began), instant(r.Ended)
 	for i := range r.Events {
 		r.Events[i].At = instant(r.Events[i].At)

@@ -23,7 +23,7 @@ type Recorder struct {
 
 // Add records an event. Its text is copied and cut to 1 KiB.
 func (r *Recorder) Add(at time.Time, kind string, severity Severity, text string) {
-	e := Event{At: at, Kind: kind, Text: strings.Clone(clip(text, keepText)), Severity: severity}
+	e := Event{At: at, Kind: kind, Text: strings.Clone(Clip(text, keepText)), Severity: severity}
 	switch {
 	case len(r.first) < keepFirst:
 		r.first = append(r.first, e)

@@ -40,8 +40,8 @@ func plainText(s string) bool {
 	return true
 }
 
-// clip cuts s to at most limit bytes, not within a character, and shows that it did.
-func clip(s string, limit int) string {
+// Clip cuts s to at most limit bytes, not within a character, and shows that it did.
+func Clip(s string, limit int) string {
 	const mark = "..."
 	if len(s) <= limit {
 		return s
