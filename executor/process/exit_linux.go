@@ -1,7 +1,6 @@
 package process
 
 import (
-	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -15,6 +14,9 @@ const (
 	// the process's parent got, for anyone with a pidfd. Linux 6.15.
 	SourcePidfd = "PIDFD_INFO_EXIT"
 
+	// SourceShim is the answer of the containerd shim, the process's parent, to Wait of its task service.
+	SourceShim = "containerd shim"
+
 	// SourceZombie is field 52 of /proc/<pid>/stat (proc_pid_stat(5)), of a process
 	// that is dead and not reaped yet. It may be that of the first thread
 	// instead of the process's, when that thread ended by itself before the others: no
@@ -26,7 +28,17 @@ const (
 type Exit struct {
 	Status unix.WaitStatus // as wait(2) gives it; valid when Known
 	Known  bool
-	Source string // who told: SourcePidfd, SourceZombie, or empty
+	Source string // who told: SourcePidfd, SourceShim, SourceZombie, or empty
+}
+
+// Code is the status as shells and Docker count it, 0..255: 128 and the signal's number for a process that a signal
+// ended. It is all that the shim knows (containerd, go-runc): from [SourceShim] a process that exits with 137 by itself
+// and one that SIGKILL ended are the same, and Status says of both that they exited with 137.
+func (e Exit) Code() int {
+	if e.Status.Signaled() {
+		return 128 + int(e.Status.Signal())
+	}
+	return e.Status.ExitStatus()
 }
 
 // reapLimit is how long [Init.Wait] waits for the parent of a dead process to reap
@@ -36,7 +48,7 @@ const reapLimit = 5 * time.Second
 
 // status finds the status of a process that is dead.
 func (i *Init) status(poller *os.File, conn syscall.RawConn) Exit {
-	zombie, seen := i.zombieStatus() // now: it will be gone soon
+	zombie, seen := i.Zombie() // now: it will be gone soon
 
 	var exit Exit
 	supported := true
@@ -56,31 +68,13 @@ func (i *Init) status(poller *os.File, conn syscall.RawConn) Exit {
 	return exit
 }
 
-// zombieStatus reads the status of the dead process from /proc while it is not
-// reaped. The start time tells it from a new process of the same id.
-func (i *Init) zombieStatus() (unix.WaitStatus, bool) {
+// Zombie reads the status of the dead process from /proc as long as nobody has reaped it, at once; ok is false when
+// there is nothing (more) to read. See [SourceZombie] for what it proves. The start time tells the process from a new one of
+// the same id.
+func (i *Init) Zombie() (status unix.WaitStatus, ok bool) {
 	st, err := readStat(i.PID)
 	if err != nil || st.startTime != i.StartTime || st.state != "Z" {
 		return 0, false
 	}
 	return unix.WaitStatus(st.exitCode), true
-}
-
-// pidfdStatus asks the kernel. known is false as long as the process is not reaped:
-// then the answer's mask lacks PIDFD_INFO_EXIT. supported is false on kernels
-// without that flag (before 6.15: the mask lacks it for ever, but there a reaped process
-// gives ESRCH) or without the ioctl (before 6.13: ENOTTY or EINVAL).
-func pidfdStatus(fd int) (status unix.WaitStatus, known, supported bool) {
-	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-	err := unix.IoctlPidfdInfo(fd, &info)
-	for errors.Is(err, unix.EINTR) {
-		err = unix.IoctlPidfdInfo(fd, &info)
-	}
-	if err != nil {
-		return 0, false, false
-	}
-	if info.Mask&unix.PIDFD_INFO_EXIT == 0 {
-		return 0, false, true
-	}
-	return unix.WaitStatus(info.Exit_code), true, true
 }

@@ -28,14 +28,11 @@ type Init struct {
 // kernel kills all the processes of its namespace, too. A process in a frozen v1
 // cgroup (docker pause) dies when it is thawed: see [Leaf.Kill].
 func (i *Init) Signal(sig unix.Signal) error {
-	err := i.control(func(fd int) error { return unix.PidfdSendSignal(fd, sig, nil, 0) })
-	switch {
-	case errors.Is(err, unix.ESRCH):
-		return os.ErrProcessDone
-	case err != nil:
-		return fmt.Errorf("send %s to init process %d: %w", SignalName(sig), i.PID, err)
+	err := sendSignal(i.pidfd, sig)
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		err = fmt.Errorf("send %s to init process %d: %w", SignalName(sig), i.PID, err)
 	}
-	return nil
+	return err
 }
 
 // Dead blocks until the process is dead, all its threads. What goes away soon after,
@@ -99,7 +96,7 @@ const descriptorPause = 50 * time.Millisecond
 func (i *Init) poller(ctx context.Context) (*os.File, error) {
 	for {
 		var dup int
-		err := i.control(func(fd int) (err error) {
+		err := control(i.pidfd, func(fd int) (err error) {
 			dup, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 			return err
 		})
@@ -117,27 +114,8 @@ func (i *Init) poller(ctx context.Context) (*os.File, error) {
 	}
 }
 
-// control calls f with the pidfd, which no Close takes away meanwhile.
-func (i *Init) control(f func(fd int) error) error {
-	conn, err := i.pidfd.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	if err := conn.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
-		return os.ErrClosed // the only reason that Control has
-	}
-	return failed
-}
-
-// exited reports whether the pidfd's process is dead: all its threads, not just the
-// first (pidfd_open(2): readable when the process terminates). A failed poll is
-// taken for "not yet"; it will be asked again.
-func exited(fd int) bool {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, 0)
-	return err == nil && n == 1 && fds[0].Revents&unix.POLLIN != 0
-}
+// over reports whether the process is dead, or the Init closed.
+func (i *Init) over() bool { return isOver(i.pidfd) }
 
 // Close closes the pidfd. A Wait that goes on is not disturbed.
 func (i *Init) Close() error { return i.pidfd.Close() }

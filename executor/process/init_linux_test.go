@@ -188,9 +188,9 @@ func TestZombieOfAnotherProcessIsNotRead(t *testing.T) {
 	c, goOn := f.startHeld("exit 9")
 	init := f.watch()
 	goOn()
-	waitFor(t, "the zombie", func() bool { _, ok := init.zombieStatus(); return ok })
+	waitFor(t, "the zombie", func() bool { _, ok := init.Zombie(); return ok })
 	init.StartTime++ // as if the id had been given to another process
-	if st, ok := init.zombieStatus(); ok {
+	if st, ok := init.Zombie(); ok {
 		t.Errorf("read status %#x", st)
 	}
 	_ = c.reap()

@@ -45,14 +45,17 @@ func (l *Leaf) Processes() ([]Process, error) {
 		if err != nil {
 			return nil, err
 		}
-		if st.state == "Z" || st.state == "X" {
-			continue
+		if !st.dead() {
+			ps = append(ps, st.describe(pid))
 		}
-		comm := fmt.Sprintf("%q", st.comm)
-		ps = append(ps, Process{PID: pid, State: st.state, Comm: comm[1 : len(comm)-1], WaitChannel: waitChannel(pid)})
 	}
 	slices.SortFunc(ps, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
 	return ps, nil
+}
+
+func (st stat) describe(pid int) Process {
+	comm := fmt.Sprintf("%q", st.comm)
+	return Process{PID: pid, State: st.state, Comm: comm[1 : len(comm)-1], WaitChannel: waitChannel(pid)}
 }
 
 // waitChannel reads /proc/<pid>/wchan, which is "0" for a process that does not

@@ -12,9 +12,13 @@ import (
 type stat struct {
 	comm      string
 	state     string // field 3: one letter; Z is a zombie
+	parent    int    // field 4: its id, 0 outside of our PID namespace
 	startTime uint64 // field 22: clock ticks after boot
 	exitCode  int    // field 52: a wait status; meaningful in state Z only
 }
+
+// dead reports whether the process is dead: a zombie, or being reaped.
+func (st stat) dead() bool { return st.state == "Z" || st.state == "X" }
 
 func procFile(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
@@ -43,6 +47,10 @@ func parseStat(text string) (stat, error) {
 	if len(fields) < 50 {
 		return stat{}, fmt.Errorf("%d fields, want 52", len(fields)+2)
 	}
+	parent, err := strconv.Atoi(fields[4-3])
+	if err != nil {
+		return stat{}, fmt.Errorf("parent: %w", err)
+	}
 	start, err := strconv.ParseUint(fields[22-3], 10, 64)
 	if err != nil {
 		return stat{}, fmt.Errorf("start time: %w", err)
@@ -51,7 +59,7 @@ func parseStat(text string) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("exit code: %w", err)
 	}
-	return stat{comm: text[open+1 : end], state: fields[0], startTime: start, exitCode: code}, nil
+	return stat{comm: text[open+1 : end], state: fields[0], parent: parent, startTime: start, exitCode: code}, nil
 }
 
 // namespaceIDs returns the process's ids in the PID namespaces from ours (first) to its

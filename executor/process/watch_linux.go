@@ -2,13 +2,10 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/cgroupnet"
 )
@@ -146,22 +143,10 @@ func findInit(dir string) (*Init, error) {
 // id meant one process, and that one is in the cgroup. nil when it is not so (any
 // more); the caller looks again.
 func openInit(pid int, dir string) (*Init, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	switch {
-	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL): // EINVAL: no longer a thread-group leader
-		return nil, nil
-	case errors.Is(err, unix.ENOSYS):
-		return nil, fmt.Errorf("pidfd_open: %w; Linux 5.3 is needed", err)
-	case err != nil:
-		return nil, fmt.Errorf("pidfd_open: %w", err)
+	file, err := openPidfd(pid)
+	if file == nil {
+		return nil, err
 	}
-	// Without O_NONBLOCK os.File would not wait in the runtime's poller.
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("pidfd of process %d: %w", pid, err)
-	}
-	file := os.NewFile(uintptr(fd), "pidfd")
-
 	st, err := readStat(pid)
 	if err == nil {
 		var ids, pids []int
@@ -170,7 +155,7 @@ func openInit(pid int, dir string) (*Init, error) {
 			pids, err = readPIDs(dir)
 		}
 		isInit := len(ids) > 1 && ids[len(ids)-1] == 1
-		if err == nil && isInit && slices.Contains(pids, pid) && !exited(fd) {
+		if err == nil && isInit && slices.Contains(pids, pid) && !isOver(file) {
 			return &Init{PID: pid, StartTime: st.startTime, pidfd: file}, nil
 		}
 	}
