@@ -81,11 +81,22 @@ type call struct {
 	stream  bool                    // the body of an accepted answer is the caller's to read and close
 	doubt   func(*DaemonError) bool // for an answer that says no and doesn't prove it; may be nil
 	missing string                  // what the daemon says with 404; with another text, such as that of a proxy, it proves nothing
+	conceal func(*DaemonError)      // takes out of a message what nobody may see; may be nil
 }
 
-// do runs one call: all traffic with the daemon passes here, in send, exactly one HTTP exchange per call.
+// do runs one call and notes it in the history: all traffic with the daemon passes here, in send, exactly one HTTP exchange per call.
 func (e *Engine) do(parent context.Context, c call, send func(context.Context) error) error {
-	began := time.Now()
+	record := e.history.begin(c.name, time.Now())
+	err := run(parent, c, record.Began, send)
+	if no := (*DaemonError)(nil); c.conceal != nil && errors.As(err, &no) {
+		c.conceal(no)
+	}
+	e.history.end(record, time.Now(), err)
+	return err
+}
+
+// run bounds a call by its limit and judges how it ended.
+func run(parent context.Context, c call, began time.Time, send func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(parent, c.limit)
 	defer cancel()
 	x := &exchange{call: c}
@@ -102,8 +113,13 @@ func (e *Engine) do(parent context.Context, c call, send func(context.Context) e
 	}
 	failed := &CallError{Call: c.name, Outcome: x.outcome(err), Took: time.Since(began), Limit: c.limit, Err: err, mutates: c.mutates}
 	var stalled *stallError
-	if errors.As(err, &stalled) {
+	var over *limitOver
+	switch {
+	case errors.As(err, &stalled):
 		failed.Limit = stalled.limit
+	case errors.As(err, &over):
+		failed.Limit, failed.Err = over.limit, context.DeadlineExceeded
+		return failed
 	}
 	if gone := parent.Err(); gone != nil && failed.Outcome != Refused && !errors.Is(err, gone) {
 		// A cause of the caller's own (context.WithCancelCause) must not hide that it was the caller.

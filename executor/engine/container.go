@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +44,10 @@ func checkContainer(container string) error {
 // [ErrConflict], a missing image [ErrNotFound]. The structs are sent as they are, capabilities sorted and
 // spelled in full; they are not modified.
 func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h *container.HostConfig, n *network.NetworkingConfig) (id string, warnings []string, err error) {
-	kind := call{name: "create", limit: e.limits.Create, mutates: true, accept: []int{http.StatusCreated}}
+	kind := call{
+		name: "create", limit: e.limits.Create, mutates: true, accept: []int{http.StatusCreated},
+		conceal: func(no *DaemonError) { hideEnvironment(no, c) },
+	}
 	err = e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {
@@ -66,7 +70,7 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 		id, warnings = answer.ID, answer.Warnings
 		return nil
 	})
-	return id, warnings, withoutEnvironment(err, c)
+	return id, warnings, err
 }
 
 // endpointMAC is the first API version in which an endpoint has a hardware address of its own; before, it is the
@@ -91,12 +95,11 @@ func (p *protocol) endpoints(n *network.NetworkingConfig, c *container.Config) *
 	return sent
 }
 
-// withoutEnvironment takes the values of environment variables out of a daemon's message: it quotes a variable
+// hideEnvironment takes the values of environment variables out of a daemon's message: it quotes a variable
 // that it does not accept in full.
-func withoutEnvironment(err error, c *container.Config) error {
-	var no *DaemonError
-	if c == nil || !errors.As(err, &no) {
-		return err
+func hideEnvironment(no *DaemonError, c *container.Config) {
+	if c == nil {
+		return
 	}
 	for _, variable := range c.Env {
 		name, value, _ := strings.Cut(variable, "=")
@@ -104,7 +107,6 @@ func withoutEnvironment(err error, c *container.Config) error {
 			no.Message = strings.ReplaceAll(no.Message, variable, name+"=<hidden>")
 		}
 	}
-	return err
 }
 
 // Start starts a created container; nil also if it runs already. A command that doesn't exist or cannot be executed is a
@@ -145,9 +147,13 @@ func lostRuntime(no *DaemonError) bool {
 }
 
 // Signal sends a signal, by name ("SIGTERM") or number ("15"), to the container's init process.
-// A container that does not run is [ErrConflict].
+// A container that does not run is [ErrConflict]. The limit is Kill for SIGKILL, Signal for all others.
 func (e *Engine) Signal(ctx context.Context, id, signal string) error {
-	kind := call{name: "signal", limit: e.limits.Signal, mutates: true, accept: []int{http.StatusNoContent}}
+	limit := e.limits.Signal
+	if isKill(signal) {
+		limit = e.limits.Kill
+	}
+	kind := call{name: "signal", limit: limit, mutates: true, accept: []int{http.StatusNoContent}}
 	return e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {
@@ -161,6 +167,14 @@ func (e *Engine) Signal(ctx context.Context, id, signal string) error {
 		}
 		return p.docker.ContainerKill(ctx, id, signal)
 	})
+}
+
+// isKill is true of the ways in which the daemon lets SIGKILL be written (moby's pkg/signal): "SIGKILL", "KILL", "9", in any case.
+func isKill(signal string) bool {
+	if number, err := strconv.Atoi(signal); err == nil {
+		return number == 9
+	}
+	return strings.TrimPrefix(strings.ToUpper(signal), "SIG") == "KILL"
 }
 
 // Remove kills and removes a container with its anonymous volumes; nil if there is no such container. A removal that

@@ -44,6 +44,21 @@ func TestOnlyTheDaemonsWordsProveThatAContainerIsGone(t *testing.T) {
 	}
 }
 
+func TestKillHasALimitOfItsOwn(t *testing.T) {
+	limits := fakeLimits(50 * time.Millisecond)
+	limits.Kill = 60 * time.Millisecond
+	e := openFake(t, startFake(t, hang), limits)
+	for signal, want := range map[string]time.Duration{
+		"SIGKILL": limits.Kill, "KILL": limits.Kill, "9": limits.Kill, "sigkill": limits.Kill, "Kill": limits.Kill, "09": limits.Kill,
+		"SIGTERM": limits.Signal, "TERM": limits.Signal, "15": limits.Signal, "99": limits.Signal, "SIGSIGKILL": limits.Signal, "SIG9": limits.Signal,
+	} {
+		var failed *CallError
+		if err := e.Signal(t.Context(), someID, signal); !errors.As(err, &failed) || failed.Limit != want {
+			t.Errorf("%s: %v, want a limit of %s", signal, err, want)
+		}
+	}
+}
+
 func TestRemoveWaitsForARemovalInProgress(t *testing.T) {
 	const busy = `{"message":"removal of container x is already in progress"}`
 	var looks atomic.Int32

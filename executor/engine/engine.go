@@ -9,11 +9,12 @@
 // The package owns its connections. Every request gets a new one and closes it: a unix connect costs some
 // microseconds, and in return a hung connection never blocks another call, a stale one is never reused, and whether
 // anything reached the daemon is never in doubt. An idle [Engine] holds neither connections nor goroutines.
+// [Engine.History] tells what was asked and how it ended; concurrent inspects of a container are one request ([Engine.Inspect]).
 // What outlives its call ([Output], [Exit]) has an owner that closes it.
 //
 // All methods of Engine block, at most for the limit of their kind, and may be called from any number of
 // goroutines. They end early when their context ends. The environment (DOCKER_HOST, DOCKER_API_VERSION, HTTP_PROXY and the
-// like) has no influence. Nothing is stored: after a crash of this process, a new Engine knows nothing of the old one's calls.
+// like) has no influence. Nothing is stored on disk: after a crash of this process, a new Engine knows nothing of the old one's calls.
 package engine
 
 import (
@@ -37,6 +38,9 @@ type Engine struct {
 	guard  guard
 	agreed atomic.Pointer[protocol]                   // nil until a probe has succeeded
 	wait   func(context.Context, time.Duration) error // between the tries of a pull
+
+	history  history
+	inspects flights
 }
 
 // protocol is what a successful probe agreed upon with the daemon.

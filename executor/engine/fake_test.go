@@ -178,7 +178,7 @@ func healthy(f *fakeDaemon, conn net.Conn) {
 // fakeLimits are long enough for a loaded machine to answer in, where an answer is expected, and short
 // enough for a test to sit out.
 func fakeLimits(limit time.Duration) Limits {
-	return Limits{limit, limit, limit, limit, limit, limit, 10 * limit, limit, limit, limit, limit, limit, limit}
+	return Limits{limit, limit, limit, limit, limit, limit, 10 * limit, limit, limit, limit, limit, limit, limit, limit, limit, limit}
 }
 
 // openFake returns a probed client of f.

@@ -43,6 +43,17 @@ var calls = []struct {
 		_, err := e.Inspect(ctx, someID)
 		return err
 	}},
+	{"inspect again", 200, true, false, func(ctx context.Context, e *Engine) error {
+		_, err := e.InspectAgain(ctx, someID)
+		return err
+	}},
+	{"list", 200, true, false, func(ctx context.Context, e *Engine) error {
+		all, err := e.List(ctx, "team")
+		if err == nil && len(all) == 0 {
+			return errors.New("an empty list")
+		}
+		return err
+	}},
 	{"signal", 204, false, true, func(ctx context.Context, e *Engine) error { return e.Signal(ctx, someID, "TERM") }},
 	{"remove", 204, false, true, func(ctx context.Context, e *Engine) error { return e.Remove(ctx, someID) }},
 	{"pull", 200, true, false, func(ctx context.Context, e *Engine) error { return e.Pull(ctx, "busybox:local", PullOptions{}) }},

@@ -31,10 +31,25 @@ type Container struct {
 // Network is a container's endpoint in one network. Addresses are "" while it does not run.
 type Network struct{ Name, IPv4, IPv6 string }
 
-// Inspect returns the daemon's view of a container. An unknown one is [ErrNotFound].
+// Inspect returns the daemon's view of a container, for a decision: its limit is Inspect. An unknown one is [ErrNotFound].
+//
+// The daemon gets no second inspect of a container, by the name that is given here, while one is under way: each that it does not
+// answer costs it a goroutine and a file for as long as it hangs. Whoever asks meanwhile shares the answer, with its maps and slices,
+// which are nobody's to change; each ends with its own context and limit, and the request with the last of them. When to ask again after
+// that is the caller's decision.
 func (e *Engine) Inspect(ctx context.Context, idOrName string) (Container, error) {
+	return e.inspectShared(ctx, idOrName, e.limits.Inspect)
+}
+
+// InspectAgain is [Engine.Inspect] under the limit InspectPoll, for whoever asks again and again.
+func (e *Engine) InspectAgain(ctx context.Context, idOrName string) (Container, error) {
+	return e.inspectShared(ctx, idOrName, e.limits.InspectPoll)
+}
+
+// inspectOnce is the request. Its limit is the longest of those who may wait for it.
+func (e *Engine) inspectOnce(ctx context.Context, idOrName string) (Container, error) {
 	var c Container
-	kind := call{name: "inspect", limit: e.limits.Inspect, accept: []int{http.StatusOK}, missing: noContainer}
+	kind := call{name: "inspect", limit: max(e.limits.Inspect, e.limits.InspectPoll), accept: []int{http.StatusOK}, missing: noContainer}
 	err := e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {

@@ -21,11 +21,11 @@ type Limits struct {
 	PullTotal   time.Duration // of all tries; default 15 min
 	Create      time.Duration // default 2 min
 	Start       time.Duration // default 2 min
-	Inspect     time.Duration // where a decision waits: the daemon may hold the container's lock while it handles an exit; default 30 s
-	InspectPoll time.Duration // where the question is asked again; default 10 s
-	List        time.Duration // default 30 s
-	Signal      time.Duration // any but SIGKILL; default 3 s: later, quicker ways exist
-	Kill        time.Duration // SIGKILL, over which the daemon itself takes up to 12 s; default 15 s
+	Inspect     time.Duration // may wait for the container's lock while an exit is handled; default 30 s
+	InspectPoll time.Duration // of an inspect that is asked again and again; default 10 s
+	List        time.Duration // of all containers with a label; default 30 s
+	Signal      time.Duration // default 3 s; later, quicker ways exist
+	Kill        time.Duration // of SIGKILL, over which the daemon itself may take 12 s; default 15 s
 	Remove      time.Duration // default 1 min
 	Attach      time.Duration // set-up of Attach and NextExit, not their life; default 10 s
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/docker/docker/api"
@@ -25,7 +26,18 @@ type Info struct {
 	CgroupDriver  string // "cgroupfs" or "systemd"
 	CgroupVersion string // "1" or "2"
 	KernelVersion string
+	DockerRootDir string // where images and containers are, "/var/lib/docker"
+
+	LiveRestoreEnabled bool // containers outlive the daemon
+	NGoroutines, NFd   int  // of the daemon: they rise for as long as calls hang
+	ContainersRunning  int
+	Warnings           []string // of the host's shortcomings, at most 8 of 200 bytes
 }
+
+const (
+	maxWarnings = 8
+	maxWarning  = 200
+)
 
 // Probe asks the daemon for its API version and then for its [Info], under the limits Ping and Info. It has to succeed
 // before any other call; later probes are allowed and follow an engine that was upgraded meanwhile.
@@ -65,6 +77,10 @@ func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 			return errors.New("the answer lacks the server's version or the kernel's")
 		}
 		said.APIVersion = p.version
+		said.Warnings = said.Warnings[:min(len(said.Warnings), maxWarnings)]
+		for i, text := range said.Warnings {
+			said.Warnings[i] = printable(strings.ToValidUTF8(text[:min(len(text), maxWarning)], ""))
+		}
 		info = said
 		return nil
 	})

@@ -3,11 +3,15 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestOpenAcceptsOnlyUnixSockets(t *testing.T) {
@@ -102,13 +106,42 @@ func TestProbeAgreesUponTheLowerVersion(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := Info{ServerVersion: "v", KernelVersion: "k", APIVersion: tc.want}
-			if info != want {
+			if !cmp.Equal(info, want) {
 				t.Errorf("got %+v, want %+v", info, want)
 			}
 			if got := f.requests(); len(got) != 2 || got[1] != "GET /v"+tc.want+"/info" {
 				t.Errorf("requests %q", got)
 			}
 		})
+	}
+}
+
+func TestInfoIsKeptSmall(t *testing.T) {
+	const said = `{"ServerVersion":"v","KernelVersion":"k","DockerRootDir":"/data","LiveRestoreEnabled":true,"NGoroutines":46,"NFd":29,` +
+		`"ContainersRunning":3,"Warnings":[%s],"Plugins":{"Volume":["local"]}}`
+	long := `"WARNING: ` + strings.Repeat("x", 1000) + `"`
+	for warnings, want := range map[string][]string{
+		`"WARNING: No swap\nlimit"`:          {"WARNING: No swap limit"},
+		strings.Repeat(long+",", 100) + long: slices.Repeat([]string{"WARNING: " + strings.Repeat("x", maxWarning-9)}, maxWarnings),
+	} {
+		f := startFake(t, nil)
+		f.become(func(f *fakeDaemon, conn net.Conn) {
+			if r := f.readRequest(conn); r != nil && r.URL.Path != "/_ping" {
+				io.WriteString(conn, jsonAnswer(200, fmt.Sprintf(said, warnings))) //nolint:errcheck // the client may be gone
+			} else {
+				io.WriteString(conn, answer(200, "text/plain", "OK")) //nolint:errcheck // the client may be gone
+			}
+		})
+		e, err := Open(f.host, fakeLimits(10*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Probe(t.Context())
+		full := Info{ServerVersion: "v", KernelVersion: "k", APIVersion: "1.41", DockerRootDir: "/data", LiveRestoreEnabled: true,
+			NGoroutines: 46, NFd: 29, ContainersRunning: 3, Warnings: want}
+		if diff := cmp.Diff(full, got); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
 	}
 }
 

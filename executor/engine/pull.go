@@ -109,7 +109,10 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // pullOnce is one try. total is what PullTotal leaves for it.
 func (e *Engine) pullOnce(ctx context.Context, ref string, total time.Duration, o PullOptions) error {
-	kind := call{name: "pull", limit: total, accept: []int{http.StatusOK}, stream: true}
+	kind := call{
+		name: "pull", limit: total, accept: []int{http.StatusOK}, stream: true,
+		conceal: func(no *DaemonError) { no.Message = withoutCredentials(no.Message, o.Auth) },
+	}
 	phase := fetching
 	err := e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
@@ -148,9 +151,6 @@ func (e *Engine) pullOnce(ctx context.Context, ref string, total time.Duration, 
 		}
 		return err
 	})
-	if no := (*DaemonError)(nil); errors.As(err, &no) {
-		no.Message = withoutCredentials(no.Message, o.Auth)
-	}
 	failed := (*CallError)(nil)
 	if !errors.As(err, &failed) || ctx.Err() != nil {
 		return err
