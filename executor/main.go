@@ -83,7 +83,7 @@ func newApp(words []string, status *int) *cli.App {
 		// The default command has run's flags as well.
 		Flags:          run.Flags,
 		Action:         run.Action,
-		Commands:       []*cli.Command{run, tryCommand(), explainCommand()},
+		Commands:       []*cli.Command{run, tryCommand(), explainCommand(), reportCommand()},
 		OnUsageError:   usageError,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}

@@ -48,7 +48,7 @@ func onlyArgument(c *cli.Context) (string, error) {
 		return "", fmt.Errorf("%w; see --help", err)
 	}
 	if late.NArg() > 0 {
-		return "", fmt.Errorf("it needs one task file, and %q is one more; see --help", late.Arg(0))
+		return "", fmt.Errorf("it takes one %s, and %q is one more; see --help", c.Command.ArgsUsage, late.Arg(0))
 	}
 	var err error
 	late.Visit(func(f *flag.Flag) {

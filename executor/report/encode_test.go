@@ -11,6 +11,10 @@ import (
 
 var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+func small() Report {
+	return Report{TaskID: "web.1", State: "TASK_FAILED", Message: "Container exited with status 3", Began: began}
+}
+
 func TestReportFitsWhateverItSays(t *testing.T) {
 	// The worst that JSON does to a byte: six of them.
 	hostile := strings.Repeat("\x00", 16<<10)
@@ -66,7 +70,7 @@ func TestEmptyFieldsAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"version":1,"task_id":"","state":"","began":"0001-01-01T00:00:00Z","events":[]}`
+	want := `{"version":1,"task_id":"","state":"","began":"0001-01-01T00:00:00Z","events":[],"output":{"stdout":{"bytes":0},"stderr":{"bytes":0}}}`
 	if got := strings.Join(strings.Fields(string(text)), ""); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -41,7 +41,7 @@ type Report struct {
 	CallsDropped int       `json:"calls_dropped,omitempty"` // calls that the bounds cost
 	Witnesses    []Witness `json:"witnesses,omitempty"`
 	Processes    []string  `json:"processes_left,omitempty"` // of the container, alive at the terminal update
-	Output       Output    `json:"output,omitzero"`
+	Output       Output    `json:"output"`
 }
 
 // Severity says how much an event matters.
@@ -67,7 +67,7 @@ type Call struct {
 	At      time.Time `json:"at"` // when it was sent
 	TookMS  int64     `json:"took_ms"`
 	Call    string    `json:"call"`              // "create", "start", ...
-	Outcome string    `json:"outcome,omitempty"` // "done", "refused" or "unknown"; empty while it runs
+	Outcome string    `json:"outcome,omitempty"` // "done", "refused" or "unknown"; means nothing while it runs
 	Error   string    `json:"error,omitempty"`
 	Running bool      `json:"running,omitempty"` // not over when the report was written; TookMS is until then
 }
@@ -92,8 +92,8 @@ type Engine struct {
 
 // Output is what the container wrote.
 type Output struct {
-	Stdout Stream `json:"stdout,omitzero"`
-	Stderr Stream `json:"stderr,omitzero"`
+	Stdout Stream `json:"stdout"`
+	Stderr Stream `json:"stderr"`
 }
 
 // Stream is one of the container's two.

@@ -10,10 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func small() Report {
-	return Report{TaskID: "web.1", State: "TASK_FAILED", Message: "Container exited with status 3", Began: began}
-}
-
 func TestReportIsWrittenAndReadBack(t *testing.T) {
 	dir := t.TempDir()
 	old := unix.Umask(0o077)
