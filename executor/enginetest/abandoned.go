@@ -32,7 +32,8 @@ func (e *Engine) own() error {
 }
 
 // sweepAbandoned deletes what engines left whose process died without Stop, for instance in a test that ran
-// into its time limit. An engine whose daemon is still on its way down is left to the next start.
+// into its time limit. An engine whose daemon is still on its way down is left to the next start; it is helped on if a test had
+// frozen it.
 func sweepAbandoned() error {
 	folders, err := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
 	if err != nil {
@@ -46,7 +47,10 @@ func sweepAbandoned() error {
 			continue // just being made, or just being deleted
 		}
 		free := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
-		if free && !e.daemonRuns() {
+		switch {
+		case free && e.daemonRuns():
+			e.thawAll()
+		case free:
 			errs = append(errs, e.sweep())
 		}
 		errs = append(errs, lock.Close())
@@ -56,7 +60,9 @@ func sweepAbandoned() error {
 
 // daemonRuns finds a dockerd of this engine that another process started.
 func (e *Engine) daemonRuns() bool {
-	return slices.ContainsFunc(processes(), func(pid int) bool {
-		return strings.Contains(commandLine(pid), "--pidfile="+e.pidFile())
-	})
+	return slices.ContainsFunc(processes(), e.isDaemon)
+}
+
+func (e *Engine) isDaemon(pid int) bool {
+	return strings.Contains(commandLine(pid), "--pidfile="+e.pidFile())
 }

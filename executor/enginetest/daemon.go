@@ -52,11 +52,11 @@ func (e *Engine) startDaemon(ctx context.Context) error {
 	cmd := exec.Command("dockerd", append([]string{
 		"--config-file=" + e.configFile(),
 		"--host=" + e.Host,
-		"--data-root=" + filepath.Join(e.Dir, "data"),
+		"--data-root=" + e.DataRoot(),
 		"--exec-root=" + e.execRoot(),
 		"--pidfile=" + e.pidFile(),
 		"--cgroup-parent=" + e.cgroupParent,
-	}, e.args...)...)
+	}, e.options.Args...)...)
 	// Nothing of the caller's environment: a proxy or a DOCKER_ variable would change the daemon.
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + e.Dir}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -64,7 +64,7 @@ func (e *Engine) startDaemon(ctx context.Context) error {
 		Setsid:    true, // Ctrl-C is for the caller, who then stops the daemon
 		Pdeathsig: unix.SIGTERM,
 	}
-	d, err := launch(cmd)
+	d, err := launch(cmd, e.enterPidsGroup)
 	if err != nil {
 		return fmt.Errorf("start dockerd: %w", err)
 	}
@@ -72,18 +72,18 @@ func (e *Engine) startDaemon(ctx context.Context) error {
 	return e.waitUntilReady(ctx)
 }
 
-// launch starts cmd in a new network namespace with its loopback interface up.
+// launch starts cmd in a new network namespace with its loopback interface up. prepare runs on the thread that starts it.
 //
 // The namespace belongs to a thread: a goroutine keeps that thread for as long as the daemon runs,
 // because the parent-death signal (PR_SET_PDEATHSIG, prctl(2)) comes when the starting thread ends, not the
 // process. It is never unlocked, so the runtime discards the thread instead of using it for others.
-func launch(cmd *exec.Cmd) (*daemon, error) {
+func launch(cmd *exec.Cmd, prepare func() error) (*daemon, error) {
 	d := &daemon{exited: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		defer close(d.exited)
 		runtime.LockOSThread()
-		if err := enterNewNetwork(); err != nil {
+		if err := errors.Join(enterNewNetwork(), prepare()); err != nil {
 			started <- err
 			return
 		}
@@ -162,15 +162,14 @@ func (e *Engine) logTail() string {
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
 }
 
-// stopDaemon ends dockerd and its containerd; containers are removed first, so that the daemon takes
+// stopDaemon ends dockerd and its containerd, which must not be frozen; containers are removed first, so that the daemon takes
 // their networks, mounts and cgroups away itself. What it fails to do is left to the sweep.
 func (e *Engine) stopDaemon() error {
 	if e.daemon == nil {
 		return nil
 	}
-	// A frozen daemon has to run to be stopped. A failure means that it has ended, which is what we want.
-	_ = e.daemon.process.Signal(unix.SIGCONT)
 	e.removeContainers()
+	// A failure means that it has ended, which is what we want.
 	_ = e.daemon.process.Signal(unix.SIGTERM)
 	select {
 	case <-e.daemon.exited:

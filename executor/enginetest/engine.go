@@ -52,7 +52,7 @@ type Engine struct {
 	PID    int    // of dockerd; `nsenter -t PID -n` reaches its network namespace
 
 	base         context.Context // never cancelled: Stop has to work when the context of Start has ended
-	args         []string        // the daemon's extra arguments, kept for Restart
+	options      Options         // kept for Restart
 	cgroupParent string          // below which containers live that name no parent
 	daemon       *daemon         // nil once it was reaped
 	lock         *os.File        // held: this process owns Dir
@@ -64,6 +64,11 @@ type Engine struct {
 // ("--live-restore"). log receives a line per step, nil means silence. ctx bounds the start only,
 // not the life of the engine. An error carries the end of the daemon's log; nothing is left behind then.
 func Start(ctx context.Context, log io.Writer, args ...string) (*Engine, error) {
+	return StartWith(ctx, log, Options{Args: args})
+}
+
+// StartWith is [Start] for an engine that is short of something.
+func StartWith(ctx context.Context, log io.Writer, o Options) (*Engine, error) {
 	if log == nil {
 		log = io.Discard
 	}
@@ -78,7 +83,7 @@ func Start(ctx context.Context, log io.Writer, args ...string) (*Engine, error) 
 		return nil, fmt.Errorf("make the engine's folder: %w", err)
 	}
 	e := newEngine(dir)
-	e.base, e.args = context.WithoutCancel(ctx), args
+	e.base, e.options = context.WithoutCancel(ctx), o
 	if err := e.bringUp(ctx, log); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
@@ -107,6 +112,9 @@ func (e *Engine) bringUp(ctx context.Context, log io.Writer) error {
 	// An empty file in place of /etc/docker/daemon.json, whose settings may contradict the flags below.
 	if err := os.WriteFile(e.configFile(), []byte("{}\n"), 0o600); err != nil {
 		return fmt.Errorf("write the engine's configuration: %w", err)
+	}
+	if err := e.mountDataRoot(); err != nil {
+		return err
 	}
 	began := time.Now()
 	if err := e.startDaemon(ctx); err != nil {
@@ -152,7 +160,22 @@ func (e *Engine) Kill() error {
 	return e.waitForContainerd()
 }
 
-// Restart starts dockerd again after [Engine.Kill], on the same folders and socket, and returns once
+// Terminate ends dockerd with SIGTERM, as an upgrade of its package does, and reaps it: it stops the containers first, unless it
+// runs with --live-restore. Restart brings the daemon back. It takes as long as the containers do, up to 20 s.
+func (e *Engine) Terminate() error {
+	if err := e.signal(unix.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-e.daemon.exited:
+	case <-time.After(stopLimit):
+		return fmt.Errorf("dockerd did not end within %v of SIGTERM; the end of its log:\n%s", stopLimit, e.logTail())
+	}
+	e.daemon = nil
+	return e.waitForContainerd()
+}
+
+// Restart starts dockerd again after [Engine.Kill] or [Engine.Terminate], on the same folders and socket, and returns once
 // it answers. ctx bounds the start.
 func (e *Engine) Restart(ctx context.Context) error {
 	if e.daemon != nil {
@@ -172,10 +195,11 @@ func (e *Engine) signal(s unix.Signal) error {
 }
 
 // Stop ends the engine and everything that it started, and deletes what they left: mounts, cgroups,
-// sockets and files. It works on a frozen, killed or half-started engine too, takes at most about a
-// minute (a second when all is well), and may be called again.
+// sockets and files. It works on a frozen, killed or half-started engine too, with a frozen containerd, frozen shims and frozen
+// cgroups of containers; it takes at most about a minute (a second when all is well), and may be called again.
 func (e *Engine) Stop() error {
 	e.rememberShimSockets()
+	e.thawAll()
 	errs := []error{e.stopDaemon(), e.sweep()}
 	if e.lock != nil {
 		errs = append(errs, e.lock.Close())

@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 )
 
 // start starts an engine that is stopped at the end of the test at the latest.
@@ -66,7 +67,21 @@ func TestStopLeavesNothing(t *testing.T) {
 		disturb func(t *testing.T, e *Engine)
 	}{
 		{"healthy", func(*testing.T, *Engine) {}},
-		{"frozen", func(t *testing.T, e *Engine) { must(t, e.Freeze()) }},
+		{"frozen, with its containerd and a shim", func(t *testing.T, e *Engine) {
+			must(t, e.Freeze())
+			must(t, e.FreezeContainerd())
+			must(t, e.SignalShim(e.containerIDs()[0], unix.SIGSTOP))
+		}},
+		{"frozen containers", func(t *testing.T, e *Engine) { freezeContainers(t, e) }},
+		{"shims killed while frozen, frozen containers", func(t *testing.T, e *Engine) {
+			freezeContainers(t, e)
+			must(t, e.Freeze())
+			must(t, e.FreezeContainerd())
+			for _, id := range e.containerIDs() {
+				must(t, e.SignalShim(id, unix.SIGKILL))
+			}
+			must(t, e.Kill())
+		}},
 		{"killed", func(t *testing.T, e *Engine) { must(t, e.Kill()) }},
 		{"paused container and killed", func(t *testing.T, e *Engine) {
 			must(t, dockerClient(t, e).ContainerPause(t.Context(), "sleeper"))
@@ -96,6 +111,23 @@ func TestStopLeavesNothing(t *testing.T) {
 				t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 			}
 		})
+	}
+}
+
+// freezeContainers freezes the cgroups of the containers, and those above them that are of these tests.
+func freezeContainers(t *testing.T, e *Engine) {
+	t.Helper()
+	var states []string
+	for _, below := range []string{"*", "*/*"} {
+		found, err := filepath.Glob("/sys/fs/cgroup/freezer" + e.cgroupParent + below + "/freezer.state")
+		must(t, err)
+		states = append(states, found...)
+	}
+	if len(states) != 4 {
+		t.Fatalf("two containers, but the freezer has %v: is it mounted?", states)
+	}
+	for _, state := range states {
+		must(t, writeExisting(state, "FROZEN"))
 	}
 }
 

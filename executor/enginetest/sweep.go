@@ -85,30 +85,6 @@ func (e *Engine) endShims() error {
 	return nil
 }
 
-// shims returns the processes that serve this engine's containerd.
-func (e *Engine) shims() []int {
-	var found []int
-	for _, pid := range processes() {
-		line := commandLine(pid)
-		if strings.Contains(line, "containerd-shim") && strings.Contains(line, e.containerdSock()) {
-			found = append(found, pid)
-		}
-	}
-	return found
-}
-
-// kill sends SIGKILL and wakes a process that is frozen by a v1 freezer, where the signal would wait.
-func kill(pid int) {
-	_ = unix.Kill(pid, unix.SIGKILL) // ESRCH: gone already
-	groups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	for line := range strings.Lines(string(groups)) {
-		if path, ok := strings.CutPrefix(line[strings.Index(line, ":")+1:], "freezer:"); ok && strings.TrimSpace(path) != "/" {
-			state := filepath.Join("/sys/fs/cgroup/freezer", strings.TrimSpace(path), "freezer.state")
-			_ = os.WriteFile(state, []byte("THAWED"), 0)
-		}
-	}
-}
-
 // descendants returns the children of a process, their children and so on.
 func descendants(root int) []int {
 	parents := map[int]int{}
@@ -158,17 +134,37 @@ func (e *Engine) removeCgroups(ids []string) error {
 			switch {
 			case err != nil || !d.IsDir():
 				return nil // it ended while we looked
-			case path == own || strings.HasPrefix(path, own+"/") || slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(path, id) }):
+			case path == own || strings.HasPrefix(path, own+"/") || ofContainer(path, ids):
 				ours = append(ours, path)
 			}
 			return nil
 		})
 		slices.Reverse(ours) // children before parents
 		for _, path := range ours {
+			if ofContainer(path, ids) {
+				endMembers(path)
+			}
 			errs = append(errs, removeCgroup(path))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func ofContainer(path string, ids []string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(path, id) })
+}
+
+// endMembers kills what is still in a cgroup: the processes of a container whose shim was killed while nobody watched.
+func endMembers(path string) {
+	poll(sweepLimit, func() bool { // removeCgroup reports what cannot be killed
+		text, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		for _, field := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+				kill(pid)
+			}
+		}
+		return len(text) == 0
+	})
 }
 
 // removeCgroup removes one cgroup; EBUSY while the kernel still buries its last process is waited out.
