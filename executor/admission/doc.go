@@ -33,7 +33,7 @@
 // # Files
 //
 // In [Options].Dir, root's and 0700, per engine NAME.json, the state, and NAME.lock, and for all
-// engines starts.lock and pulls.lock. The state is below 2 KiB and replaced by rename(2), so a
+// engines starts.lock and pulls.lock. The state is below 4 KiB and replaced by rename(2), so a
 // reader never sees half of it and needs no lock; it is never flushed to the disk, because
 // it means nothing after the next boot. The locks are byte ranges of the empty lock files, owned by
 // open file descriptions (F_OFD_SETLK in fcntl(2), Linux 3.15): like those of flock(2) they end with

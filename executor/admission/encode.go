@@ -14,7 +14,7 @@ import (
 
 const (
 	stateVersion = 1
-	maxState     = 8 << 10 // bytes of a state file that are read
+	maxState     = 4 << 10 // bytes of a state file that are read
 	maxCause     = 512     // bytes
 )
 

@@ -49,6 +49,8 @@ func play(role string) error {
 		return g.Fit(ctx, 2*time.Minute, probe)
 	case "start":
 		return start(ctx, g)
+	case "storm":
+		return storm(ctx, g)
 	}
 	return errors.New("unknown role " + role)
 }
@@ -108,6 +110,17 @@ func start(ctx context.Context, g *Gate) error {
 		leave()
 	}
 	return nil
+}
+
+// storm changes the state as often as it can, for ever.
+func storm(ctx context.Context, g *Gate) error {
+	for {
+		g.Failed(errFrozen)
+		g.change(func(s State) State { s.Next = time.Now(); return s })
+		if err := g.Fit(ctx, 0, func(context.Context) error { return nil }); err != nil && !errors.As(err, new(*UnfitError)) {
+			return err
+		}
+	}
 }
 
 func exists(name string) bool {

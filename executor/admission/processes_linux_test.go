@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -146,5 +147,32 @@ func TestManyChangeTheStateAtOnce(t *testing.T) {
 	h.wait(all)
 	if open, s := h.gate().Open(); open {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestReadersNeverSeeHalfAState(t *testing.T) {
+	h := newHost(t)
+	reader := newShared(h.path("engine"), fileName(theirEngine), func() float64 { return 0 })
+	phases := map[Phase]int{}
+	for range 5 {
+		all := h.executors(6, "storm", always(1))
+		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+			s, err := reader.read()
+			must(t, err)
+			phases[s.Phase]++
+		}
+		for _, e := range all {
+			e.killed = true
+			must(t, e.command.Process.Kill())
+		}
+		h.wait(all)
+		for _, e := range all {
+			if e.output.Len() > 0 {
+				t.Errorf("an executor: %s", e.output.String())
+			}
+		}
+	}
+	if len(phases) != 3 {
+		t.Errorf("phases seen: %v", phases)
 	}
 }

@@ -115,13 +115,13 @@ func TestPausesDoubleToAMinute(t *testing.T) {
 
 func TestStatesSurviveTheirFile(t *testing.T) {
 	long := opened(3, 4)
-	long.Cause = oneLine(strings.Repeat("é\"\n<", 1000))
+	long.Cause = oneLine(strings.Repeat("<", 1000))
 	for _, s := range []State{{}, {Changed: at(1), Turn: 9}, opened(1, 1), probing(2), long} {
 		data, err := formatState(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(data) > 2<<10 {
+		if len(data) > maxState-512 {
 			t.Errorf("%d bytes", len(data))
 		}
 		got, err := parseState(data)
@@ -191,5 +191,19 @@ func TestEnginesHaveFilesOfTheirOwn(t *testing.T) {
 			t.Errorf("%q: %q", engine, name)
 		}
 		seen[name] = true
+	}
+}
+
+func TestCausesBecomeOneShortLine(t *testing.T) {
+	for message, want := range map[string]string{
+		"":                            "",
+		"create:\n\tno answer":        "create:  no answer",
+		"\x1b[2J\xff":                 "?[2J?",
+		strings.Repeat("é", maxCause): strings.Repeat("é", 254) + "...",
+	} {
+		got := oneLine(message)
+		if got != want || oneLine(got) != got {
+			t.Errorf("%q became %q", message, got)
+		}
 	}
 }
