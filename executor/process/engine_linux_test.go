@@ -236,10 +236,10 @@ func TestMemoryTellsOfTheOOMKiller(t *testing.T) {
 	if memErr != nil || report.OOMKills == 0 || report.Limit != limit || report.Peak < limit/2 {
 		t.Errorf("memory %+v, %v", report, memErr)
 	}
-	waitFor(t, "runc to remove the memory cgroup", func() bool {
-		_, err := memory.Read()
-		return errors.Is(err, ErrCgroupGone)
-	})
+	waitFor(t, "runc to remove the memory cgroup", func() bool { _, err := memory.read(); return gone(err) })
+	if later, err := memory.Read(); err != nil || later != report {
+		t.Errorf("after the cgroup is gone: %+v, %v; before: %+v", later, err, report)
+	}
 }
 
 // leased returns a lease and the mount that uses it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -29,9 +30,185 @@ func TestMemoryOfTheTestsOwnCgroup(t *testing.T) {
 		t.Errorf("got %+v, %v", report, err)
 	}
 	waitFor(t, "the memory cgroup to be removable", func() bool { return os.Remove(dir) == nil })
-	if _, err := m.Read(); !errors.Is(err, ErrCgroupGone) {
-		t.Errorf("after its removal: %v", err)
+	if later, err := m.Read(); err != nil || later != report {
+		t.Errorf("after its removal: %+v, %v", later, err)
 	}
+}
+
+func TestMemoryCgroupThatIsGoneWithoutAKillTellsNothing(t *testing.T) {
+	f := newLeaf(t)
+	dir := f.folder("memory", testID)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	goroutines, fds := runtime.NumGoroutine(), openFiles(t)
+	m, err := f.OpenMemory(testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := m.Read(); err != nil || r.OOMKills != 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := m.Read(); !errors.Is(err, ErrCgroupGone) {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
+	if now := openFiles(t); now > fds {
+		t.Errorf("%d open files, %d before", now, fds)
+	}
+}
+
+func TestMemoryReadsByItselfWhenAProcessIsKilled(t *testing.T) {
+	f := newLeaf(t)
+	dir := f.folder("memory", testID)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(filepath.Join(dir, "memory.limit_in_bytes"), "16M"); err != nil {
+		t.Fatal(err)
+	}
+	goroutines, fds := runtime.NumGoroutine(), openFiles(t)
+	m, err := f.OpenMemory(testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := openFiles(t); now > fds+4 {
+		t.Errorf("%d descriptors, want 3 files and an eventfd", now-fds)
+	}
+	for kills := range uint64(3) {
+		c := f.start(testID, nil, shell(`x=0123456789abcdef; while :; do x=$x$x; done`, false))
+		_ = c.reap()
+		waitFor(t, "the kill to be counted", func() bool { return m.best().OOMKills == kills+1 })
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
+	waitFor(t, "the descriptors of the reaped processes to be closed", func() bool { return openFiles(t) <= fds })
+}
+
+func TestKernelLogTellsOfAKillThatNobodyRead(t *testing.T) {
+	f := newLeaf(t)
+	dir := f.folder("memory", testID)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(filepath.Join(dir, "memory.limit_in_bytes"), "16M"); err != nil {
+		t.Fatal(err)
+	}
+	m, err := f.OpenMemory(testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.events.Close() // as if it came too late
+	m.watching.Wait()
+	c := f.start(testID, nil, shell(`x=0123456789abcdef; while :; do x=$x$x; done`, false))
+	_ = c.reap()
+	waitFor(t, "the memory cgroup to be removable", func() bool { return os.Remove(dir) == nil })
+	if m.best().OOMKills != 0 {
+		t.Fatal("it was read, and this test proves nothing")
+	}
+	if r, err := m.Read(); err != nil || r.OOMKills != 1 || r.Limit != 16<<20 || r.Peak != 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestMemoryIsClosedWhileItWaitsForAKill(t *testing.T) {
+	f := newLeaf(t)
+	dir := f.folder("memory", testID)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for file, value := range map[string]string{"memory.limit_in_bytes": "16M", "memory.oom_control": "1"} {
+		if err := writeFile(filepath.Join(dir, file), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := f.OpenMemory(testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.start(testID, nil, shell(`x=0123456789abcdef; while :; do x=$x$x; done`, false))
+	waitFor(t, "the memory to be used up", func() bool { n, err := readKey(m.oom, "under_oom"); return err == nil && n == 1 })
+	if r, err := m.Read(); err != nil || r.OOMKills != 0 {
+		t.Errorf("nothing is killed: %+v, %v", r, err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKillCountedByTheLeafOutlivesTheContainersCgroup(t *testing.T) {
+	for name, test := range map[string]struct {
+		leaf string
+		want MemoryReport
+		err  error
+	}{
+		"counted":                {"oom 1\noom_kill 1\n", MemoryReport{OOMKills: 1, Limit: 16777216}, nil},
+		"not counted":            {"oom 0\noom_kill 0\n", MemoryReport{}, ErrCgroupGone},
+		"leaf without a counter": {"", MemoryReport{}, ErrCgroupGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leaf := t.TempDir()
+			dir := filepath.Join(leaf, testID)
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			files := map[string]string{
+				filepath.Join(dir, "memory.events"): "oom_kill 0\n",
+				filepath.Join(dir, "memory.max"):    "16777216\n",
+			}
+			if test.leaf != "" {
+				files[filepath.Join(leaf, "memory.events")] = test.leaf
+			}
+			for file, text := range files {
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, err := openMemory(dir, "/none", "memory.events", "memory.max", "memory.peak")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.openLeaf(leaf); err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if r, err := m.Read(); err != nil || r.OOMKills != 0 || r.Limit != 16777216 {
+				t.Errorf("before: %+v, %v", r, err)
+			}
+			m.oom.Close()
+			m.oom = vanished(t)
+			if r, err := m.Read(); !errors.Is(err, test.err) || r != test.want {
+				t.Errorf("after: %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// vanished is a file of a v1 cgroup that was removed: reading it gives ENODEV, as with one of v2.
+func vanished(t *testing.T) *os.File {
+	t.Helper()
+	f := newLeaf(t)
+	dir := f.folder("memory", "vanished")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(filepath.Join(dir, "memory.oom_control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestMemoryFilesOfBothVersions(t *testing.T) {
@@ -80,7 +257,7 @@ func TestMemoryFilesOfBothVersions(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			m, err := openMemory(dir, test.names[0], test.names[1], test.names[2])
+			m, err := openMemory(dir, "/none", test.names[0], test.names[1], test.names[2])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +276,7 @@ func TestMemoryWithoutOOMCounterIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, err := openMemory(dir, "oom", "limit", "peak")
+	m, err := openMemory(dir, "/none", "oom", "limit", "peak")
 	if err != nil {
 		t.Fatal(err)
 	}
