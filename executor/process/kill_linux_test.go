@@ -137,6 +137,62 @@ func TestKillNamesWhatSurvives(t *testing.T) {
 	f.wantEmpty()
 }
 
+func TestKillNamesWhatSomebodyFreezesAgainAndAgain(t *testing.T) {
+	for name, leave := range map[string]func(cgroupnet.Hierarchy) bool{
+		"as the host is":  func(cgroupnet.Hierarchy) bool { return false },
+		"v1 freezer only": unified,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newLeaf(t)
+			c := f.start(testID, nil, shell("exec sleep 1000", false))
+			waitFor(t, "the process to sleep", func() bool { st, err := readStat(c.Process.Pid); return err == nil && st.comm == "sleep" })
+			state := filepath.Join(f.freezer(testID), "freezer.state")
+			above := filepath.Join(filepath.Dir(f.freezer("")), "freezer.state")
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						// The container's own and one that Kill does not thaw.
+						_ = writeFile(state, "FROZEN")
+						_ = writeFile(above, "FROZEN")
+					}
+				}
+			}()
+			thaw := func() {
+				close(stop)
+				<-stopped
+				if err := writeFile(above, "THAWED"); err != nil {
+					t.Error(err)
+				}
+			}
+			waitFor(t, "the process to be frozen", func() bool { st, err := readStat(c.Process.Pid); return err == nil && st.state == "D" })
+			began := time.Now()
+			err := f.without(leave).Kill()
+			took := time.Since(began)
+			thaw()
+			var alive *AliveError
+			if !errors.As(err, &alive) || len(alive.Processes) != 1 {
+				t.Fatalf("error %v", err)
+			}
+			if p := alive.Processes[0]; p.PID != c.Process.Pid || p.Comm != "sleep" || p.State != "D" || p.WaitChannel == "" {
+				t.Errorf("named as %+v", p)
+			}
+			if took > KillLimit+2*time.Second {
+				t.Errorf("took %v", took)
+			}
+			t.Logf("%v: %v", took, err)
+			if err := f.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			f.wantEmpty()
+		})
+	}
+}
+
 func TestKillSparesItsOwnProcess(t *testing.T) {
 	f := newLeaf(t)
 	cmd := actor(t, "kill the own leaf", "LEAF="+f.placement.Path)
