@@ -1,6 +1,6 @@
 // Package report is the account of a task that did not finish: what happened and when, what the engine was asked and how it
-// answered, what each witness said of the container's end. It is one JSON file in the task's sandbox, written once, when the
-// terminal update is decided, and rendered for people by the command `report`.
+// answered, what each witness said of the container's end. It is one JSON file in the task's sandbox, written when the terminal
+// update is decided, replaced when more is known, and rendered for people by the command `report`.
 //
 // The package holds the file's types ([Report]), a bounded list of events for the one goroutine that owns the task
 // ([Recorder]), the writing ([Write], Linux only) and the reading ([Read], [Render]). It decides nothing about the task and knows no

@@ -87,7 +87,7 @@ type Engine struct {
 	StorageDriver string `json:"storage_driver,omitempty"`
 	CgroupDriver  string `json:"cgroup_driver,omitempty"`
 	LiveRestore   *bool  `json:"live_restore,omitempty"` // nil: not known
-	Condition     string `json:"condition,omitempty"`    // such as "healthy", or what is wrong
+	Condition     string `json:"condition,omitempty"`    // what is wrong with it; "": nothing is known to be
 }
 
 // Output is what the container wrote.

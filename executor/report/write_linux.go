@@ -11,7 +11,7 @@ import (
 
 // Write writes the report into the folder, as [FileName], with mode 0644. It is there whole or not at all: it is written under
 // a temporary name beside it and renamed. Nothing is replaced but a regular file with one name, such as an earlier report. A full
-// disk or a read-only sandbox is an error, and leaves what was there before.
+// disk or a read-only sandbox is an error, and leaves what was there before. Of two calls at a time either may come last.
 //
 // It blocks as long as the file system does, which with a dead disk or NFS server may be for ever; it does not wait for
 // the disk (fsync), since a report is not worth that.
