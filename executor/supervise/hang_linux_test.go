@@ -1,7 +1,8 @@
 package supervise
 
 import (
-	"net/http"
+	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,8 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/enginefault"
+	"mesos-docker-executor/executor/enginetest"
 )
 
 // impatient makes the engine's client give up early on the kinds of calls that change sets.
@@ -24,32 +27,60 @@ func impatient(host string, change func(*engine.Limits)) lifeOption {
 	}
 }
 
+// struck opens a proxy in front of an engine that strikes by these rules, in their text form.
+func struck(t *testing.T, e *enginetest.Engine, rules ...string) *enginefault.Proxy {
+	t.Helper()
+	var parsed []enginefault.Rule
+	for _, text := range rules {
+		r, err := enginefault.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, r)
+	}
+	p, err := enginefault.Open(filepath.Join(t.TempDir(), "p.sock"), e.Socket, parsed...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// awaitHeld waits until the proxy holds a call.
+func awaitHeld(t *testing.T, p *enginefault.Proxy) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soonEnough)
+	defer cancel()
+	if _, err := p.AwaitHeld(ctx); err != nil {
+		t.Fatalf("no call is held: %v", err)
+	}
+}
+
 func TestKillIsAnsweredWhileTheEngineHangsInAnyCall(t *testing.T) {
 	missing := taskJSON(`{"shell": true, "value": "true"}`, "localhost:1/none:1")
-	for _, test := range []struct {
-		name  string
-		match func(*http.Request) bool
-		task  string
-		after bool // the daemon carries the call out, and only its answer is held
-	}{
-		{"pull", call(http.MethodPost, "/images/create"), missing, false},
-		{"create", call(http.MethodPost, "/containers/create"), busybox("sleep 600"), false},
-		{"create's answer", call(http.MethodPost, "/containers/create"), busybox("sleep 600"), true},
-		{"attach", call(http.MethodPost, "/attach"), busybox("sleep 600"), false},
-		{"start", call(http.MethodPost, "/start"), busybox("sleep 600"), false},
-		{"start's answer", call(http.MethodPost, "/start"), busybox("sleep 600"), true},
+	for _, test := range []struct{ fault, task string }{
+		{"pull=hang", missing},
+		{"create=hang", busybox("sleep 600")},
+		{"create=hang-answer", busybox("sleep 600")},
+		{"attach=hang", busybox("sleep 600")},
+		{"start=hang", busybox("sleep 600")},
+		{"start=hang-answer", busybox("sleep 600")},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := hold(t, docker, test.after, test.match)
-			l := begin(t, withHost(p.host))
+		t.Run(test.fault, func(t *testing.T) {
+			p := struck(t, docker, test.fault)
+			l := begin(t, withHost(p.Host))
 			l.launch(test.task)
 			l.await(mesos.TASK_STARTING)
-			<-p.held
+			awaitHeld(t, p)
 			kill(l, 100*time.Millisecond)
 			l.await(mesos.TASK_KILLING)
 			l.await(mesos.TASK_KILLED)
-			close(p.let)
-			if status := <-l.exit; status == 0 && !strings.HasPrefix(test.name, "start") {
+			p.Clear()
+			if status := <-l.exit; status == 0 && !strings.HasPrefix(test.fault, "start") {
 				t.Error("exit status 0 for a container that never ran")
 			}
 			l.nothingLeft()
@@ -60,28 +91,27 @@ func TestKillIsAnsweredWhileTheEngineHangsInAnyCall(t *testing.T) {
 func TestHungEngineFailsTheLaunchInBoundedTime(t *testing.T) {
 	const limit = 300 * time.Millisecond
 	for _, test := range []struct {
-		name  string
-		match func(*http.Request) bool
+		fault string
 		short func(*engine.Limits)
 	}{
-		{"ping", call(http.MethodGet, "/_ping"), func(l *engine.Limits) { l.Ping = limit }},
-		{"info", call(http.MethodGet, "/info"), func(l *engine.Limits) { l.Info = limit }},
-		{"image", call(http.MethodGet, "/json"), func(l *engine.Limits) { l.ImageInspect = limit }},
-		{"create", call(http.MethodPost, "/containers/create"), func(l *engine.Limits) { l.Create = limit }},
-		{"attach", call(http.MethodPost, "/attach"), func(l *engine.Limits) { l.Attach = limit }},
-		{"wait", call(http.MethodPost, "/wait"), func(l *engine.Limits) { l.Attach = limit }},
-		{"start", call(http.MethodPost, "/start"), func(l *engine.Limits) { l.Start = limit }},
+		{"ping=hang", func(l *engine.Limits) { l.Ping = limit }},
+		{"info=hang", func(l *engine.Limits) { l.Info = limit }},
+		{"image=hang", func(l *engine.Limits) { l.ImageInspect = limit }},
+		{"create=hang", func(l *engine.Limits) { l.Create = limit }},
+		{"attach=hang", func(l *engine.Limits) { l.Attach = limit }},
+		{"wait=hang", func(l *engine.Limits) { l.Attach = limit }},
+		{"start=hang", func(l *engine.Limits) { l.Start = limit }},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := hold(t, docker, false, test.match)
-			l := begin(t, impatient(p.host, test.short))
+		t.Run(test.fault, func(t *testing.T) {
+			p := struck(t, docker, test.fault)
+			l := begin(t, impatient(p.Host, test.short))
 			l.launch(busybox("sleep 600"))
 			l.await(mesos.TASK_STARTING)
 			failed := l.await(mesos.TASK_FAILED)
 			if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(failed.GetMessage(), "not finished within") {
 				t.Errorf("%v: %q", failed.GetReason(), failed.GetMessage())
 			}
-			close(p.let)
+			p.Clear()
 			<-l.exit
 			await(t, "late effects to be undone", func() bool { return l.noContainerRuns() })
 		})
@@ -99,14 +129,10 @@ func (l *life) noContainerRuns() bool {
 }
 
 func TestHungInspectAndRemoveDoNotHurtARunningTask(t *testing.T) {
-	inspect := func(r *http.Request) bool {
-		return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/containers/")
-	}
-	remove := func(r *http.Request) bool { return r.Method == http.MethodDelete }
-	for name, match := range map[string]func(*http.Request) bool{"inspect": inspect, "remove": remove} {
-		t.Run(name, func(t *testing.T) {
-			p := hold(t, docker, false, match)
-			l := begin(t, impatient(p.host, func(l *engine.Limits) { l.Inspect, l.Remove = time.Second, time.Second }))
+	for _, fault := range []string{"inspect=hang", "remove=hang"} {
+		t.Run(fault, func(t *testing.T) {
+			p := struck(t, docker, fault)
+			l := begin(t, impatient(p.Host, func(l *engine.Limits) { l.Inspect, l.Remove = time.Second, time.Second }))
 			l.launch(busybox("sleep 3; exit 3"))
 			l.await(mesos.TASK_STARTING)
 			l.await(mesos.TASK_RUNNING)
@@ -114,7 +140,7 @@ func TestHungInspectAndRemoveDoNotHurtARunningTask(t *testing.T) {
 			if !strings.HasPrefix(failed.GetMessage(), "Container exited with status 3;") {
 				t.Errorf("%q", failed.GetMessage())
 			}
-			close(p.let)
+			p.Clear()
 			if status := <-l.exit; status != 0 {
 				t.Errorf("exit status %d", status)
 			}
