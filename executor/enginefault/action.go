@@ -93,3 +93,12 @@ func kindOf(a Action) (kind, bool) {
 
 // strikes tells whether the action has a meaning for a call.
 func (k kind) strikes(v Verb) bool { return len(k.verbs) == 0 || slices.Contains(k.verbs, v) }
+
+// holds tells whether the action keeps the call from the engine for a while.
+func (a Action) holds() bool {
+	switch a {
+	case Delay, Hang, Freeze, HalfOpen, Backlog:
+		return true
+	}
+	return false
+}

@@ -45,16 +45,18 @@ func (v *visit) answer(status int, contentType, body string) {
 
 // sufferAnswer lets the engine carry the call out and acts on the answer.
 func (v *visit) sufferAnswer(r Rule) {
-	engine, ok := v.dial()
+	engine, told, ok := v.dial()
 	if !ok {
 		return
 	}
 	defer v.p.disown(engine)
+	defer told()
 	answered := make(chan struct{})
 	stop := v.sendUp(engine, answered)
 	defer stop()
 	in := bufio.NewReader(engine)
 	head, err := readHead(in)
+	told()
 	close(answered)
 	if err != nil || !v.p.mayFlow() {
 		return
@@ -162,11 +164,12 @@ func (v *visit) rewrite(head []byte, in *bufio.Reader, change func([]byte) []byt
 
 // again delivers the request a second time. It waits for the answer to that, but not for the end of a stream.
 func (v *visit) again() {
-	engine, ok := v.dial()
+	engine, told, ok := v.dial()
 	if !ok {
 		return
 	}
 	defer v.p.disown(engine)
+	defer told()
 	if _, err := engine.Write(v.head()); err == nil {
 		_, _ = readHead(bufio.NewReader(engine))
 	}

@@ -13,7 +13,7 @@ type Deed string
 // The deeds.
 const (
 	Passed Deed = "passed on" // no rule strikes the call
-	Struck Deed = "struck"    // the rule's action begins
+	Struck Deed = "struck"    // a rule strikes the call, which is not held at once
 	Held   Deed = "held"      // the call, or its answer, is there and waits
 	Resume Deed = "goes on"   // what was held goes on
 	Thawed Deed = "thawed"    // a freeze, half-open, backlog or down is over; of no call

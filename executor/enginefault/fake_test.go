@@ -69,6 +69,9 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(w, `{"StatusCode":9}`)
 		case <-r.Context().Done():
 		}
+	case r.URL.Path == "/slow":
+		<-f.exit
+		fmt.Fprintln(w, `{"Ok":true}`)
 	case strings.HasSuffix(r.URL.Path, "/start"):
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasSuffix(r.URL.Path, "/up/json"):
@@ -115,13 +118,9 @@ func front(t *testing.T, f *fakeEngine, rules ...string) *Proxy {
 
 func parsed(t *testing.T, texts ...string) []Rule {
 	t.Helper()
-	var rules []Rule
-	for _, text := range texts {
-		r, err := Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rules = append(rules, r)
+	rules, err := ParseAll(texts...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return rules
 }

@@ -39,6 +39,9 @@ type Proxy struct {
 	listener *net.UnixListener
 	conns    map[net.Conn]bool
 	unfit    outage
+	settling bool          // see Settle
+	asked    int           // calls that the engine has and has not begun to answer
+	answered chan struct{} // closed when asked goes down
 }
 
 // armed is a rule with the number of calls of its verb since it was set.
@@ -52,15 +55,16 @@ type armed struct {
 // find their connections closed. [Proxy.Close] ends it.
 func Open(socket, engine string, rules ...Rule) (*Proxy, error) {
 	p := &Proxy{
-		Host:    "unix://" + socket,
-		socket:  socket,
-		engine:  engine,
-		closing: make(chan struct{}),
-		done:    make(chan struct{}),
-		counts:  map[Verb]int{},
-		more:    make(chan struct{}),
-		release: make(chan struct{}),
-		conns:   map[net.Conn]bool{},
+		Host:     "unix://" + socket,
+		socket:   socket,
+		engine:   engine,
+		closing:  make(chan struct{}),
+		done:     make(chan struct{}),
+		counts:   map[Verb]int{},
+		more:     make(chan struct{}),
+		release:  make(chan struct{}),
+		conns:    map[net.Conn]bool{},
+		answered: make(chan struct{}),
 	}
 	if err := p.Set(rules...); err != nil {
 		return nil, err

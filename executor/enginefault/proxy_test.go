@@ -21,6 +21,7 @@ const (
 	attach  = "POST /v1.41/containers/abc/attach"
 	inspect = "GET /v1.41/containers/abc/json"
 	ping    = "GET /_ping"
+	slow    = "GET /slow" // answered after the container's exit
 )
 
 func TestVerbs(t *testing.T) {
@@ -393,5 +394,56 @@ func TestClientsThatKeepConnectionsAreSeenInEveryCall(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("call %d: %d, want %d", i+1, resp.StatusCode, want)
 		}
+	}
+}
+
+func TestSettleDropsWhatIsHeldAndWaitsForWhatTheEngineHas(t *testing.T) {
+	noLeak(t)
+	f := startFake(t)
+	p := front(t, f, "start#1=hang")
+	stream := send(t, p, wait) // has its answer: a stream does not count
+	if _, err := http.ReadResponse(stream.in, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := send(t, p, start)
+	held(t, p)
+	slow := send(t, p, slow)
+	until(t, "the slow call to arrive", func() bool { return len(f.seen()) == 2 })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := p.Settle(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("settled although the engine has a call: %v", err)
+	}
+	close(f.exit)
+	if err := p.Settle(t.Context()); err != nil {
+		t.Error(err)
+	}
+	p.Release()
+	if _, _, err := c.answer(); err == nil || len(f.seen()) != 2 {
+		t.Errorf("a call was passed on after Settle: %v, %q", err, f.seen())
+	}
+	if got, _, err := slow.answer(); err != nil || got != `200 {"Ok":true}` {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestHelpNamesEverythingAndItsExamplesAreRules(t *testing.T) {
+	text := Help()
+	for _, v := range Verbs() {
+		if !strings.Contains(text, string(v)) {
+			t.Errorf("%s is missing", v)
+		}
+	}
+	_, examples, _ := strings.Cut(text, "Examples:\n")
+	n := 0
+	for line := range strings.Lines(examples) {
+		rule, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		if _, err := Parse(rule); err != nil {
+			t.Error(err)
+		}
+		n++
+	}
+	if n < 3 {
+		t.Errorf("%d examples", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -72,13 +73,14 @@ func (v *visit) arrive() (rule Rule, struck, held bool) {
 			v.event.Rule, v.event.Did = r.String(), Struck
 		}
 	}
-	if struck || !p.unfit.stops() {
-		p.record(v.event)
-	}
 	if struck {
 		p.begin(rule.Action, rule.Duration)
 	}
-	if held = p.unfit.stops(); held {
+	held = p.unfit.stops()
+	if !held && !(struck && rule.Action.holds()) { // else it is recorded as held, and only once
+		p.record(v.event)
+	}
+	if held {
 		v.event.Did = Held
 		p.record(v.event)
 	}
@@ -130,26 +132,29 @@ func (v *visit) hold(d time.Duration, early <-chan struct{}) bool {
 	return true
 }
 
-// dial connects to the engine, after an outage.
-func (v *visit) dial() (*net.UnixConn, bool) {
-	if !v.p.mayServe() {
-		return nil, false
+// dial connects to the engine, after an outage, for one call. told must be called once the answer begins.
+func (v *visit) dial() (engine *net.UnixConn, told func(), ok bool) {
+	if !v.p.mayServe() || !v.p.ask() {
+		return nil, nil, false
 	}
-	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: v.p.engine, Net: "unix"})
-	if err != nil || !v.p.own(c) {
-		return nil, false
+	told = sync.OnceFunc(v.p.told)
+	engine, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: v.p.engine, Net: "unix"})
+	if err != nil || !v.p.own(engine) {
+		told()
+		return nil, nil, false
 	}
-	return c, true
+	return engine, told, true
 }
 
 // passOn lets request and answer through. A struck client may have gone: the engine is not told before it has answered, or it
 // might not carry the request out.
 func (v *visit) passOn(struck bool) {
-	engine, ok := v.dial()
+	engine, told, ok := v.dial()
 	if !ok {
 		return
 	}
 	defer v.p.disown(engine)
+	defer told()
 	answered := make(chan struct{})
 	if !struck {
 		close(answered)
@@ -157,8 +162,9 @@ func (v *visit) passOn(struck bool) {
 	stop := v.sendUp(engine, answered)
 	defer stop()
 	answer := bufio.NewReader(engine)
+	_, _ = answer.Peek(1) // without an answer, the copy below ends at once
+	told()
 	if struck {
-		_, _ = answer.Peek(1) // without an answer, the copy below ends at once
 		close(answered)
 	}
 	v.copyDown(answer)

@@ -30,13 +30,9 @@ func impatient(host string, change func(*engine.Limits)) lifeOption {
 // struck opens a proxy in front of an engine that strikes by these rules, in their text form.
 func struck(t *testing.T, e *enginetest.Engine, rules ...string) *enginefault.Proxy {
 	t.Helper()
-	var parsed []enginefault.Rule
-	for _, text := range rules {
-		r, err := enginefault.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed = append(parsed, r)
+	parsed, err := enginefault.ParseAll(rules...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	p, err := enginefault.Open(filepath.Join(t.TempDir(), "p.sock"), e.Socket, parsed...)
 	if err != nil {
