@@ -172,30 +172,26 @@ func (s *sweep) removeOrphan(ctx context.Context, l engine.Listed) {
 			s.report.keep("container", l.ID, "it is "+l.State+", its claim is missing: see whether its executor lives, then remove it by hand")
 			return
 		}
-		if young, err := s.youngContainer(ctx, l.ID); err != nil || young {
-			s.report.keep("container", l.ID, cmpWhy(err, "its claim is missing, and it has ended or was created just now"))
+		if err := s.oldContainer(ctx, l.ID); err != nil {
+			s.report.keep("container", l.ID, err.Error())
 			return
 		}
 	}
 	s.report.unclaimed("container", l.ID, s.Engine.Remove(ctx, l.ID))
 }
 
-func cmpWhy(err error, why string) string {
-	if err != nil {
-		return err.Error()
-	}
-	return why
-}
-
-// youngContainer reports whether a container was created or ended a short time ago, so that somebody may have to do with it.
-func (s *sweep) youngContainer(ctx context.Context, id string) (bool, error) {
+// oldContainer returns an error unless a container was created and has ended long ago, so that nobody is at work on it.
+func (s *sweep) oldContainer(ctx context.Context, id string) error {
 	c, err := s.Engine.Inspect(ctx, id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var said []struct{ Created time.Time }
 	if err := json.Unmarshal(c.Raw, &said); err != nil || len(said) != 1 {
-		return false, fmt.Errorf("when it was created is not known: %v", err)
+		return fmt.Errorf("when it was created is not known: %w", err)
 	}
-	return !s.old(said[0].Created) || !s.old(c.FinishedAt), nil
+	if !s.old(said[0].Created) || !s.old(c.FinishedAt) {
+		return errors.New("its claim is missing, but it was created or has ended a short time ago")
+	}
+	return nil
 }

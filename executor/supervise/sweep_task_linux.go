@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"mesos-docker-executor/cgroupnet"
@@ -57,8 +58,8 @@ func (d *deadTask) read(boot string) {
 		d.left("everything: %v; a sweep of that version is needed", err)
 		return
 	}
-	if err == nil && record.Leaf != (cgroupnet.Placement{}) {
-		err = record.Leaf.CheckFor(d.id)
+	if err == nil {
+		err = credible(record)
 	}
 	d.believed = err == nil
 	if d.believed {
@@ -73,6 +74,21 @@ func (d *deadTask) read(boot string) {
 	}
 	d.otherBoot = d.record.BootID != "" && d.record.BootID != boot
 	d.swept.TaskID, d.swept.Container, d.swept.DockerID = d.record.TaskID, d.record.Name, d.record.DockerID
+}
+
+// credible reports whether our program can have written the record, as far as a sweep acts by it.
+func credible(r process.ClaimRecord) error {
+	if r.Leaf != (cgroupnet.Placement{}) {
+		if err := r.Leaf.CheckFor(r.ContainerID); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{r.DockerID, r.Name} {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || strings.HasPrefix(name, ".") {
+			return fmt.Errorf("%q is not a container's ID or name", name)
+		}
+	}
+	return nil
 }
 
 // find finds the leaf. The claim names it; else it is looked for where leaves are.
