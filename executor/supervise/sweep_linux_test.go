@@ -125,12 +125,12 @@ func TestLateCreateLeavesNoContainer(t *testing.T) {
 	for range executors {
 		dead = append(dead, killed(t, sentCreate, runDir))
 	}
-	// Three have nobody to revoke their leases before the engine goes on.
-	sweepOnce(t, runDir, func(o *SweepOptions) { o.Engine, o.Limit, o.MaxClaims = e, 200*time.Millisecond, 2 })
+	const fenced = 2 // the others have nobody to revoke their leases before the engine goes on
+	sweepOnce(t, runDir, func(o *SweepOptions) { o.Engine, o.Limit, o.MaxClaims = e, 200*time.Millisecond, fenced })
 	if err := docker.Thaw(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the three late containers", func() bool {
+	await(t, "the late containers", func() bool {
 		listed, err := e.List(t.Context(), labelContainer)
 		n := 0
 		for _, l := range listed {
@@ -138,19 +138,19 @@ func TestLateCreateLeavesNoContainer(t *testing.T) {
 				n++
 			}
 		}
-		return err == nil && n >= 3
+		return err == nil && n >= executors-fenced
 	})
-	report := sweepOnce(t, runDir)
+	report := sweepOnce(t, runDir, func(o *SweepOptions) { o.MaxClaims = executors })
 	for _, p := range dead {
 		if found := p.traces(t); strings.Join(found, "") != "claim" {
 			t.Errorf("there is %q\n%s", found, report)
 		}
 	}
-	report = sweepOnce(t, runDir, later(9*time.Minute))
+	report = sweepOnce(t, runDir, later(9*time.Minute), func(o *SweepOptions) { o.MaxClaims = executors })
 	if len(report.Dead) != executors || of1(t, report, dead[0].ID).Complete {
 		t.Errorf("a claim went too early\n%s", report)
 	}
-	sweepOnce(t, runDir, later(11*time.Minute))
+	sweepOnce(t, runDir, later(11*time.Minute), func(o *SweepOptions) { o.MaxClaims = executors })
 	for _, p := range dead {
 		p.nothingLeft(t)
 	}
@@ -178,6 +178,36 @@ func TestLateStartRunsNothing(t *testing.T) {
 	p.nothingLeft(t)
 	if _, err := os.Stat(filepath.Join(p.Sandbox, "ran")); err == nil {
 		t.Error("the task has run")
+	}
+}
+
+// Nobody has revoked the leases: the engine starts the containers while the sweep removes them.
+func TestLateStartDuringTheSweepLeavesNothing(t *testing.T) {
+	runDir := filepath.Join(t.TempDir(), "run")
+	var dead []*player
+	for range 3 {
+		p := cast(t, sentStart, runDir)
+		p.begin(t)
+		p.says(t, "created")
+		dead = append(dead, p)
+	}
+	if err := docker.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range dead {
+		p.goOn(t)
+		p.says(t, "ready")
+		p.kill(t)
+	}
+	if err := docker.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	report := sweepOnce(t, runDir)
+	for _, p := range dead {
+		p.nothingLeft(t)
+	}
+	if t.Failed() {
+		t.Log(report)
 	}
 }
 
