@@ -10,15 +10,19 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // copyBuffer holds two of the 32 KiB frames in which the daemon passes output on. Larger ones are not quicker.
 const copyBuffer = 64 << 10
 
-// Output is the output of a container from the moment of [Engine.Attach] on.
+// Output is the output of a container from the moment of [Engine.Attach] on. It remembers how far it was delivered, and the last 4 KiB of
+// each stream: after the daemon's restart, [Engine.Resume] goes on there.
 type Output struct {
-	stream *stream
+	stream *stream // nil if there is nothing to come
 	tty    bool
+	at     *position
+	known  [2]*known // of stdout and stderr: what a log repeats before the place to go on; nil for nothing
 }
 
 // Attach connects to a container's output. Called before the container is started, it gets the first byte.
@@ -29,11 +33,11 @@ func (e *Engine) Attach(ctx context.Context, id string, tty bool) (*Output, erro
 	kind := call{name: "attach", limit: e.limits.Attach, accept: []int{http.StatusSwitchingProtocols}, stream: true}
 	query := url.Values{"stream": {"1"}, "stdout": {"1"}, "stderr": {"1"}}
 	upgrade := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"tcp"}}
-	s, err := e.open(ctx, kind, id, "attach", query, upgrade)
+	s, err := e.open(ctx, kind, http.MethodPost, id, "attach", query, upgrade)
 	if err != nil {
 		return nil, err
 	}
-	return &Output{stream: s, tty: tty}, nil
+	return &Output{stream: s, tty: tty, at: &position{last: time.Now()}}, nil
 }
 
 // Copy writes the container's output to stdout and stderr, byte for byte and in order per stream, until both end,
@@ -45,7 +49,11 @@ func (e *Engine) Attach(ctx context.Context, id string, tty bool) (*Output, erro
 // container that ends, so nil doesn't prove that the container has ended.
 func (o *Output) Copy(stdout, stderr io.Writer) error {
 	defer o.Close()
-	out, errs := &sink{to: stdout}, &sink{to: stderr}
+	if o.stream == nil {
+		return nil
+	}
+	out := &sink{to: stdout, at: o.at, of: &o.at.stdout, known: o.known[0]}
+	errs := &sink{to: stderr, at: o.at, of: &o.at.stderr, known: o.known[1]}
 	in := bufio.NewReaderSize(o.stream, copyBuffer)
 	var err error
 	if o.tty {
@@ -58,6 +66,9 @@ func (o *Output) Copy(stdout, stderr io.Writer) error {
 
 // Close ends the connection and makes Copy return. It may be called at any time, any number of times.
 func (o *Output) Close() error {
+	if o.stream == nil {
+		return nil
+	}
 	if err := o.stream.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
@@ -68,12 +79,38 @@ func (o *Output) Close() error {
 type sink struct {
 	to  io.Writer
 	err error
+
+	at    *position // nil: nobody is interested
+	of    *place    // in at
+	known *known    // nil once that is passed
+	whole func()    // called at the end of each frame; may be nil
 }
 
 func (s *sink) write(p []byte) {
+	if s.known != nil {
+		p = s.known.pass(p)
+		if s.known.left > 0 || s.known.moved {
+			return
+		}
+		s.known = nil
+	}
+	if len(p) == 0 {
+		return
+	}
+	if s.at != nil {
+		s.at.note(s.of, p)
+	}
 	if s.err == nil {
 		_, s.err = s.to.Write(p)
 	}
+}
+
+// moved is the error of a stream whose place was not where it had been found.
+func (s *sink) moved() error {
+	if s.known != nil && s.known.moved {
+		return ErrLogMoved
+	}
+	return nil
 }
 
 // copyRaw passes on everything that is there, without waiting for more.
@@ -85,6 +122,9 @@ func copyRaw(in *bufio.Reader, out *sink) error {
 			return err
 		}
 		pass(in, out, in.Buffered())
+		if err := out.moved(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -127,6 +167,12 @@ func demultiplex(in *bufio.Reader, stdout, stderr *sink) error {
 				return err
 			}
 			left -= pass(in, sinks[kind], min(left, in.Buffered()))
+		}
+		if err := sinks[kind].moved(); err != nil {
+			return err
+		}
+		if sinks[kind].whole != nil {
+			sinks[kind].whole()
 		}
 	}
 }

@@ -28,7 +28,7 @@ type Exit struct {
 // A start that fails is not an exit: the wait stays silent then.
 func (e *Engine) NextExit(ctx context.Context, id string) (*Exit, error) {
 	kind := call{name: "wait", limit: e.limits.Attach, accept: []int{http.StatusOK}, stream: true}
-	s, err := e.open(ctx, kind, id, "wait", url.Values{"condition": {"next-exit"}}, http.Header{})
+	s, err := e.open(ctx, kind, http.MethodPost, id, "wait", url.Values{"condition": {"next-exit"}}, http.Header{})
 	if err != nil {
 		return nil, err
 	}

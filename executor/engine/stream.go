@@ -21,9 +21,9 @@ func (s *stream) Close() error {
 	return s.ReadCloser.Close()
 }
 
-// open posts to a container's resource and returns the body of the answer. ctx and the call's limit bound
+// open asks for a container's resource, by that method, and returns the body of the answer. ctx and the call's limit bound
 // only the time until the answer's headers are there; from then on Close ends the stream.
-func (e *Engine) open(ctx context.Context, kind call, id, resource string, query url.Values, header http.Header) (*stream, error) {
+func (e *Engine) open(ctx context.Context, kind call, method, id, resource string, query url.Values, header http.Header) (*stream, error) {
 	var opened *stream
 	err := e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
@@ -41,7 +41,7 @@ func (e *Engine) open(ctx context.Context, kind call, id, resource string, query
 			Path:     "/v" + p.version + "/containers/" + id + "/" + resource,
 			RawQuery: query.Encode(),
 		}
-		request, err := http.NewRequestWithContext(live, http.MethodPost, where.String(), nil)
+		request, err := http.NewRequestWithContext(live, method, where.String(), nil)
 		if err != nil {
 			stop()
 			return err
