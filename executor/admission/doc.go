@@ -49,7 +49,7 @@
 // on after 20 s; should it go on later, its failure counts for nothing, its success does. Its
 // slot is lost until it goes on or dies; a launch that found no slot for as long as no healthy
 // holder keeps one (5 minutes for starts, 30 for pulls) goes on without. One that
-// is stopped in the microseconds of a change makes the others wait 1 s, then they are on their own.
+// is stopped in the microseconds of a change makes those that change the state wait 5 s, then they are on their own.
 //
 // # When nothing can be shared
 //
@@ -61,6 +61,6 @@
 // # Concurrency
 //
 // Everything may be called from any goroutine. [Gate.Fit] and [Gate.Enter] block, the others for
-// 1 s at worst and normally not at all. Nothing runs in the background: outside of these calls, and of a slot that is
+// 5 s at worst and normally not at all. Nothing runs in the background: outside of these calls, and of a slot that is
 // held, a Gate has no goroutine, no file descriptor and no timer.
 package admission

@@ -84,21 +84,21 @@ func TestNobodyJumpsTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(Options{Dir: t.TempDir() + "/engine", MaxStarts: 1})
 		held, _ := enter(t, g, Start)
-		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		all.Go(func() { g.Enter(ctx, Start) })
+		all.Go(func() {
+			leave, _ := enter(t, g, Start)
+			leave()
+		})
 		time.Sleep(time.Second) // in the queue by now
 		held()
-		cancel()
-		began := time.Now()
 		leave, waited := enter(t, g, Start)
-		if waited < longPause/2 || waited > longPause {
+		if waited < longPause/2 {
 			t.Errorf("a slot while somebody waited came after %s", waited)
 		}
 		leave()
 		all.Wait()
 		if _, waited = enter(t, g, Start); waited != 0 {
-			t.Errorf("a slot while nobody waited came after %s, %s in all", waited, time.Since(began))
+			t.Errorf("a slot while nobody waited came after %s", waited)
 		}
 	})
 }

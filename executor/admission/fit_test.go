@@ -195,6 +195,40 @@ func TestLaunchAsksOnceMoreBeforeItGivesUp(t *testing.T) {
 	})
 }
 
+// overtaken is a store whose turns come too late: somebody else has had them meanwhile.
+type overtaken struct {
+	store
+	by func()
+}
+
+func (o overtaken) turn(number uint32) (release func(), err error) {
+	o.by()
+	return o.store.turn(number)
+}
+
+func TestTurnThatComesTooLateIsNotUsed(t *testing.T) {
+	for name, result := range map[string]error{"after a failure": errFrozen, "after a recovery": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir() + "/engine"
+				g, other := newGate(t, dir), newGate(t, dir)
+				g.Failed(errFrozen)
+				time.Sleep(firstPause)
+				g.shared = overtaken{g.shared, func() {
+					other.Fit(t.Context(), 0, func(context.Context) error { return result })
+				}}
+				f := fitting{gate: g, came: time.Now(), knew: time.Now(), probe: func(context.Context) error {
+					t.Error("asked")
+					return nil
+				}}
+				if f.look(t.Context(), time.Time{}) {
+					t.Error("fit")
+				}
+			})
+		})
+	}
+}
+
 func TestStuckProbersTurnIsPassedOn(t *testing.T) {
 	for name, late := range map[string]error{"and fails late": errFrozen, "and succeeds late": nil} {
 		t.Run(name, func(t *testing.T) {

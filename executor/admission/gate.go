@@ -58,7 +58,7 @@ type UnfitError struct {
 }
 
 func (e *UnfitError) Error() string {
-	return fmt.Sprintf("the Docker engine at %s has been unfit since %s (%d failed probes of this host's executors; this launch waited %s): %v; see the log of the Docker daemon",
+	return fmt.Sprintf("the Docker engine at %s has been unfit since %s (failed probes of this host so far: %d; this launch waited %s): %v; see the log of the Docker daemon",
 		e.Engine, e.Since.Format(time.RFC3339), e.Probes, e.Waited.Round(time.Second/10), e.Cause)
 }
 
@@ -66,22 +66,20 @@ func (e *UnfitError) Unwrap() error { return e.Cause }
 
 // Failed tells of a call other than a probe that the engine failed, such as a create without an answer in time: it
 // opens the breaker. Calls that the caller cancelled itself, or that the engine refused for good reason, are not for it; a
-// cancelled context is ignored, as is nil. It blocks for 1 s at worst.
+// cancelled context is ignored, as is nil. It blocks for 5 s at worst, normally
+// not at all.
 func (g *Gate) Failed(cause error) {
 	if cause == nil || errors.Is(cause, context.Canceled) {
 		return
 	}
-	if g.read().Phase == Closed {
-		g.tell(event{kind: callFailed, began: time.Now(), cause: oneLine(cause.Error())})
-	}
+	g.tell(event{kind: callFailed, began: time.Now(), cause: oneLine(cause.Error())})
 }
 
 // Answered tells of a call other than a probe that the engine answered. It closes nothing, since much works
-// while an engine is unfit, but the next probe need not wait for longer than 1 s. It blocks for 1 s at worst.
+// while an engine is unfit, but the next probe need not wait for longer than 1 s. It blocks for 5 s at worst, normally
+// not at all.
 func (g *Gate) Answered() {
-	if s := g.read(); s.Phase == Open && time.Until(s.Next) > firstPause {
-		g.tell(event{kind: callDone})
-	}
+	g.tell(event{kind: callDone})
 }
 
 // forgotten is how long after the time for a probe the breaker still counts for [Gate.Open]: nobody has needed
@@ -96,8 +94,12 @@ func (g *Gate) Open() (bool, State) {
 	return s.Phase != Closed && time.Since(s.Next) < forgotten, s
 }
 
-// tell applies an event to the breaker's state, now.
+// tell applies an event to the breaker's state, now. One that tells nothing new locks nothing: most of many
+// launches that fail at the same moment find the breaker open.
 func (g *Gate) tell(e event) State {
+	if s := g.read(); apply(s, e, time.Now(), 0) == s {
+		return s
+	}
 	return g.change(func(s State) State { return apply(s, e, time.Now(), g.options.Random()) })
 }
 
