@@ -7,24 +7,50 @@
 //     still starting it, lists and kills everything in it;
 //   - [Init]: the container's init process, held by a pidfd: signals that cannot hit
 //     another process, its death and its wait status;
-//   - [Memory]: whether the kernel's OOM killer killed in the container;
+//   - [Shim]: the containerd shim, parent of the init process: its account of the exit, which it gives when
+//     both daemons hang, and its end when it hangs itself;
+//   - [Memory]: whether the kernel's OOM killer killed in the container, also after its cgroup is gone;
 //   - [Lease]: the symlink through which Docker reaches the sandbox. Without it a
 //     create or start that the daemon carries out late fails;
 //   - [Stage]: mounts of folders of the sandbox, made without following what a task put there, at
-//     paths that the task cannot change, for Docker to mount.
+//     paths that the task cannot change, for Docker to mount;
+//   - [Claim]: the locked file that says which executor a container belongs to, and what of it may be on the host.
+//
+// Who knows the exit status, and when:
+//
+//   - the kernel, by [Init.Wait], as soon as the init process is reaped, whoever does that
+//     (PIDFD_INFO_EXIT). It proves every status;
+//   - the shim, by [Shim.Wait], some milliseconds after it reaped the process, on any kernel.
+//     Of a signal and of an exit with 128 and its number it tells the same;
+//   - /proc, by [Init.Zombie], at once and until the process is reaped. It proves every
+//     status but 0.
+//
+// A shim that works makes the first two come within 10 ms of the death, [Init.Dead]. When
+// they do not come the shim is stopped or wedged: then there is the zombie, and after
+// [Shim.Kill] the kernel tells as soon as the next parent reaps it. That is process 1
+// or a subreaper above the shim: systemd does it at once, others when they look. When the
+// shim died first, the same parent reaps the process, and the kernel alone knows:
+// containerd records 137.
 //
 // Linux only, as root. Needs Linux 5.3 (pidfd_open); the exact exit status of a
-// container whose runtime works as usual needs Linux 6.15 (PIDFD_INFO_EXIT). Without
-// the latter the death is seen as well, the status mostly not, and others (the
-// shim, Docker) have to be asked.
+// container whose shim died needs Linux 6.15 (PIDFD_INFO_EXIT, see [StatusByPidfd]). Without
+// the latter the death is seen as well, and the shim or Docker have to be asked for the status.
 //
-// Blocking: [Leaf.WatchInit] and [Init.Wait] wait until their context ends at the
+// A process id that the kernel gave to another process hits nobody. Signals go by pidfd, which
+// means one process for ever. A pidfd is opened by the id, and then the id is looked up a
+// second time where it came from: in the leaf's cgroup ([Init], [Leaf.Kill]) or as the
+// init's ancestor ([Shim]). As the pidfd's process is alive after that, nobody else had the
+// id in between, and the one in the cgroup, or the ancestor, is the one of the pidfd. What is read
+// from /proc by the id counts only with the same start time.
+//
+// Blocking: [Leaf.WatchInit], [Init.Wait] and [Shim.Wait] wait until their context ends at the
 // latest, [Leaf.Kill] for [KillLimit]; everything else takes a few system calls. File
 // operations on cgroups and /proc have no time limit in the kernel.
 //
 // Concurrency: all methods may be called from any goroutine at any time, also
-// [Init.Close] while a Wait goes on. The package starts no goroutine that outlives the call, and keeps no state
-// but the file descriptors of an Init and a Memory, which their Close ends.
+// [Init.Close] while a Wait goes on. The package keeps no state but the file descriptors of an
+// Init, a Shim, a Memory and a Claim, and starts no goroutine that outlives the call but that
+// of a Memory; their Close (a claim's Release) ends them.
 //
 // What survives a crash of the executor: the leaf, the lease and the stage, which are folders,
 // a symlink and mounts. The container keeps running unless the agent's launcher owns its leaf.

@@ -31,9 +31,10 @@ type Exit struct {
 	Source string // who told: SourcePidfd, SourceShim, SourceZombie, or empty
 }
 
-// Code is the status as shells and Docker count it, 0..255: 128 and the signal's number for a process that a signal
-// ended. It is all that the shim knows (containerd, go-runc): from [SourceShim] a process that exits with 137 by itself
-// and one that SIGKILL ended are the same, and Status says of both that they exited with 137.
+// Code is the status as shells and Docker count it, 0..255: 128 and the signal's number for a
+// process that a signal ended. It is all that the shim knows (containerd, go-runc): from
+// [SourceShim] a process that exits with 137 by itself and one that SIGKILL ended are the same, and
+// Status says of both that they exited with 137.
 func (e Exit) Code() int {
 	if e.Status.Signaled() {
 		return 128 + int(e.Status.Signal())
@@ -68,9 +69,9 @@ func (i *Init) status(poller *os.File, conn syscall.RawConn) Exit {
 	return exit
 }
 
-// Zombie reads the status of the dead process from /proc as long as nobody has reaped it, at once; ok is false when
-// there is nothing (more) to read. See [SourceZombie] for what it proves. The start time tells the process from a new one of
-// the same id.
+// Zombie reads the status of the dead process from /proc as long as nobody has reaped it, at once;
+// ok is false when there is nothing (more) to read. See [SourceZombie] for what it proves. The
+// start time tells the process from a new one of the same id.
 func (i *Init) Zombie() (status unix.WaitStatus, ok bool) {
 	st, err := readStat(i.PID)
 	if err != nil || st.startTime != i.StartTime || st.state != "Z" {

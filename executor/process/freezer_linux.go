@@ -86,3 +86,27 @@ func writeFile(name, text string) error {
 	_, err = f.WriteString(text)
 	return err
 }
+
+// holder returns the folder of the highest cgroup, the leaf's or above, that is frozen in the v1
+// freezer and so keeps processes of the leaf from dying; "" when there is none.
+func (l *Leaf) holder() string {
+	dirs, err := l.freezerDirs()
+	if err != nil {
+		return ""
+	}
+	for _, dir := range dirs {
+		held := ""
+		for isFrozen(dir) { // the root of the hierarchy has no state
+			held, dir = dir, filepath.Dir(dir)
+		}
+		if held != "" {
+			return held
+		}
+	}
+	return ""
+}
+
+func isFrozen(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "freezer.state"))
+	return err == nil && strings.TrimSpace(string(text)) != "THAWED"
+}

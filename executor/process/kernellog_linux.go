@@ -17,9 +17,9 @@ type oomRecord struct {
 	own   bool // a limit of the cgroup or of one above was the cause, not the whole host
 }
 
-// readKernelLog looks for processes of the cgroup that the OOM killer chose. It reads all that the kernel still has, some thousand messages in a few
-// milliseconds. The kernel leaves the message out when there are more than ten within five seconds
-// on the host.
+// readKernelLog looks for processes of the cgroup that the OOM killer chose. It reads all that
+// the kernel still has, some thousand messages in a few milliseconds. The kernel leaves the
+// message out when there are more than ten within five seconds on the host.
 func readKernelLog(cgroup string) (oomRecord, error) {
 	var found oomRecord
 	fd, err := unix.Open(kernelLog, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -41,6 +41,7 @@ var ErrOwnCgroup = errors.New("the executor itself is in the leaf cgroup, which 
 type AliveError struct {
 	Processes []Process
 	After     time.Duration // since the kill began
+	Freezer   string        // folder of a frozen v1 cgroup that holds them although Kill thawed the leaf, "" if none
 	Cause     error         // what went wrong on the way, may be nil
 }
 
@@ -50,6 +51,9 @@ func (e *AliveError) Error() string {
 		list[i] = p.String()
 	}
 	s := fmt.Sprintf("still alive %v after SIGKILL: process %s", e.After.Round(time.Millisecond), strings.Join(list, ", process "))
+	if e.Freezer != "" {
+		s += "; frozen: write THAWED to " + filepath.Join(e.Freezer, "freezer.state")
+	}
 	if e.Cause != nil {
 		s += " (" + e.Cause.Error() + ")"
 	}
@@ -93,7 +97,7 @@ func (l *Leaf) Kill() error {
 		case len(left) == 0:
 			return nil
 		case time.Since(began) >= KillLimit:
-			return &AliveError{Processes: left, After: time.Since(began), Cause: failed}
+			return &AliveError{Processes: left, After: time.Since(began), Freezer: l.holder(), Cause: failed}
 		}
 	}
 }

@@ -128,6 +128,8 @@ func TestKillNamesWhatSurvives(t *testing.T) {
 	}
 	if s := err.Error(); !strings.Contains(s, "(sleep) state D") {
 		t.Errorf("the message lacks the process: %s", s)
+	} else if !strings.Contains(s, "write THAWED to "+above) {
+		t.Errorf("the message lacks what to do: %s", s)
 	}
 	t.Log(err)
 	thaw()

@@ -25,7 +25,7 @@ func busy(t *testing.T, processes int) {
 
 func TestOOMKillIsSeenBeforeItsCgroupGoes(t *testing.T) {
 	c := dockerClient(t)
-	const lives = 30
+	const lives = 12
 	const limit = 24 << 20
 	busy(t, 4)
 	lost, read := 0, 0

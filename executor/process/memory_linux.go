@@ -18,8 +18,9 @@ import (
 // so that reading takes no look-up of a folder that runc removes soon after the container's
 // death. What was read stays known after that.
 //
-// With cgroup v1 it reads by itself as soon as the kernel announces that the memory is used up, which is before the kill.
-// With cgroup v2 the leaf counts the kills of all cgroups below it, and outlives them. Where both are too late, the kernel's log may tell.
+// With cgroup v1 it reads by itself as soon as the kernel announces that the memory is used up,
+// which is before the kill. With cgroup v2 the leaf counts the kills of all cgroups below it, and
+// outlives them. Where that is too late or not there, the kernel's log may tell.
 type Memory struct {
 	oom, limit, peak *os.File // of the container's cgroup; peak may be nil
 	leafOOM          *os.File // v2: memory.events of the leaf; may be nil
@@ -115,9 +116,9 @@ func (m *Memory) openLeaf(dir string) error {
 // seen ([Init.Dead]), before waiting for anything else: the daemon removes the cgroup
 // about 20 ms after the death, and the kernel answers ENODEV then also on files that were opened before.
 //
-// From then on Read returns what was last read, when that has a kill in it, else what the leaf or the kernel's log has of one. When nobody tells of a
-// kill the error is [ErrCgroupGone], as there may have been one after all, and only Docker's own OOMKilled is
-// left to ask.
+// From then on Read returns what was last read, when that has a kill in it, else what the leaf
+// or the kernel's log has of one. When nobody tells of a kill the error is [ErrCgroupGone], as
+// there may have been one after all, and only Docker's own OOMKilled is left to ask.
 func (m *Memory) Read() (MemoryReport, error) {
 	r, err := m.readAndRemember()
 	if gone(err) {

@@ -10,18 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel announces out-of-memory in a v1 cgroup before it chooses whom to kill, counts the kill, and then
-// sends SIGKILL (mm/memcontrol-v1.c, memcg1_oom_prepare; mm/oom_kill.c, __oom_kill_process). So what is read after the
-// announcement may be too early, and is read again after these pauses, about a second in all: the kernel may take long to find a victim,
-// or there is none (oom_kill_disable).
+// The kernel announces out-of-memory in a v1 cgroup before it chooses whom to kill, counts the
+// kill, and then sends SIGKILL (mm/memcontrol-v1.c, memcg1_oom_prepare; mm/oom_kill.c,
+// __oom_kill_process). So what is read after the announcement may be too early, and is read again
+// after these pauses, about a second in all: the kernel may take long to find a victim, or there
+// is none (oom_kill_disable).
 const (
 	oomPause     = time.Millisecond
 	oomPauseMost = 512 * time.Millisecond
 )
 
-// watch asks for an announcement of each out-of-memory of a v1 cgroup, by an eventfd (Documentation/admin-guide/cgroup-v1/memory.rst,
-// "OOM Control"), and starts the goroutine that reads the counters then. It costs that and one descriptor, and wakes up for nothing else but the removal of the
-// cgroup.
+// watch asks for an announcement of each out-of-memory of a v1 cgroup, by an eventfd
+// (Documentation/admin-guide/cgroup-v1/memory.rst, "OOM Control"), and starts the goroutine that
+// reads the counters then. It costs that and one descriptor, and wakes up for nothing else but the
+// removal of the cgroup.
 func (m *Memory) watch(dir string) error {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {

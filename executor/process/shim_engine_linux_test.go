@@ -81,7 +81,7 @@ func signalUntilDead(t *testing.T, init *Init, sig unix.Signal) {
 
 func TestShimTellsTheStatusWhileBothDaemonsAreFrozen(t *testing.T) {
 	f := newLeaf(t)
-	_, init, shim := startWithShim(t, f, container.HostConfig{}, exits9)
+	id, init, shim := startWithShim(t, f, container.HostConfig{}, exits9)
 	answer := make(chan Exit, 1)
 	go func() {
 		exit, err := shim.Wait(limited(t))
@@ -91,6 +91,11 @@ func TestShimTellsTheStatusWhileBothDaemonsAreFrozen(t *testing.T) {
 		answer <- exit
 	}()
 	freezeBoth(t)
+	again, err := init.Shim(id)
+	if err != nil || again.PID != shim.PID || again.address != shim.address {
+		t.Fatalf("looked for while they are frozen: %+v, %v", again, err)
+	}
+	defer again.Close()
 	signalUntilDead(t, init, unix.SIGUSR1)
 	died := time.Now()
 	exit := <-answer
@@ -99,7 +104,7 @@ func TestShimTellsTheStatusWhileBothDaemonsAreFrozen(t *testing.T) {
 		t.Errorf("got %+v", exit)
 	}
 	// It tells as often as it is asked, as long as containerd does not have it deleted.
-	if exit, err := shim.Wait(limited(t)); err != nil || exit.Code() != 9 {
+	if exit, err := again.Wait(limited(t)); err != nil || exit.Code() != 9 {
 		t.Errorf("asked later: %+v, %v", exit, err)
 	}
 }

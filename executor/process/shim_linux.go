@@ -49,11 +49,11 @@ const (
 	ancestryTries = 5
 )
 
-// Shim finds the shim of the container whose init process is held, without a daemon: the
-// nearest ancestor whose program is a shim and whose command line has -id and the container's id. It does not wait, and may be
-// called as soon as there is an init process. The error is [ErrNoShim] when no ancestor is that: the shim died,
-// so that its children have another parent, or the runtime has no shim. Close the Shim after use, and before
-// the Init.
+// Shim finds the shim of the container whose init process is held, without a daemon: the nearest
+// ancestor whose program is a shim and whose command line has -id and the container's id. It does
+// not wait, and may be called as soon as there is an init process. The error is [ErrNoShim]
+// when no ancestor is that: the shim died, so that its children have another parent, or the
+// runtime has no shim. Close the Shim after use.
 func (i *Init) Shim(dockerID string) (*Shim, error) {
 	if _, err := childNames(dockerID); err != nil {
 		return nil, fmt.Errorf("find the container's shim: %w", err)
@@ -184,13 +184,13 @@ const (
 	shimPauseMost = time.Second
 )
 
-// Wait blocks until the shim says that the init process exited, and returns what it says. The shim knows it as soon as it
-// has reaped the process, and tells only one number: see [Exit.Code].
+// Wait blocks until the shim says that the init process exited, and returns what it says. The shim
+// knows it as soon as it has reaped the process, and tells only one number: see [Exit.Code].
 //
-// It blocks as long as the shim is stopped or wedged, too: ctx ends it, and the error
-// wraps context.Cause(ctx). Other errors mean that this shim will never tell: [ErrNoShim] when it
-// died, [ErrShimForgot] when it was asked too late. Wait only asks for what the shim knows, and changes
-// nothing for containerd.
+// It blocks as long as the shim is stopped or wedged, too: ctx ends it, and the error wraps
+// context.Cause(ctx). Other errors mean that this shim will never tell: [ErrNoShim] when it
+// died, [ErrShimForgot] when it was asked too late. Wait only asks for what the shim knows, and
+// changes nothing for containerd. It needs the Init open: with that closed it takes the process for dead.
 func (s *Shim) Wait(ctx context.Context) (Exit, error) {
 	for pause := shimPause; ; pause = min(2*pause, shimPauseMost) {
 		// Read before the question: that it has no such container, from before the death, is no answer, the
@@ -223,11 +223,12 @@ func (s *Shim) Wait(ctx context.Context) (Exit, error) {
 	}
 }
 
-// Kill sends SIGKILL to the shim itself: the last rung for a container whose dead init the shim does not reap, because it is
-// stopped or wedged. The init process is then reaped by another
-// process (the nearest subreaper above the shim, else process 1), which makes the status known to [Init.Wait], and the
-// engine lets go of the container. The shim's own account of the exit is lost, and Docker's will be 137
-// whatever the status was: read [Init.Zombie] first. The error is os.ErrProcessDone when the shim is gone.
+// Kill sends SIGKILL to the shim itself: the last rung for a container whose dead init the shim
+// does not reap, because it is stopped or wedged. The init process is then reaped by another
+// process (the nearest subreaper above the shim, else process 1), which makes the status known to
+// [Init.Wait], and the engine lets go of the container. The shim's own account of the exit is lost,
+// and Docker's will be 137 whatever the status was: read [Init.Zombie] first. The error is
+// os.ErrProcessDone when the shim is gone.
 func (s *Shim) Kill() error {
 	if s.dead() { // a signal to one that is not reaped would be no error
 		return os.ErrProcessDone

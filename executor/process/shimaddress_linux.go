@@ -104,13 +104,19 @@ const shimDialLimit = time.Second
 func (a shimAddress) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: shimDialLimit}
 	path, named := strings.CutPrefix(a.socket, "unix://")
+	var missing error
 	if named {
 		conn, err := dialer.DialContext(ctx, "unix", path)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return conn, err
 		}
+		missing = err
 	}
-	return dialer.DialContext(ctx, "unix", "@"+strings.TrimPrefix(path, "@"))
+	conn, err := dialer.DialContext(ctx, "unix", "@"+strings.TrimPrefix(path, "@"))
+	if err != nil && missing != nil {
+		return nil, missing
+	}
+	return conn, err
 }
 
 // wait calls Wait of the task service: it answers when the container's init process has exited.
