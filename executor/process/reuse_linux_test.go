@@ -12,14 +12,14 @@ import (
 )
 
 // startAs starts the process until it gets the id, which nobody has: the kernel gives out the one after ns_last_pid
-// next, but to whoever comes first.
-func startAs(t *testing.T, pid int, make func() *exec.Cmd) *exec.Cmd {
+// next, but to whoever comes first. ok is false when that was another one, who keeps it.
+func startAs(t *testing.T, pid int, prepare func() *exec.Cmd) (cmd *exec.Cmd, ok bool) {
 	t.Helper()
-	for range 1000 {
+	for range 100 {
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			t.Fatalf("this test needs a kernel with CONFIG_CHECKPOINT_RESTORE: %v", err)
 		}
-		cmd := make()
+		cmd := prepare()
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -28,13 +28,23 @@ func startAs(t *testing.T, pid int, make func() *exec.Cmd) *exec.Cmd {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 			})
-			return cmd
+			return cmd, true
 		}
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	t.Fatalf("no process got the id %d", pid)
-	return nil
+	return nil, false
+}
+
+// untilReused tries until the id that a process had could be given to another one of the test's.
+func untilReused(t *testing.T, attempt func() (reused bool)) {
+	t.Helper()
+	for range 10 {
+		if attempt() {
+			return
+		}
+	}
+	t.Fatal("others took the ids every time")
 }
 
 func wantAlive(t *testing.T, cmd *exec.Cmd) {
@@ -48,12 +58,19 @@ func wantAlive(t *testing.T, cmd *exec.Cmd) {
 func sleep() *exec.Cmd { return exec.Command("sleep", "1000") }
 
 func TestIDGivenToAnotherProcessIsNotTheInit(t *testing.T) {
+	untilReused(t, func() bool { return initsIDReused(t) })
+}
+
+func initsIDReused(t *testing.T) bool {
 	f := newLeaf(t)
 	c, goOn := f.startHeld("exit 9")
 	init := f.watch()
 	goOn()
 	_ = c.reap()
-	other := startAs(t, init.PID, sleep)
+	other, ok := startAs(t, init.PID, sleep)
+	if !ok {
+		return false
+	}
 	if err := init.Signal(unix.SIGKILL); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("signal: %v", err)
 	}
@@ -70,9 +87,14 @@ func TestIDGivenToAnotherProcessIsNotTheInit(t *testing.T) {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	wantAlive(t, other)
+	return true
 }
 
 func TestIDGivenToAnotherProcessIsNotTheShim(t *testing.T) {
+	untilReused(t, func() bool { return shimsIDReused(t) })
+}
+
+func shimsIDReused(t *testing.T) bool {
 	f := newLeaf(t)
 	bundle := t.TempDir()
 	if err := os.WriteFile(filepath.Join(bundle, "address"), []byte("unix:///a"), 0o600); err != nil {
@@ -89,7 +111,10 @@ func TestIDGivenToAnotherProcessIsNotTheShim(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.reap()
-	other := startAs(t, shim.PID, sleep)
+	other, ok := startAs(t, shim.PID, sleep)
+	if !ok {
+		return false
+	}
 	if err := shim.Kill(); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("kill: %v", err)
 	}
@@ -100,13 +125,21 @@ func TestIDGivenToAnotherProcessIsNotTheShim(t *testing.T) {
 		t.Errorf("wait: %v", err)
 	}
 	wantAlive(t, other)
+	return true
 }
 
 func TestIDGivenToAnotherProcessIsNotKilledWithTheLeaf(t *testing.T) {
+	untilReused(t, func() bool { return membersIDReused(t) })
+}
+
+func membersIDReused(t *testing.T) bool {
 	f := newLeaf(t)
 	c := f.start(testID, nil, shell("exit 0", false))
 	_ = c.reap()
-	other := startAs(t, c.Process.Pid, sleep)
+	other, ok := startAs(t, c.Process.Pid, sleep)
+	if !ok {
+		return false
+	}
 	// As if the cgroup had been read before.
 	if err := f.signalBatch([]int{other.Process.Pid}, unix.SIGKILL); err != nil {
 		t.Error(err)
@@ -115,4 +148,5 @@ func TestIDGivenToAnotherProcessIsNotKilledWithTheLeaf(t *testing.T) {
 		t.Errorf("taken for the init process: %+v, %v", init, err)
 	}
 	wantAlive(t, other)
+	return true
 }
