@@ -30,7 +30,7 @@ func (p Placement) CheckFor(containerID string) error {
 				return nil
 			}
 		}
-	case path.Base(p.Path) == containerID && isClass(path.Base(above)):
+	case path.Base(p.Path) == containerID && isClass(path.Base(above)) && containerID != "task": // which could be a nested one
 		if root := path.Dir(above); root != "/" && p == (Placement{Parent: p.Path, Path: p.Path, Keep: root}) {
 			return nil
 		}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mesos-docker-executor/executor/engine"
@@ -18,20 +20,22 @@ const (
 	spareLast  = 30 * time.Minute
 )
 
-// askEngine removes the containers of the dead. One list tells of all of them.
+// askEngine removes the containers of the dead, and what was waiting for that. One list tells of all of them.
 func (s *sweep) askEngine(ctx context.Context) {
-	var ask []*deadTask
+	var ask, without []*deadTask
 	for _, d := range s.dead {
 		switch why := s.keepFromEngine(d); {
 		case d.foreign:
 		case d.neverCreated():
 			d.gone, d.settled = true, true
+			without = append(without, d)
 		case why != "":
 			d.left("its container, if there is one: %s", why)
 		default:
 			ask = append(ask, d)
 		}
 	}
+	each(ctx, without, sweepKills, s.clearLeaf)
 	if s.Engine == nil || len(ask) == 0 && !s.Thorough {
 		return
 	}
@@ -48,7 +52,10 @@ func (s *sweep) askEngine(ctx context.Context) {
 		id := l.Labels[labelContainer]
 		byID[id] = append(byID[id], l)
 	}
-	each(ctx, ask, sweepRemoves, func(d *deadTask) { s.removeContainers(ctx, d, byID[d.id]) })
+	each(ctx, ask, sweepRemoves, func(d *deadTask) {
+		s.removeContainers(ctx, d, byID[d.id])
+		s.clearLeaf(d)
+	})
 	if s.Thorough && s.Only == "" {
 		s.removeOrphans(ctx, listed)
 	}
@@ -66,7 +73,7 @@ func (s *sweep) keepFromEngine(d *deadTask) string {
 	switch {
 	case s.Engine == nil:
 		return "the engine could not be asked"
-	case s.EngineHost != "" && d.record.EngineHost != "" && d.record.EngineHost != s.EngineHost:
+	case s.EngineHost != "" && d.record.EngineHost != "" && !sameEngine(d.record.EngineHost, s.EngineHost):
 		return "it is at another engine, " + d.record.EngineHost
 	case d.lives:
 		return "its processes have to end first"
@@ -74,6 +81,19 @@ func (s *sweep) keepFromEngine(d *deadTask) string {
 		return fmt.Sprintf("the engine failed to remove it %d times, and is not asked again before %s", swept.Failed, again.Format(time.RFC3339))
 	}
 	return ""
+}
+
+// sameEngine compares addresses; one socket can have several, as /var/run is mostly a symlink to /run.
+func sameEngine(one, other string) bool {
+	if one == other {
+		return true
+	}
+	a, err := os.Stat(strings.TrimPrefix(one, "unix://"))
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(strings.TrimPrefix(other, "unix://"))
+	return err == nil && os.SameFile(a, b)
 }
 
 // removeContainers removes what carries our label with the task's container id: normally one container, or none.
@@ -94,8 +114,10 @@ func (s *sweep) removeContainers(ctx context.Context, d *deadTask, listed []engi
 	}
 	for _, id := range ids {
 		if err := s.Engine.Remove(ctx, id); err != nil {
-			d.record.Sweep.Failed++
-			d.record.Sweep.Asked = s.Now().UTC()
+			if !errors.Is(err, context.Canceled) { // that was our own haste
+				d.record.Sweep.Failed++
+				d.record.Sweep.Asked = s.Now().UTC()
+			}
 			d.left("container %s: %v", id, err)
 			return
 		}

@@ -128,11 +128,10 @@ func (s *sweep) run(ctx context.Context) error {
 		d.fence() // all of them first: it takes no time
 	}
 	each(ctx, s.dead, sweepKills, (*deadTask).kill)
-	s.askEngine(ctx)
-	each(ctx, s.dead, sweepRemoves, func(d *deadTask) { d.clearLeaf(s.Settle) })
 	if s.Only == "" {
 		s.unclaimed(claims, leases, stages)
 	}
+	s.askEngine(ctx)
 	return nil
 }
 

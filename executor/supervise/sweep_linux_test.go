@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	api "github.com/docker/docker/api/types/container"
+
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/enginetest"
@@ -36,7 +39,7 @@ func TestSweepRemovesAllOfTheDeadAndNothingOfTheLiving(t *testing.T) {
 	}
 	for _, p := range dead {
 		p.nothingLeft(t)
-		if swept := of1(t, report, p.ID); !swept.Complete || swept.TaskID != "task of "+p.ID {
+		if swept := sweptIn(t, report, p.ID); !swept.Complete || swept.TaskID != "task of "+p.ID {
 			t.Errorf("%s: %+v", p.Stage, swept)
 		}
 	}
@@ -62,11 +65,11 @@ func TestForeignContainerOfTheSameNameStays(t *testing.T) {
 		p.begin(t)
 		p.says(t, "ready")
 		p.kill(t)
-		swept := of1(t, sweepOnce(t, p.RunDir), p.ID)
+		swept := sweptIn(t, sweepOnce(t, p.RunDir), p.ID)
 		if swept.Complete || !strings.Contains(fmt.Sprint(swept.Notes), "not ours") {
 			t.Errorf("%+v", swept)
 		}
-		if swept = of1(t, sweepOnce(t, p.RunDir, later(11*time.Minute)), p.ID); !swept.Complete {
+		if swept = sweptIn(t, sweepOnce(t, p.RunDir, later(11*time.Minute)), p.ID); !swept.Complete {
 			t.Errorf("%+v", swept)
 		}
 		if found := p.traces(t); len(found) > 0 {
@@ -104,7 +107,7 @@ func TestFrozenEngineDelaysNothingButTheContainer(t *testing.T) {
 	if found := p.traces(t); strings.Join(found, " ") != "claim leaf" && strings.Join(found, " ") != "leaf claim" {
 		t.Errorf("there is %q\n%s", found, report)
 	}
-	if swept := of1(t, report, p.ID); swept.Complete || len(swept.Done) != 3 || len(swept.Left) == 0 {
+	if swept := sweptIn(t, report, p.ID); swept.Complete || len(swept.Done) != 3 || len(swept.Left) == 0 {
 		t.Errorf("%+v", swept)
 	}
 	if err := docker.Thaw(); err != nil {
@@ -147,7 +150,7 @@ func TestLateCreateLeavesNoContainer(t *testing.T) {
 		}
 	}
 	report = sweepOnce(t, runDir, later(9*time.Minute), func(o *SweepOptions) { o.MaxClaims = executors })
-	if len(report.Dead) != executors || of1(t, report, dead[0].ID).Complete {
+	if len(report.Dead) != executors || sweptIn(t, report, dead[0].ID).Complete {
 		t.Errorf("a claim went too early\n%s", report)
 	}
 	sweepOnce(t, runDir, later(11*time.Minute), func(o *SweepOptions) { o.MaxClaims = executors })
@@ -209,6 +212,53 @@ func TestLateStartDuringTheSweepLeavesNothing(t *testing.T) {
 	if t.Failed() {
 		t.Log(report)
 	}
+}
+
+// A frozen shim makes the engine hang in the removal of this container only.
+func TestWedgedContainerIsNotAskedForByEverySweep(t *testing.T) {
+	runDir := filepath.Join(t.TempDir(), "run")
+	wedged, other := killed(t, wasRunning, runDir), killed(t, wasCreated, runDir)
+	c, err := probed(t).Inspect(t.Context(), wedged.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := docker.SignalShim(c.ID, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = docker.SignalShim(c.ID, unix.SIGCONT) }()
+	report := sweepOnce(t, runDir, func(o *SweepOptions) { o.Limit = 2 * time.Second })
+	other.nothingLeft(t)
+	if len(wedged.processes(t)) > 0 || sweptIn(t, report, wedged.ID).Complete {
+		t.Errorf("%s", report)
+	}
+	swept := sweptIn(t, sweepOnce(t, runDir), wedged.ID)
+	if len(swept.Left) != 1 || !strings.Contains(swept.Left[0], "failed to remove it 1 times") {
+		t.Errorf("%+v", swept)
+	}
+	if err := docker.SignalShim(c.ID, unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	sweepOnce(t, runDir, later(2*time.Minute))
+	wedged.nothingLeft(t)
+}
+
+func TestEngineIsKnownByItsSocket(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.WriteFile(dir+"/a", nil, 0o600), os.Symlink("a", dir+"/b"), os.WriteFile(dir+"/c", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for other, same := range map[string]bool{"/a": true, "/b": true, "/c": false, "/none": false} {
+		if got := sameEngine("unix://"+dir+"/a", "unix://"+dir+other); got != same {
+			t.Errorf("%s: %v", other, got)
+		}
+	}
+	p := killed(t, wasCreated, filepath.Join(dir, "run"))
+	swept := sweptIn(t, sweepOnce(t, p.RunDir, func(o *SweepOptions) { o.EngineHost = "unix://" + dir + "/a" }), p.ID)
+	if swept.Complete || len(swept.Left) != 1 || !strings.Contains(swept.Left[0], "another engine") {
+		t.Errorf("%+v", swept)
+	}
+	sweepOnce(t, p.RunDir, func(o *SweepOptions) { o.EngineHost = docker.Host })
+	p.nothingLeft(t)
 }
 
 func TestTwoSweepsAtOnceDoEachWorkOnce(t *testing.T) {

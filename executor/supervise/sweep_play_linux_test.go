@@ -33,15 +33,17 @@ import (
 type stage string
 
 const (
-	wasClaimed   stage = "claimed"
-	wasPlaced    stage = "placed" // lease, volumes and leaf are there
-	wasCreated   stage = "created"
-	wasRunning   stage = "running"
-	sentCreate   stage = "create sent"
-	sentStart    stage = "start sent"
-	sweeping     stage = "sweeps"
-	playVariable       = "SWEEP_TEST_PLAY"
+	wasClaimed stage = "claimed"
+	wasPlaced  stage = "placed" // lease, volumes and leaf are there
+	wasCreated stage = "created"
+	wasRunning stage = "running"
+	sentCreate stage = "create sent"
+	sentStart  stage = "start sent"
+	sweeping   stage = "sweeps"
 )
+
+// playVariable holds the player, as JSON, in the environment of its process.
+const playVariable = "SWEEP_TEST_PLAY"
 
 // player is an executor in a process of its own: the test binary, executed once more. It plays its part before any test,
 // and before TestMain starts an engine.
@@ -312,7 +314,7 @@ func later(d time.Duration) func(*SweepOptions) {
 	return func(o *SweepOptions) { o.Now = func() time.Time { return time.Now().Add(d) } }
 }
 
-func of1(t *testing.T, r SweepReport, id string) SweptTask {
+func sweptIn(t *testing.T, r SweepReport, id string) SweptTask {
 	t.Helper()
 	for _, d := range r.Dead {
 		if d.ContainerID == id {

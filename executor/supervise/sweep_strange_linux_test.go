@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,15 +52,13 @@ func childIn(t *testing.T, groups []cgroupnet.Hierarchy, leaf cgroupnet.Placemen
 	t.Cleanup(func() { _ = child.Process.Kill(); _ = child.Wait() })
 	for _, h := range groups {
 		if h.Has("freezer") || h.Unified {
-			if err := os.WriteFile(filepath.Join(h.Folder(leaf.Path), "cgroup.procs"), []byte(itoa(child.Process.Pid)), 0); err != nil {
+			if err := os.WriteFile(filepath.Join(h.Folder(leaf.Path), "cgroup.procs"), []byte(strconv.Itoa(child.Process.Pid)), 0); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	return child
 }
-
-func itoa(n int) string { text, _ := json.Marshal(n); return string(text) }
 
 func (b bystander) unharmed(t *testing.T) {
 	t.Helper()

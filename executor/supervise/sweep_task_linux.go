@@ -147,13 +147,13 @@ func (d *deadTask) killLeaf(p cgroupnet.Placement) {
 }
 
 // clearLeaf removes the leaf's folders once there is no container in them.
-func (d *deadTask) clearLeaf(patience time.Duration) {
+func (s *sweep) clearLeaf(d *deadTask) {
 	if !d.gone || d.lives {
 		return
 	}
 	for _, p := range d.leaves {
 		d.killLeaf(p) // what came while the engine removed the container
-		if err := d.removeLeaf(p, patience); err != nil {
+		if err := d.removeLeaf(p, s.Settle); err != nil {
 			d.left("%v", err)
 		}
 	}
