@@ -8,11 +8,13 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/registryauth"
@@ -100,6 +102,8 @@ func (s start) run() int {
 		Settings:    s.settings(unfit),
 		Agent:       agent,
 		Engine:      docker,
+		Gate:        s.gate(log),
+		LaunchWait:  s.file.Engine.LaunchWait,
 		Signals:     signals,
 		Credentials: s.registries().Lookup,
 		Mode:        s.mode,
@@ -109,6 +113,7 @@ func (s start) run() int {
 		ContainerID: s.containerID,
 		Stdout:      supervise.NewSink(os.Stdout),
 		Stderr:      supervise.NewSink(os.Stderr),
+		About:       supervise.About{Version: version, AgentID: s.agent.AgentID, FrameworkID: s.agent.FrameworkID},
 		Log:         log,
 		Say:         voice.say,
 		Calm:        calmDown,
@@ -117,6 +122,17 @@ func (s start) run() int {
 	conversation.Wait()
 	log.Info("exit", "status", status)
 	return status
+}
+
+// gate is what the executors of this host share about their engine.
+func (s start) gate(log *slog.Logger) *admission.Gate {
+	return admission.New(admission.Options{
+		Dir:       filepath.Join(s.file.RunDirectory, "engine"),
+		Engine:    s.engineHost,
+		MaxStarts: s.file.Engine.MaxStarts,
+		MaxPulls:  s.file.Engine.MaxPulls,
+		Note:      func(line string) { log.Warn(line) },
+	})
 }
 
 // registries says where the credentials for pulls are.

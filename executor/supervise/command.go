@@ -35,12 +35,20 @@ type (
 	RevokeLease struct{}
 	// SignalInit signals the held init by its pidfd. A process that is already dead is fine.
 	SignalInit struct{ Signal unix.Signal }
-	// StopInit sends the container's stop signal (the image's STOPSIGNAL, else SIGTERM) to the held init.
+	// StopInit sends the container's stop signal (the image's STOPSIGNAL, else SIGTERM) to the held init, once. A `runc init`
+	// that has not become the container's program yet gets none, as it would swallow it.
 	StopInit struct{}
 	// SignalByEngine asks the engine to signal the container: only while no init is held. Empty = the stop signal.
 	SignalByEngine struct{ Signal string }
 	// KillLeaf kills every process below the task's leaf. Ends in [LeafKilled].
 	KillLeaf struct{}
+	// ListLeaf looks which processes are there. Ends in [LeafKilled].
+	ListLeaf struct{}
+	// KillShim ends the container's shim, which does not reap the dead init: it is stopped or wedged.
+	KillShim struct{}
+	// Reattach waits until the engine answers again, for as long as it takes, and then listens to output and exit anew. Ends in
+	// [Reattached].
+	Reattach struct{}
 	// Discard removes what the task left on the host: container (also one that a late create still makes), leaf, lease.
 	// Ends in [Discarded].
 	Discard struct{}
@@ -64,6 +72,8 @@ const (
 	TimerLadder     Timer = "kill ladder"         // between the rungs after SIGKILL
 	TimerSettle     Timer = "settle"              // from the init's death to the engine's answers that are still due
 	TimerRecheck    Timer = "recheck"             // between two questions to the engine when it is the only witness
+	TimerWedge      Timer = "wedged shim"         // from the init's death to ending a shim that does not reap it
+	TimerUnkillable Timer = "unkillable"          // from SIGKILL to looking why something is still alive
 	TimerDrain      Timer = "log drain"           // from the exit to the end of the output
 	TimerOutput     Timer = "output"              // from the terminal update to removing the container under its output
 	TimerAck        Timer = "acknowledgement"     // from the terminal update to giving up its acknowledgement
@@ -82,6 +92,9 @@ func (SignalInit) command()       {}
 func (StopInit) command()         {}
 func (SignalByEngine) command()   {}
 func (KillLeaf) command()         {}
+func (ListLeaf) command()         {}
+func (KillShim) command()         {}
+func (Reattach) command()         {}
 func (Discard) command()          {}
 func (Arm) command()              {}
 func (Exit) command()             {}

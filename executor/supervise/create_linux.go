@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
@@ -27,28 +29,33 @@ func LeasePath(runDir, containerID string) string {
 	return process.LeasePath(LeaseDir(runDir), containerID, attempt)
 }
 
-// createContainer makes the lease before anything else and in the owner's goroutine, so that no later revocation can
+// createContainer makes claim and lease before anything else and in the owner's goroutine, so that no later revocation can
 // come too early.
 func (r *runner) createContainer(plan *task.Plan) {
 	r.taskStopSignal = plan.Spec.Config.StopSignal
 	r.creating = make(chan *container, 1)
-	lease, err := process.NewLease(LeaseDir(r.RunDir), r.ContainerID, attempt, r.Sandbox)
-	r.lease = lease
+	err := r.claimContainer(plan)
+	if err == nil {
+		r.lease, err = process.NewLease(LeaseDir(r.RunDir), r.ContainerID, attempt, r.Sandbox)
+	}
 	imageID := r.image.ID
-	if err == nil && lease.Attempt != attempt {
-		err = fmt.Errorf("a lease of this container is there already, beside %s: another executor serves it", lease.Path)
+	if err == nil && r.lease.Attempt != attempt {
+		err = fmt.Errorf("a lease of this container is there already, beside %s: another executor serves it", r.lease.Path)
 	}
 	r.ops.Go(func() {
-		c := &container{name: plan.Spec.Name}
+		c := &container{name: plan.Spec.Name, tty: plan.Spec.Config.Tty, leave: func() {}}
 		if err == nil {
 			err = r.create(c, plan, imageID)
+		}
+		if err != nil {
+			c.leave()
 		}
 		r.creating <- c
 		taken := r.post(delivery{Created{err}, func() {
 			r.container = c
 			if err == nil {
-				r.copyOutput(c.output)
-				r.awaitExit(c.exit)
+				r.copyOutput(c)
+				r.awaitExit(c.exit, false)
 			}
 		}})
 		if !taken { // Run is over, and with it the one that would remove this
@@ -58,11 +65,38 @@ func (r *runner) createContainer(plan *task.Plan) {
 	})
 }
 
+// claimContainer says to the host's other executors that the container is served, for as long as this process lives.
+func (r *runner) claimContainer(plan *task.Plan) (err error) {
+	r.record = process.ClaimRecord{
+		TaskID: plan.TaskID, Name: plan.Spec.Name, EngineHost: r.Engine.Host(), CreateUnknown: true,
+		Lease: LeasePath(r.RunDir, r.ContainerID),
+	}
+	if r.boot, err = process.BootID(); err != nil {
+		return err
+	}
+	r.claim, err = process.NewClaim(ClaimDir(r.RunDir), r.ContainerID, r.record)
+	return err
+}
+
+// claimMore writes down what may be on the host from now on.
+func (r *runner) claimMore(change func(*process.ClaimRecord)) error {
+	change(&r.record)
+	return r.claim.Update(r.record)
+}
+
 // create fills c step by step; what it made before an error is unmade by discard.
 //
 // The container is made from the image that was reviewed, by its ID: another task's pull may have given the name to another image
 // meanwhile. So Docker shows the ID, and the name is in a label.
 func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
+	leave, waited, err := r.Gate.Enter(r.launch, admission.Start)
+	if err != nil {
+		return err
+	}
+	c.leave = leave
+	if waited > patientStart {
+		r.remark(fmt.Sprintf("waited %s for other containers of this host to start (engine.max_starts)", waited.Round(time.Second)))
+	}
 	spec := plan.Spec
 	if err := r.stageVolumes(c, &spec, plan.SandboxDirs); err != nil {
 		return err
@@ -71,26 +105,63 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 		return err
 	}
 	spec.Host.CgroupParent = c.placement.Parent
-	spec.Config.Labels = operatorLabels(spec.Config.Labels, plan.TaskID, r.ContainerID, spec.Image)
+	spec.Config.Labels = r.operatorLabels(spec.Config.Labels, plan.TaskID, spec.Image)
 	spec.Config.Image = imageID
-
-	id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
-	if err != nil {
-		c.unknown = engine.OutcomeOf(err) == engine.Unknown
+	if err := r.createOrAdopt(c, spec); err != nil {
 		return explainCreate(err, c, plan.Spec.Image)
 	}
-	c.id = id
-	for _, w := range warnings {
-		r.Log.Warn("docker create", "warning", w)
+	if err := r.claimMore(func(record *process.ClaimRecord) { record.DockerID, record.CreateUnknown = c.id, false }); err != nil {
+		return err
 	}
-	return r.listen(c, spec.Config.Tty)
+	return r.listen(c)
+}
+
+// patientStart is how long a wait for other starts may be before it is told of.
+const patientStart = 2 * time.Second
+
+// createTries is how often a container is created whose create was not answered and took no effect.
+const createTries = 2
+
+// createOrAdopt creates the container. A create without an answer may have happened, or may happen yet: so its effect is looked for
+// by the container's name as soon as the engine is well, and what carries our label is ours. A second create under
+// the same name cannot make a second container; at worst it is told that the first one is there.
+func (r *runner) createOrAdopt(c *container, spec security.Spec) error {
+	for tries := 1; ; tries++ {
+		id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
+		for _, w := range warnings {
+			r.Log.Warn("docker create", "warning", w)
+		}
+		if err == nil {
+			c.id, c.unknown = id, false
+			return nil
+		}
+		if !c.unknown && engine.OutcomeOf(err) != engine.Unknown {
+			return err
+		}
+		c.unknown = true
+		if !errors.Is(err, engine.ErrConflict) {
+			r.Gate.Failed(err)
+		}
+		r.Log.Warn("looking for the effect of docker create", "error", err)
+		if fit := r.awaitFit(r.launch); fit != nil {
+			return errors.Join(err, fit)
+		}
+		found, missing := r.Engine.Inspect(r.launch, spec.Name)
+		switch {
+		case missing == nil && found.Labels[labelContainer] == r.ContainerID:
+			c.id, c.unknown = found.ID, false
+			return nil
+		case !errors.Is(missing, engine.ErrNotFound) || tries == createTries:
+			return err
+		}
+	}
 }
 
 // listen connects to the container's output and exit side by side; both are there before it is started.
-func (r *runner) listen(c *container, tty bool) error {
+func (r *runner) listen(c *container) error {
 	var attached error
 	var attaching sync.WaitGroup
-	attaching.Go(func() { c.output, attached = r.Engine.Attach(r.ctx, c.id, tty) })
+	attaching.Go(func() { c.output, attached = r.Engine.Attach(r.ctx, c.id, c.tty) })
 	var registered error
 	c.exit, registered = r.Engine.NextExit(r.ctx, c.id)
 	attaching.Wait()
@@ -141,25 +212,31 @@ func (r *runner) placeLeaf(c *container) error {
 		Root:         r.CgroupRoot,
 		ContainerID:  r.ContainerID,
 		SelfFreezer:  freezer,
-		CgroupDriver: r.info.CgroupDriver,
+		CgroupDriver: r.info.Load().CgroupDriver,
 		Custom:       r.Mode == task.Custom,
 	})
 	if err != nil {
+		return err
+	}
+	if err := r.claimMore(func(record *process.ClaimRecord) { record.Leaf = placement }); err != nil {
 		return err
 	}
 	c.groups, c.placement, c.leaf = groups, &placement, process.OpenLeaf(groups, placement.Path)
 	return cgroupnet.Prepare(groups, placement)
 }
 
-// operatorLabels adds our own labels to the reviewed ones. They name the task and its image for the people who look at the host.
-func operatorLabels(reviewed map[string]string, taskID, containerID, image string) map[string]string {
+// operatorLabels adds our own labels to the reviewed ones. They name the task and its image for the people who look at the host,
+// and the claim for who cleans up after a dead executor.
+func (r *runner) operatorLabels(reviewed map[string]string, taskID, image string) map[string]string {
 	labels := map[string]string{}
 	for k, v := range reviewed {
 		labels[k] = v
 	}
 	labels[labelTask] = taskID
-	labels[labelContainer] = containerID
+	labels[labelContainer] = r.ContainerID
 	labels[labelImage] = image
+	labels[labelClaim] = r.claim.Path()
+	labels[labelBoot] = r.boot
 	return labels
 }
 

@@ -3,6 +3,7 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
@@ -12,10 +13,12 @@ import (
 // container has to go as well; the lease is revoked first, so it can't start.
 func (r *runner) discard() {
 	r.revokeLease()
+	r.discarding = true
 	r.spawn(func() delivery {
 		select {
 		case c := <-r.creating:
-			return delivery{msg: Discarded{r.remove(c)}}
+			err := r.remove(c)
+			return delivery{Discarded{err}, func() { r.clean = err == nil }}
 		case <-r.ctx.Done():
 			return delivery{msg: Discarded{r.ctx.Err()}}
 		}
@@ -31,6 +34,7 @@ func (r *runner) remove(c *container) error {
 		errs = append(errs, c.leaf.Kill())
 	}
 	c.close() // a daemon that still has output to deliver would not remove the container
+	r.unwedge(c)
 	if c.id != "" {
 		errs = append(errs, r.Engine.Remove(r.ctx, c.id))
 	}
@@ -50,8 +54,7 @@ func (r *runner) findLate(c *container) error {
 	found, err := r.Engine.Inspect(r.ctx, c.name)
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		r.Log.Warn("docker create was not answered; a container may still appear, and cannot be started", "container", c.name)
-		return nil
+		return fmt.Errorf("docker create was not answered: container %s may still appear, cannot be started, and is removed by a later executor of this host", c.name)
 	case err != nil:
 		return fmt.Errorf("looking for a late container %s: %w", c.name, err)
 	case found.Labels[labelContainer] == r.ContainerID:
@@ -60,6 +63,28 @@ func (r *runner) findLate(c *container) error {
 	return nil
 }
 
+// unwedge ends a shim that does not reap the dead init: as long as it is there, the engine cannot remove the container.
+func (r *runner) unwedge(c *container) {
+	init, shim := c.init.Load(), c.shim.Load()
+	if init == nil || shim == nil {
+		return
+	}
+	for end := time.Now().Add(time.Second); ; r.pause(r.ctx, reapPause) {
+		if _, waits := init.Zombie(); !waits {
+			return
+		}
+		if r.ctx.Err() != nil || time.Now().After(end) {
+			break
+		}
+	}
+	if err := shim.Kill(); err != nil {
+		r.Log.Error("the shim does not reap the container's dead init and cannot be killed", "error", err)
+	}
+}
+
+// reapPause is between two looks whether a shim, which takes milliseconds, has reaped the init.
+const reapPause = 20 * time.Millisecond
+
 // close ends what listens to the container.
 func (c *container) close() {
 	if c.output != nil {
@@ -67,5 +92,15 @@ func (c *container) close() {
 	}
 	if c.exit != nil {
 		c.exit.Close()
+	}
+}
+
+// letGo gives up what is held of the container's processes.
+func (c *container) letGo() {
+	if shim := c.shim.Load(); shim != nil {
+		shim.Close()
+	}
+	if init := c.init.Load(); init != nil {
+		init.Close()
 	}
 }

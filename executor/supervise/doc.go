@@ -13,14 +13,31 @@
 // # What a caller may rely on
 //
 //   - Exactly one terminal update for a launched task, and none of any kind after it.
+//
 //   - TASK_RUNNING is never sent after TASK_KILLING, nor after a kill was decided.
+//
 //   - TASK_FINISHED only with a proved status 0 (see [Judge]); an unknown status is TASK_FAILED.
+//
 //   - No terminal update while the task's program runs or can still begin.
+//
 //   - What the machine processed first wins: an exit seen before a KILL keeps its own verdict.
+//
+//   - A sick engine is not a sick task: while the container's init lives, the task is RUNNING, whatever the engine says. Nothing that
+//     ends a container needs the engine either.
+//
+// # When the engine hangs, dies or lies
+//
+// A launch waits [Options].LaunchWait for an engine that is not fit, and only as many executors of the host as the operator allows
+// create and start at a time; both are [admission.Gate]'s affair. A create or start without an answer may have happened and may yet
+// happen: its effect is looked for and adopted if it is ours, and whatever is given up is fenced, by taking the lease away and
+// killing the leaf. When a stream breaks the runner waits, as long as it takes, until the engine answers, and then
+// listens again where it left off.
+//
+// How the container ended is decided by [Judge] from what the kernel, the container's shim and at last the engine said.
 //
 // # What survives a crash
 //
 // No state: a SIGKILLed executor leaves the container to whoever owns its cgroup (in custom mode the agent's launcher, whose
-// freezer cgroup holds it). Its lease stays below the run directory, and until the container has started the mounts of
-// staged volumes do as well.
+// freezer cgroup holds it). Its claim says, with its lock free, that it is dead, and what may be on the host: [Sweep], which every executor runs
+// at its start, ends and removes all of that.
 package supervise

@@ -11,6 +11,8 @@ import (
 // over reports whether no process of the container can be alive, now or later.
 func (m *Machine) over() bool {
 	switch p := &m.proc; {
+	case p.survivors != "":
+		return true // not dead, but neither will it be
 	case !p.startSent:
 		return m.failure != nil || m.kill.decided
 	case p.held:
@@ -67,12 +69,17 @@ func (m *Machine) advance() {
 // beginEnding is when nothing of the container is alive and nothing more will be learned of its exit.
 func (m *Machine) beginEnding() {
 	m.phase = ending
-	m.disarm(TimerLadder)
-	m.disarm(TimerGrace)
-	if !m.proc.held && !m.ran() {
-		m.copying = false // there never was a process: the output of such a container has no end
+	for _, t := range []Timer{TimerLadder, TimerGrace, TimerWedge, TimerUnkillable} {
+		m.disarm(t)
 	}
-	if m.copying {
+	if !m.proc.held && !m.ran() || m.proc.survivors != "" {
+		m.copying = false // without a process, or with one for ever, the output has no end
+	}
+	switch {
+	case !m.copying:
+	case m.proc.engineDown != "" || m.joining:
+		m.drained = true // who is stopped or gone passes nothing on
+	default:
 		m.arm(TimerDrain, m.within(m.set.LogDrain))
 	}
 }
@@ -80,16 +87,16 @@ func (m *Machine) beginEnding() {
 // answered reports whether everything is known that the terminal update and the updates before it need.
 func (m *Machine) answered() bool {
 	switch p := &m.proc; {
-	case !p.startSent || p.settled || m.failure != nil || p.startErr != nil:
+	case !p.startSent || p.settled || m.failure != nil || p.startErr != nil || p.survivors != "":
 		return true
 	case !p.startAnswered:
 		return m.kill.decided // else TASK_RUNNING comes first, and a failed start has a message of its own
 	case !p.inspected && !m.kill.decided:
 		return false
-	case p.statusDue:
-		return false
-	case m.proof.Init != nil && m.proof.Init.settles() && !m.oomUnclear():
+	case m.proof.settles() && !m.oomUnclear():
 		return true
+	case p.statusDue || p.shimDue:
+		return false
 	default:
 		// Only the engine knows the rest: its wait, then one inspect that fits.
 		m.watchByEngine()
@@ -99,8 +106,20 @@ func (m *Machine) answered() bool {
 
 // oomUnclear reports whether a SIGKILL may have been the OOM killer's and the kernel's account of it came too late.
 func (m *Machine) oomUnclear() bool {
-	i := m.proof.Init
-	return m.oom.Lost && !m.kill.decided && i.Status.Signaled() && i.Status.Signal() == unix.SIGKILL
+	return m.oom.Lost && !m.kill.decided && Judge(m.proof).Code == 128+int(unix.SIGKILL)
+}
+
+// initDied begins to gather what the witnesses say.
+func (m *Machine) initDied(msg InitDied) {
+	p := &m.proc
+	p.dead, p.statusDue, p.shimDue = true, true, m.proof.Shim == nil
+	p.engineDown, p.shimGone = msg.EngineDown, msg.ShimGone
+	m.oom = msg.OOM
+	m.proof.DiedAt = msg.At
+	m.proof.Init = &InitExited{}
+	m.disarm(TimerGrace)
+	m.disarm(TimerLadder)
+	m.arm(TimerWedge, m.within(wedgeWait))
 }
 
 // watchByEngine asks the engine for its account of the exit once its wait has ended, and then again until it tells of an
@@ -134,6 +153,9 @@ func (m *Machine) exitInspected(msg ExitInspected) {
 
 // terminal is the one place that turns what happened into the last update.
 func (m *Machine) terminal() mesos.TaskStatus {
+	if m.proc.survivors != "" {
+		return m.described(m.unkillable())
+	}
 	if m.failure != nil {
 		return m.described(withReason(status(m.taskID, m.failure.state, m.failure.message), m.failure.reason))
 	}
@@ -161,6 +183,17 @@ func (m *Machine) terminal() mesos.TaskStatus {
 	return m.described(m.failed(v))
 }
 
+// unkillable is the one terminal update that leaves something alive.
+func (m *Machine) unkillable() mesos.TaskStatus {
+	s := status(m.taskID, mesos.TASK_FAILED, "the container cannot be killed, processes remain: "+m.proc.survivors+
+		"; they hang in the kernel: look at the file system or device that they wait for, or reboot the host")
+	if m.failure != nil {
+		message := m.failure.message + "; " + s.GetMessage()
+		s.Message, s.Reason = &message, &m.failure.reason
+	}
+	return s
+}
+
 func (m *Machine) failed(v Verdict) mesos.TaskStatus {
 	const output = "; its output is in stdout and stderr of the sandbox"
 	switch {
@@ -172,7 +205,21 @@ func (m *Machine) failed(v Verdict) mesos.TaskStatus {
 	case m.oom.Kills > 0:
 		return status(m.taskID, mesos.TASK_FAILED, v.String()+"; "+m.oom.String()+output)
 	}
-	return status(m.taskID, mesos.TASK_FAILED, v.String()+output)
+	return status(m.taskID, mesos.TASK_FAILED, v.String()+m.outsideCause(v)+output)
+}
+
+// outsideCause names who else than the program may have ended it: a daemon that shuts down, and one that comes back, stops
+// its containers, and containerd kills what a dead shim leaves. The program's own status looks the same then.
+func (m *Machine) outsideCause(v Verdict) string {
+	switch p := &m.proc; {
+	case p.engineDown != "":
+		return "; the Docker daemon was " + p.engineDown + " then: it stops its containers when it shuts down or comes back, unless live-restore is on"
+	case m.joining || m.proof.Wait != nil && m.proof.Wait.Err != nil && p.held && !m.rejoined:
+		return "; the Docker daemon was being restarted then: it stops its containers, unless live-restore is on"
+	case p.shimGone && v.Code == 128+int(unix.SIGKILL):
+		return "; the container's shim (containerd-shim) had died, and containerd kills what it leaves"
+	}
+	return ""
 }
 
 // memoryLimitation names the resource whose limit was reached, as the agent's own isolators do.

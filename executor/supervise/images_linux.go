@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/registryauth"
 	"mesos-docker-executor/executor/task"
@@ -22,13 +23,30 @@ func (r *runner) ensureImage(plan *task.Plan) {
 		defer cancel()
 		image, err := engine.Image{}, engine.ErrNotFound
 		if !force {
-			image, err = r.Engine.Image(ctx, ref)
+			image, err = r.lookUp(ctx, ref)
 		}
 		if errors.Is(err, engine.ErrNotFound) {
 			image, err = r.pull(ctx, ref, force)
 		}
 		return delivery{ImageReady{image, err}, func() { r.image = image }}
 	})
+}
+
+// imageTries is how often an engine that is well by its own account is asked for an image without an answer.
+const imageTries = 3
+
+// lookUp asks for the image until there is an answer: that nobody answers does not mean that it is missing.
+func (r *runner) lookUp(ctx context.Context, ref string) (engine.Image, error) {
+	for tries := 1; ; tries++ {
+		image, err := r.Engine.Image(ctx, ref)
+		if err == nil || engine.OutcomeOf(err) != engine.Unknown || errors.Is(err, engine.ErrNotFound) || tries == imageTries {
+			return image, err
+		}
+		r.Gate.Failed(err)
+		if fit := r.awaitFit(ctx); fit != nil {
+			return image, errors.Join(err, fit)
+		}
+	}
 }
 
 // forcesPull reports whether the image is pulled although it may be local. In drop-in mode force_pull_image is the agent's
@@ -57,19 +75,27 @@ func (r *runner) pull(ctx context.Context, ref string, force bool) (engine.Image
 		r.Say("credentials: " + note)
 		r.Log.Warn("registry credentials", "image", ref, "note", note)
 	}
+	leave, waited, err := r.Gate.Enter(ctx, admission.Pull)
+	if err != nil {
+		return engine.Image{}, err
+	}
+	defer leave()
+	if waited > patientStart {
+		r.remark(fmt.Sprintf("waited %s for other pulls of this host (engine.max_pulls)", waited.Round(time.Second)))
+	}
 	r.Say(fmt.Sprintf("pulling %s %s", ref, with))
-	err := r.Engine.Pull(ctx, ref, engine.PullOptions{
+	err = r.Engine.Pull(ctx, ref, engine.PullOptions{
 		Auth:     string(found.Header),
 		Progress: r.pullProgress(ref),
 		Retry: func(failed error, wait time.Duration) {
-			r.Say(fmt.Sprintf("%v; next try in %s", failed, wait.Round(time.Second)))
+			r.remark(fmt.Sprintf("%v; next try in %s", failed, wait.Round(time.Second)))
 			r.Log.Warn("pull", "image", ref, "error", failed.Error(), "next_try_in", wait.Round(time.Second).String())
 		},
 	})
 	if err != nil && (force || ctx.Err() != nil) {
 		return engine.Image{}, explainPull(err, with, found.Notes)
 	}
-	image, missing := r.Engine.Image(ctx, ref)
+	image, missing := r.lookUp(ctx, ref)
 	if err != nil && missing != nil {
 		return engine.Image{}, explainPull(err, with, found.Notes)
 	}

@@ -1,11 +1,14 @@
 package supervise
 
 import (
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/process"
 )
 
 // killState is the position on the kill ladder.
@@ -99,21 +102,21 @@ func (m *Machine) shorten(deadline time.Time) {
 	m.killHard()
 }
 
-// sendStop sends the stop signal once the container can take it: while start is unanswered the held process may still be
-// `runc init`, which would swallow it.
+// sendStop sends the stop signal once the container can take it. While start is unanswered the held process may still be
+// `runc init`, so it is asked for again with the answer.
 func (m *Machine) sendStop() {
-	if !m.kill.stopDue || m.kill.hard || !m.proc.startAnswered {
+	if !m.kill.stopDue || m.kill.hard {
 		return
 	}
 	switch {
 	case m.proc.held:
 		m.do(StopInit{})
-	case m.proc.missed:
+	case m.proc.missed && m.proc.startAnswered:
 		m.do(SignalByEngine{})
 	default:
 		return // the watch is about to say which
 	}
-	m.kill.stopDue = false
+	m.kill.stopDue = !m.proc.startAnswered
 }
 
 // killHard sends SIGKILL by every way that needs no daemon, and goes on doing so until the container is dead.
@@ -127,6 +130,7 @@ func (m *Machine) killHard() {
 		m.kill.stopDue = false
 		m.kill.rung = ladderWait / 2
 		m.disarm(TimerGrace)
+		m.arm(TimerUnkillable, m.within(surviveWait))
 	}
 	if !m.proc.held || !m.proc.startAnswered {
 		m.fence()
@@ -144,6 +148,25 @@ func (m *Machine) killHard() {
 	}
 	m.kill.rung = min(2*m.kill.rung, ladderMax)
 	m.arm(TimerLadder, m.kill.rung)
+}
+
+// lookAtSurvivors decides that the container cannot be killed: long after SIGKILL, or in the last moment of the agent's
+// patience, something sleeps where no signal reaches it (state D of proc_pid_stat(5)). Whatever else is alive is
+// about to die.
+func (m *Machine) lookAtSurvivors(alive []process.Process) {
+	if !m.kill.hard || m.proc.dead || m.phase >= ending || m.armed(TimerUnkillable) {
+		return
+	}
+	var hung []string
+	for _, p := range alive {
+		if p.State == "D" {
+			hung = append(hung, p.String())
+		}
+	}
+	m.proc.survivors = strings.Join(hung, ", ")
+	if len(hung) == 0 {
+		m.arm(TimerUnkillable, surviveAgain)
+	}
 }
 
 // initSeen catches up with what was decided before the init was found.

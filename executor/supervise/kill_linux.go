@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"errors"
 	"os"
 
@@ -10,6 +11,7 @@ import (
 )
 
 func (r *runner) revokeLease() {
+	r.abandon()
 	if r.lease == nil {
 		return
 	}
@@ -19,12 +21,21 @@ func (r *runner) revokeLease() {
 }
 
 func (r *runner) signalInit(sig unix.Signal) {
-	if r.init == nil {
+	init := r.container.init.Load()
+	if init == nil {
 		return
 	}
-	if err := r.init.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.Log.Error("the container's init could not be signalled", "pid", r.init.PID, "signal", process.SignalName(sig), "error", err)
+	if err := init.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.Log.Error("the container's init could not be signalled", "pid", init.PID, "signal", process.SignalName(sig), "error", err)
 	}
+}
+
+func (r *runner) stopInit() {
+	if r.stopped || !r.container.program() {
+		return
+	}
+	r.stopped = true
+	r.signalInit(r.stopSignal())
 }
 
 // stopSignal is the task's, else the image's, SIGTERM without one or when it cannot be read.
@@ -53,10 +64,15 @@ func (r *runner) killLeaf() {
 	leaf := r.container.leaf
 	r.spawn(func() delivery {
 		err := leaf.Kill()
-		left, listErr := leaf.Processes()
-		if err == nil {
-			err = listErr
-		}
-		return delivery{msg: LeafKilled{Remaining: len(left), Err: err}}
+		alive, listErr := leaf.Processes()
+		return delivery{msg: LeafKilled{Alive: alive, Err: cmp.Or(err, listErr)}}
+	})
+}
+
+func (r *runner) listLeaf() {
+	leaf := r.container.leaf
+	r.spawn(func() delivery {
+		alive, err := leaf.Processes()
+		return delivery{msg: LeafKilled{Alive: alive, Err: err}}
 	})
 }

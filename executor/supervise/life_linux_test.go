@@ -17,6 +17,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/enginetest"
 	"mesos-docker-executor/executor/session"
@@ -114,6 +115,8 @@ func begin(t *testing.T, options ...lifeOption) *life {
 	o := Options{
 		Agent:       l,
 		Engine:      openEngine(t, docker.Host),
+		Gate:        admission.New(admission.Options{Dir: filepath.Join(dir, "run", "engine"), Engine: docker.Host, MaxStarts: 16, MaxPulls: 8}),
+		LaunchWait:  time.Second,
 		Signals:     l.signals,
 		Mode:        task.Custom,
 		CgroupRoot:  cgroupRoot,
@@ -234,7 +237,7 @@ func (l *life) exits(want int) {
 
 func (l *life) nothingLeft() {
 	l.t.Helper()
-	for _, folder := range []string{"leases", "mounts"} {
+	for _, folder := range []string{"leases", "mounts", "tasks"} {
 		if entries, err := os.ReadDir(filepath.Join(l.runDir, folder)); err == nil && len(entries) > 0 {
 			l.t.Errorf("left behind in %s: %s", folder, entries[0].Name())
 		}

@@ -29,7 +29,7 @@ func (r *runner) logMessage(msg Message) {
 	case WaitEnded:
 		attrs = append(attrs, "code", m.Code)
 	case LeafKilled:
-		attrs = append(attrs, "remaining", m.Remaining)
+		attrs = append(attrs, "remaining", len(m.Alive))
 	case Fired:
 		attrs = append(attrs, "timer", string(m.Timer))
 	}

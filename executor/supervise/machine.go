@@ -35,6 +35,9 @@ const (
 	recheckMax   = time.Minute
 	ladderWait   = time.Second // between rungs of the kill ladder after SIGKILL; doubles up to ladderMax
 	ladderMax    = 8 * time.Second
+	wedgeWait    = 3 * time.Second  // for a shim to reap the dead init, which takes it milliseconds
+	surviveWait  = 20 * time.Second // from SIGKILL until what lives in an uninterruptible sleep is called unkillable
+	surviveAgain = 5 * time.Second  // between two looks at it
 	ackWait      = 60 * time.Second // for the terminal acknowledgement, as the stock executor
 	outputWait   = 10 * time.Second // for the output of an ended container before it is removed
 	discardWait  = 10 * time.Second // for the clean-up once the terminal update is acknowledged
@@ -83,7 +86,9 @@ type Machine struct {
 
 	failure *failure // why the task failed before or beside its own exit; the first one counts
 
-	copying  bool          // the container's output is being copied
+	copying  bool          // the container's output is being copied, or is to be again
+	joining  bool          // Reattach is under way
+	rejoined bool          // the last one succeeded
 	drained  bool          // the terminal update waits for the output no longer
 	mayExist bool          // CreateContainer was asked for: there may be something to discard
 	asking   bool          // an InspectExit is under way
@@ -105,13 +110,17 @@ type procState struct {
 	startSent     bool
 	startAnswered bool
 	startErr      error
-	held          bool // init is (or was) held by a pidfd
-	dead          bool // the held init is dead
-	statusDue     bool // ... and its status has not come yet
-	missed        bool // the watch ended without an init
-	leafEmpty     bool // the leaf was found empty after the lease had been revoked
-	fenced        bool // the lease is revoked: nothing new can start
-	settled       bool // the time for due answers is over
+	held          bool   // init is (or was) held by a pidfd
+	dead          bool   // the held init is dead
+	statusDue     bool   // ... and its status has not come yet from the kernel
+	shimDue       bool   // ... nor from the shim
+	shimGone      bool   // ... whose shim was dead before
+	engineDown    string // in what way the engine was not at work when the init died
+	survivors     string // processes that SIGKILL does not end; then nothing is waited for any more
+	missed        bool   // the watch ended without an init
+	leafEmpty     bool   // the leaf was found empty after the lease had been revoked
+	fenced        bool   // the lease is revoked: nothing new can start
+	settled       bool   // the time for due answers is over
 	inspected     bool
 }
 
@@ -208,22 +217,26 @@ func (m *Machine) progress(msg Message) {
 	case InitMissed:
 		m.proc.missed = !m.proc.held
 	case InitDied:
-		m.proc.dead, m.proc.statusDue = true, true
-		m.oom = msg.OOM
-		m.disarm(TimerGrace)
-		m.disarm(TimerLadder)
-		m.proof.Init = &InitExited{}
+		m.initDied(msg)
 	case InitExited:
 		m.proc.dead, m.proc.statusDue = true, false
 		m.proof.Init = &msg
+		m.disarm(TimerWedge)
+	case ShimTold:
+		m.proc.shimDue = false
+		m.proof.Shim = &msg
 	case WaitEnded:
-		m.proof.Wait = &msg
+		m.waitEnded(msg)
 	case ExitInspected:
 		m.exitInspected(msg)
 	case LeafKilled:
-		m.proc.leafEmpty = m.proc.fenced && msg.Err == nil && msg.Remaining == 0
+		m.proc.leafEmpty = m.proc.fenced && msg.Err == nil && len(msg.Alive) == 0
+		m.lookAtSurvivors(msg.Alive)
 	case OutputEnded:
-		m.copying = false
+		m.outputEnded(msg)
+	case Reattached:
+		m.joining, m.rejoined = false, msg.Err == nil
+		m.copying = msg.Err == nil
 	case Discarded:
 		m.discarded = true
 	}
@@ -244,6 +257,12 @@ func (m *Machine) fired(msg Fired) {
 		m.proc.settled = true
 	case TimerRecheck:
 		m.askExit()
+	case TimerWedge:
+		if m.proc.statusDue {
+			m.do(KillShim{})
+		}
+	case TimerUnkillable:
+		m.do(ListLeaf{})
 	case TimerDrain:
 		m.drained = true // copying goes on, but the update waits no longer
 	case TimerOutput:

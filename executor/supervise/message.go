@@ -8,6 +8,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 )
 
 // Message is one fact that reached the task's owner. The set is closed: every kind stands in this file.
@@ -50,7 +51,8 @@ type SignalReceived struct{ Name string }
 
 // From the engine.
 type (
-	// EngineProbed is the result of the probe that begins with the executor.
+	// EngineProbed is the result of the probe that begins with the executor: the engine is fit, or was not in the time
+	// that a launch waits for it.
 	EngineProbed struct{ Err error }
 	// ImageReady ends [EnsureImage].
 	ImageReady struct {
@@ -59,7 +61,7 @@ type (
 	}
 	// Created ends [CreateContainer]: the container exists and its output and exit are being listened to.
 	Created struct{ Err error }
-	// Started ends [StartContainer].
+	// Started ends [StartContainer]. A start without an answer whose container runs is one without an error.
 	Started struct{ Err error }
 	// Inspected ends [InspectContainer].
 	Inspected struct {
@@ -68,15 +70,19 @@ type (
 	}
 	// WaitEnded is the answer to the wait that was registered before start. Err means that it proves nothing.
 	WaitEnded struct {
-		Code int
-		Err  error
+		Code  int
+		Err   error
+		Again bool // registered anew after the connection had broken: what was before is not known to this wait
 	}
+	// Reattached ends [Reattach]: the engine answers again and output and exit are listened to as before, or Err says why
+	// they cannot be.
+	Reattached struct{ Err error }
 	// ExitInspected ends [InspectExit].
 	ExitInspected struct {
 		Container engine.Container
 		Err       error
 	}
-	// OutputEnded says that both streams of the container reached their end.
+	// OutputEnded says that both streams of the container reached their end; Err, that they broke off.
 	OutputEnded struct{ Err error }
 	// Discarded ends [Discard]: container, leaf and lease are gone, or Err says what stayed.
 	Discarded struct{ Err error }
@@ -88,8 +94,15 @@ type (
 	InitSeen struct{ PID int }
 	// InitMissed says that start is over and no init could be found.
 	InitMissed struct{ Err error }
-	// InitDied says that the held init is dead. Its status is due.
-	InitDied struct{ OOM OOM }
+	// InitDied says that the held init is dead. Its status is due, from the kernel and from the container's shim.
+	InitDied struct {
+		At  time.Time // by the wall clock
+		OOM OOM
+		// EngineDown says in what way the engine was not at work just then: stopped, or gone. "" = as far as is known it was.
+		EngineDown string
+		// ShimGone says that the container's shim was dead already: containerd kills what it leaves.
+		ShimGone bool
+	}
 	// InitExited brings the status of the dead init, or says that the kernel does not know it.
 	InitExited struct {
 		Status unix.WaitStatus
@@ -97,10 +110,15 @@ type (
 		Proven bool   // it is the process's own beyond doubt; else a 0 may be the kernel's way to say nothing
 		Source string // who knew it
 	}
-	// LeafKilled ends [KillLeaf].
+	// ShimTold brings the status that the container's shim knows, or Err: it cannot be asked, or does not answer.
+	ShimTold struct {
+		Code int // 128+N for signal N, so that an exit with 137 looks like a SIGKILL
+		Err  error
+	}
+	// LeafKilled ends [KillLeaf] and [ListLeaf].
 	LeafKilled struct {
-		Remaining int // processes still there afterwards
-		Err       error
+		Alive []process.Process // those still there afterwards
+		Err   error
 	}
 )
 
@@ -132,6 +150,8 @@ func (Created) message()        {}
 func (Started) message()        {}
 func (Inspected) message()      {}
 func (WaitEnded) message()      {}
+func (Reattached) message()     {}
+func (ShimTold) message()       {}
 func (ExitInspected) message()  {}
 func (OutputEnded) message()    {}
 func (Discarded) message()      {}

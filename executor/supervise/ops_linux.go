@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -12,6 +13,7 @@ func (r *runner) carryOut(c Command) {
 	switch c := c.(type) {
 	case Send:
 		r.logUpdate(c.Status)
+		r.noteUpdate(c.Status)
 		r.Agent.Update(c.Status)
 		if c.Status.GetState() == mesos.TASK_RUNNING {
 			r.calmLater()
@@ -25,19 +27,25 @@ func (r *runner) carryOut(c Command) {
 	case StartContainer:
 		r.startContainer()
 	case InspectContainer:
-		r.inspect(func(i engine.Container, err error) Message { return Inspected{i, err} })
+		r.inspect(r.Engine.Inspect, func(i engine.Container, err error) Message { return Inspected{i, err} })
 	case InspectExit:
-		r.inspect(func(i engine.Container, err error) Message { return ExitInspected{i, err} })
+		r.inspect(r.Engine.InspectAgain, func(i engine.Container, err error) Message { return ExitInspected{i, err} })
 	case RevokeLease:
 		r.revokeLease()
 	case SignalInit:
 		r.signalInit(c.Signal)
 	case StopInit:
-		r.signalInit(r.stopSignal())
+		r.stopInit()
 	case SignalByEngine:
 		r.signalByEngine(c.Signal)
 	case KillLeaf:
 		r.killLeaf()
+	case ListLeaf:
+		r.listLeaf()
+	case KillShim:
+		r.killShim()
+	case Reattach:
+		r.reattach()
 	case Discard:
 		r.discard()
 	case Arm:
@@ -59,10 +67,10 @@ func (r *runner) arm(c Arm) {
 	})
 }
 
-func (r *runner) inspect(answer func(engine.Container, error) Message) {
+func (r *runner) inspect(ask func(context.Context, string) (engine.Container, error), answer func(engine.Container, error) Message) {
 	id := r.container.id
 	r.spawn(func() delivery {
-		i, err := r.Engine.Inspect(r.ctx, id)
+		i, err := ask(r.ctx, id)
 		return delivery{msg: answer(i, err)}
 	})
 }

@@ -40,7 +40,7 @@ func judgeWorld(w *world) mesos.TaskState {
 	if !isTerminal(last.GetState()) {
 		w.complain("the last update is %v", last.GetState())
 	}
-	if w.alive {
+	if w.alive && !w.hangs {
 		w.complain("the container outlives the executor")
 	}
 	if w.exitCode == 0 && (w.withholdAcks || !w.exited && !w.alive) {

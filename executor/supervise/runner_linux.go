@@ -6,14 +6,17 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/registryauth"
+	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/task"
 )
@@ -32,7 +35,10 @@ type Options struct {
 	Settings Settings
 	Agent    Agent
 	Engine   *engine.Engine // not probed yet
-	Signals  <-chan os.Signal
+	Gate     *admission.Gate
+	// LaunchWait is how long a launch waits for a sick engine.
+	LaunchWait time.Duration
+	Signals    <-chan os.Signal
 	// Credentials returns those for the registry of an image. It is asked before a pull only, and ends early with its context.
 	Credentials func(ctx context.Context, image string) registryauth.Found
 
@@ -43,9 +49,16 @@ type Options struct {
 	ContainerID string // Mesos container id
 	Stdout      *Sink  // the container's, as it is
 	Stderr      *Sink
+	About       About
 	Log         *slog.Logger // for operators, with details
 	Say         func(string) // one line for whoever reads the task's stderr; must not block
 	Calm        func()       // called once, when the task has run for a moment; nil: nothing to be done then
+}
+
+// About is what a report says of the executor beside what happened; all of it may be empty.
+type About struct {
+	Version              string // of this program
+	AgentID, FrameworkID string
 }
 
 // runner carries out what the machine commands. Its fields belong to the goroutine of [Run]; operations hand their
@@ -60,33 +73,56 @@ type runner struct {
 	timers  map[Timer]*time.Timer
 	exit    *int
 
+	// launch ends when the task is given up: nothing more is begun for it then.
+	launch  context.Context
+	abandon context.CancelFunc
+
 	cancelImage context.CancelFunc
 	image       engine.Image
 
 	// taskStopSignal is the one that the task asks for, "" if it leaves it to the image.
 	taskStopSignal string
 
-	info      engine.Info
+	info      atomic.Pointer[engine.Info] // of the last successful probe
+	boot      string                      // id of the host's boot
+	claim     *process.Claim
+	record    process.ClaimRecord // what the claim says; belongs to the create operation once that has begun
 	lease     *process.Lease
 	creating  chan *container // what the create operation made, for the one that removes it
 	container *container
-	init      *process.Init
+	stopped   bool // the stop signal was sent
+
+	began    time.Time
+	events   report.Recorder
+	terminal *mesos.TaskStatus // the task's last update
+	ended    time.Time         // when that was
+	written  chan struct{}     // closed when the report has been; nil: none is
+
+	discarding bool // the container is being removed
+	clean      bool // and everything else; nothing of the task is left
 }
 
 // container is what the create operation made, nil where it did not come to it.
 type container struct {
 	id        string
 	name      string
+	tty       bool
+	leave     func()         // gives the place among the host's starts back
 	unknown   bool           // create may still happen
 	stage     *process.Stage // of volumes below the sandbox
 	leaf      *process.Leaf
 	groups    []cgroupnet.Hierarchy
 	placement *cgroupnet.Placement
 	output    *engine.Output
+	copied    chan struct{} // closed when that has been copied to its end
 	exit      *engine.Exit
+
+	init  atomic.Pointer[process.Init] // set when it is held
+	shim  atomic.Pointer[process.Shim] // set when the container has been started
+	asked atomic.Bool                  // the shim is being asked
 }
 
-// delivery is a message with what its sender hands to the owner beforehand.
+// delivery is a message with what its sender hands to the owner beforehand; either may be missing.
 type delivery struct {
 	msg   Message
 	adopt func()
@@ -97,12 +133,16 @@ type delivery struct {
 // one that is writing output which nobody reads. The engine is not closed.
 func Run(ctx context.Context, o Options) int {
 	ctx, cancel := context.WithCancel(ctx)
+	launch, abandon := context.WithCancel(ctx)
 	r := &runner{
 		Options: o,
 		machine: NewMachine(o.Settings),
 		inbox:   make(chan delivery),
 		ctx:     ctx,
+		launch:  launch,
+		abandon: abandon,
 		timers:  map[Timer]*time.Timer{},
+		began:   time.Now(),
 	}
 	defer r.end(cancel)
 	r.probe()
@@ -115,7 +155,9 @@ func Run(ctx context.Context, o Options) int {
 			if d.adopt != nil {
 				d.adopt()
 			}
-			r.handle(d.msg)
+			if d.msg != nil {
+				r.handle(d.msg)
+			}
 		case sig := <-o.Signals:
 			r.Log.Info("signal", "signal", sig.String())
 			r.handle(SignalReceived{sig.String()})
@@ -137,8 +179,21 @@ func (r *runner) probe() {
 		if r.Engine == nil {
 			return delivery{msg: EngineProbed{errors.New("there is no client for it")}}
 		}
-		info, err := r.Engine.Probe(r.ctx)
-		return delivery{EngineProbed{err}, func() { r.info = info }}
+		err := r.awaitFit(r.launch)
+		return delivery{EngineProbed{err}, func() { r.sweep(err == nil) }}
+	})
+}
+
+// sweep cleans up after executors that died. What needs the engine waits for the next executor where it is not fit.
+func (r *runner) sweep(fit bool) {
+	options := SweepOptions{RunDir: r.RunDir, CgroupRoot: r.CgroupRoot, Log: r.Log}
+	if fit {
+		options.Engine, options.EngineHost = r.Engine, r.Engine.Host()
+	}
+	r.ops.Go(func() {
+		if _, err := Sweep(r.ctx, options); err != nil {
+			r.Log.Error("sweep after dead executors", "error", err)
+		}
 	})
 }
 
@@ -152,9 +207,16 @@ func (r *runner) end(cancel context.CancelFunc) {
 		c.close()
 	}
 	r.ops.Wait()
-	if r.init != nil {
-		r.init.Close()
+	if c := r.container; c != nil {
+		c.letGo()
 	}
+	if r.claim != nil {
+		if err := r.claim.Release(r.clean); err != nil {
+			r.Log.Error("the claim of the container", "error", err)
+		}
+	}
+	r.writeReport()
+	r.waitForReport()
 	r.waitForWriters()
 	for stream, s := range map[string]*Sink{"stdout": r.Stdout, "stderr": r.Stderr} {
 		if _, dropped := s.Counts(); dropped > 0 {
@@ -192,10 +254,24 @@ func (r *runner) post(d delivery) bool {
 	}
 }
 
+// remark tells who reads the task's stderr, and the report, what an operation meets. For operations only.
+func (r *runner) remark(line string) {
+	r.Say(line)
+	r.post(delivery{adopt: func() { r.events.Add(time.Now(), "engine", report.Warn, line) }})
+}
+
 func (r *runner) handle(msg Message) {
 	r.logMessage(msg)
+	r.noteMessage(msg)
+	over := r.terminal != nil
 	for _, c := range r.machine.Handle(time.Now(), msg) {
+		if kind, text := describeCommand(c); kind != "" {
+			r.events.Add(time.Now(), kind, report.Info, text)
+		}
 		r.carryOut(c)
+	}
+	if !over {
+		r.writeReport()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,8 @@ import (
 // Evidence is what each witness said about the end of the container. A nil field is a witness that said nothing.
 type Evidence struct {
 	Init    *InitExited    // the kernel, about the process that was held by a pidfd
+	Shim    *ShimTold      // the container's shim, asked after the death
+	DiedAt  time.Time      // when the held process died, by the wall clock; zero: not known
 	Wait    *WaitEnded     // the engine's answer to the wait registered before start
 	Inspect *ExitInspected // the engine's account when asked afterwards
 }
@@ -27,27 +30,39 @@ type Verdict struct {
 	Doubts string      // what each witness said, when none could be believed
 }
 
+// Sources of a verdict beside those of the kernel, which its message names.
+const (
+	sourceShim   = "containerd shim"
+	sourceDocker = "docker wait, confirmed by inspect"
+)
+
 // Judge decides which witness to believe.
 //
-// The kernel comes first: a status from the pidfd is the process's own, and so is one from the zombie's entry in /proc,
-// unless that is 0, which may mean the status of its first thread or that it is not shown. Docker is believed only when two of its answers
+// The kernel comes first: a status from the pidfd is the process's own. The shim, the container's parent, got the same from
+// the kernel, and keeps it whatever becomes of the daemons. The zombie's entry in /proc is as good,
+// unless it says 0, which may mean the status of its first thread or that it is not shown. Docker is believed only when two of its answers
 // fit: the wait registered before start came back on an unbroken connection, and one inspect afterwards shows a container
-// that was started, has exited, has no error and has the same code. Each answer alone is known to lie: dockerd restores an
+// that was started, has exited when the process died, has no error and has the same code. Each answer alone is known to lie: dockerd restores an
 // exit that it missed as status 0, a wait on a container that never started returns 0 at once, and a container that could
 // not be started shows 127 or 128.
 func Judge(e Evidence) Verdict {
-	if e.Init.settles() {
+	switch {
+	case e.Init != nil && e.Init.Known && e.Init.Proven:
 		return fromWaitStatus(e.Init.Status, e.Init.Source)
-	}
-	if e.Wait != nil && e.Wait.Err == nil && inspectConfirms(e.Inspect, e.Wait.Code) {
-		return Verdict{Known: true, Code: e.Wait.Code, Source: "docker wait, confirmed by inspect"}
+	case e.Shim != nil && e.Shim.Err == nil:
+		return Verdict{Known: true, Code: e.Shim.Code, Source: sourceShim}
+	case e.Init != nil && e.Init.Known && e.Init.Status != 0:
+		return fromWaitStatus(e.Init.Status, e.Init.Source)
+	case e.Wait != nil && e.Wait.Err == nil && !e.Wait.Again && inspectConfirms(e.Inspect, e.Wait.Code, e.DiedAt):
+		return Verdict{Known: true, Code: e.Wait.Code, Source: sourceDocker}
 	}
 	return Verdict{Doubts: e.String()}
 }
 
-// settles reports whether the kernel's word alone is enough.
-func (i *InitExited) settles() bool {
-	return i != nil && i.Known && (i.Proven || i.Status != 0)
+// settles reports whether what is there is enough without the engine's word.
+func (e Evidence) settles() bool {
+	e.Wait, e.Inspect = nil, nil
+	return Judge(e).Known
 }
 
 func fromWaitStatus(status unix.WaitStatus, source string) Verdict {
@@ -57,10 +72,15 @@ func fromWaitStatus(status unix.WaitStatus, source string) Verdict {
 	return Verdict{Known: true, Code: status.ExitStatus(), Source: source}
 }
 
-func inspectConfirms(i *ExitInspected, code int) bool {
+// exitSkew is how far the engine's time of an exit may be from the death that the kernel told of. They are a millisecond
+// apart; a daemon that missed the exit makes one up.
+const exitSkew = 2 * time.Second
+
+func inspectConfirms(i *ExitInspected, code int, died time.Time) bool {
 	return i != nil && i.Err == nil &&
 		!i.Container.Running && i.Container.Status == "exited" && !i.Container.StartedAt.IsZero() &&
-		i.Container.Error == "" && i.Container.ExitCode == code
+		i.Container.Error == "" && i.Container.ExitCode == code &&
+		(died.IsZero() || i.Container.FinishedAt.Sub(died).Abs() <= exitSkew)
 }
 
 // saysOver reports whether the engine's account is of a container that was started and is not running any more, or that
@@ -85,8 +105,17 @@ func (e Evidence) String() string {
 		said = append(said, "init process: ended, status not known to this kernel")
 	}
 	switch {
+	case e.Shim == nil:
+	case e.Shim.Err != nil:
+		said = append(said, fmt.Sprintf("shim: %v", e.Shim.Err))
+	default:
+		said = append(said, fmt.Sprintf("shim: %d", e.Shim.Code))
+	}
+	switch {
 	case e.Wait == nil:
 		said = append(said, "docker wait: no answer")
+	case e.Wait.Again && e.Wait.Err == nil:
+		said = append(said, fmt.Sprintf("docker wait, after a break: %d", e.Wait.Code))
 	case e.Wait.Err != nil:
 		said = append(said, fmt.Sprintf("docker wait: %v", e.Wait.Err))
 	default:
@@ -99,7 +128,7 @@ func (e Evidence) String() string {
 		said = append(said, fmt.Sprintf("docker inspect: %v", e.Inspect.Err))
 	default:
 		c := e.Inspect.Container
-		said = append(said, fmt.Sprintf("docker inspect: %s, code %d, error %q", c.Status, c.ExitCode, c.Error))
+		said = append(said, fmt.Sprintf("docker inspect: %s, code %d, error %q, finished at %s", c.Status, c.ExitCode, c.Error, c.FinishedAt.Format(time.RFC3339Nano)))
 	}
 	return strings.Join(said, "; ")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
 )
 
@@ -38,6 +40,10 @@ type world struct {
 	waitBroken   bool
 	waitLies     bool // answers 0, whatever happened
 	unkillable   bool // KillLeaf fails the first time
+	hangs        bool // in the kernel, for ever: nothing kills it
+	shimStuck    bool // nobody reaps the dead init until the shim is killed
+	shimKnows    bool // the shim answers when it is asked for the status
+	broke        bool // the engine died while the container ran
 	kernelKnows  bool // PIDFD_INFO_EXIT works here
 	zombieLies   bool // without it, the zombie's entry shows 0 whatever happened
 	mute         bool // the engine answers nothing any more once the container has started
@@ -94,6 +100,9 @@ func newWorld(seed uint64) *world {
 	w.mute = w.chance(5)
 	w.outputStuck = w.chance(5)
 	w.unkillable = w.chance(10)
+	w.hangs = w.chance(3)
+	w.shimStuck = w.chance(10)
+	w.shimKnows = w.chance(50)
 	w.kernelKnows = !w.chance(20)
 	w.watchBlind = w.chance(15)
 	w.withholdAcks = w.chance(10)
@@ -274,12 +283,16 @@ func (w *world) carryOut(c Command) {
 			w.after(w.soon(), func() { w.dies(unix.WaitStatus(unix.SIGKILL)) })
 		}
 	case KillLeaf:
-		if w.unkillable {
-			w.unkillable = false
-		} else {
-			w.dies(unix.WaitStatus(unix.SIGKILL))
+		w.killLeaf()
+	case ListLeaf:
+		w.after(w.soon(), func() { w.tell(LeafKilled{Alive: w.living()}) })
+	case KillShim:
+		w.shimStuck = false
+		if w.exited {
+			w.after(w.soon(), w.tellStatus)
 		}
-		w.after(w.soon(), func() { w.tell(LeafKilled{Remaining: w.count()}) })
+	case Reattach:
+		w.reattach()
 	case Discard:
 		w.leaseRevoked, w.discardAsked = true, true
 		w.dies(unix.WaitStatus(unix.SIGKILL))
@@ -293,11 +306,63 @@ func (w *world) carryOut(c Command) {
 	}
 }
 
-func (w *world) count() int {
-	if w.alive {
-		return 1
+// killLeaf fails the first time where something hangs, and always where it hangs for ever; what hangs for ever dies no
+// other way either.
+func (w *world) killLeaf() {
+	switch {
+	case w.unkillable:
+		w.unkillable = false
+	default:
+		w.dies(unix.WaitStatus(unix.SIGKILL))
 	}
-	return 0
+	w.after(w.soon(), func() { w.tell(LeafKilled{Alive: w.living()}) })
+}
+
+func (w *world) living() []process.Process {
+	if !w.alive {
+		return nil
+	}
+	if w.hangs {
+		return []process.Process{{PID: 42, State: "D", Comm: "dd", WaitChannel: "nfs_wait"}}
+	}
+	return []process.Process{{PID: 42, State: "R", Comm: "dd"}}
+}
+
+// reattach succeeds when the engine is back, if it ever is. Output and exit are told of again.
+func (w *world) reattach() {
+	if w.mute {
+		return
+	}
+	w.after(w.soon()+w.soon(), func() {
+		if w.chance(15) {
+			w.tell(Reattached{errors.New("no such container")})
+			return
+		}
+		w.tell(Reattached{})
+		w.breaks()
+		if !w.alive {
+			w.after(w.soon(), func() { w.tell(OutputEnded{}) })
+		}
+	})
+}
+
+// breaks has the engine die, now and then, while the container runs: both streams break.
+func (w *world) breaks() {
+	if !w.chance(10) {
+		return
+	}
+	w.after(w.soon(), func() {
+		if !w.alive {
+			return
+		}
+		w.broke = true
+		first, second := Message(WaitEnded{Err: errors.New("unexpected EOF")}), Message(OutputEnded{})
+		if w.chance(50) {
+			first, second = second, first
+		}
+		w.tell(first)
+		w.after(w.soon(), func() { w.tell(second) })
+	})
 }
 
 // callError is a refused call, or one of unknown outcome.
@@ -352,6 +417,7 @@ func (w *world) begin() {
 		return
 	}
 	w.alive = true
+	w.breaks()
 	if !w.watchBlind {
 		w.held = true
 		w.tell(InitSeen{PID: 42})
@@ -380,29 +446,44 @@ func (w *world) stopSignal() {
 
 // dies ends the container's processes and tells the witnesses, each in its own time.
 func (w *world) dies(status unix.WaitStatus) {
-	if !w.alive {
+	if !w.alive || w.hangs {
 		return
 	}
 	w.alive, w.exited, w.status, w.diedAt = false, true, status, w.now
 	if w.held {
-		known := w.kernelKnows
-		exited := InitExited{Status: status, Known: true, Proven: true, Source: "kernel"}
-		if !known {
-			exited = InitExited{Status: status, Known: w.chance(50), Source: "zombie"}
-			if w.zombieLies {
-				exited.Status = 0
-			}
-		}
 		w.after(min(w.soon(), 2*time.Second), func() {
 			w.toldAt = w.now
-			w.tell(InitDied{OOM{Lost: w.chance(10)}})
-			w.after(w.soon(), func() { w.tell(exited) })
+			died := InitDied{At: w.diedAt, OOM: OOM{Lost: w.chance(10)}, ShimGone: w.chance(5)}
+			if w.chance(5) {
+				died.EngineDown = "stopped"
+			}
+			w.tell(died)
+			if !w.shimStuck {
+				w.after(w.soon(), w.tellStatus)
+			}
 		})
 	}
 	w.endWait()
 	if !w.outputStuck {
 		w.after(w.soon(), func() { w.tell(OutputEnded{}) })
 	}
+}
+
+// tellStatus has kernel and shim say what they know.
+func (w *world) tellStatus() {
+	exited := InitExited{Status: w.status, Known: true, Proven: true, Source: "kernel"}
+	if !w.kernelKnows {
+		exited = InitExited{Status: w.status, Known: w.chance(50), Source: "zombie"}
+		if w.zombieLies {
+			exited.Status = 0
+		}
+	}
+	told := ShimTold{Code: fromWaitStatus(w.status, "").Code}
+	if !w.shimKnows {
+		told = ShimTold{Err: errors.New("it is gone")}
+	}
+	w.tell(exited)
+	w.after(w.soon(), func() { w.tell(told) })
 }
 
 func (w *world) endWait() {
@@ -417,7 +498,8 @@ func (w *world) endWait() {
 	if !w.exited || w.waitLies {
 		code = 0 // what a wait on a container that never started answers
 	}
-	w.after(w.soon(), func() { w.tell(WaitEnded{code, err}) })
+	again := w.broke
+	w.after(w.soon(), func() { w.tell(WaitEnded{Code: code, Err: err, Again: again}) })
 }
 
 // engineAccount is what inspect says: the truth mostly, an invented 0 after a broken connection at times.
@@ -430,8 +512,8 @@ func (w *world) engineAccount() Message {
 	}
 	c := engine.Container{Status: "running", Running: w.alive, StartedAt: w.now}
 	if !w.alive {
-		c.Status, c.ExitCode = "exited", fromWaitStatus(w.status, "").Code
-		if w.waitBroken && w.chance(30) {
+		c.Status, c.ExitCode, c.FinishedAt = "exited", fromWaitStatus(w.status, "").Code, w.diedAt
+		if (w.waitBroken || w.broke) && w.chance(30) {
 			c.ExitCode = 0
 		}
 	}
@@ -477,14 +559,14 @@ func (w *world) check(s mesos.TaskStatus) {
 			w.complain("RUNNING before STARTING")
 		}
 	case mesos.TASK_FAILED:
-		if sent(mesos.TASK_KILLING) {
+		if sent(mesos.TASK_KILLING) && !w.hangs {
 			w.complain("FAILED after KILLING")
 		}
 	case mesos.TASK_FINISHED:
 		if !w.exited || w.status != 0 {
 			w.complain("FINISHED with status %#x, exited %v", w.status, w.exited)
 		}
-		if !w.kernelKnows && w.waitBroken {
+		if !w.kernelKnows && !w.shimKnows && (w.waitBroken || w.broke) {
 			w.complain("FINISHED without a proof")
 		}
 	}
@@ -492,7 +574,8 @@ func (w *world) check(s mesos.TaskStatus) {
 		w.terminalAt = w.now
 		w.checkShutdown(s)
 	}
-	if isTerminal(s.GetState()) && (w.alive || (w.startPending && !w.leaseRevoked)) {
+	hung := w.alive && w.hangs && s.GetState() == mesos.TASK_FAILED && strings.Contains(s.GetMessage(), "nfs_wait")
+	if isTerminal(s.GetState()) && !hung && (w.alive || (w.startPending && !w.leaseRevoked)) {
 		w.complain("%v while the container is alive or may still start", s.GetState())
 	}
 }

@@ -1,0 +1,107 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"mesos-docker-executor/executor/engine"
+)
+
+// forever is a wait that only its context ends.
+const forever = time.Duration(math.MaxInt64)
+
+// brokenOutput is how long the output may go on by itself after the wait's connection has broken: a daemon that dies breaks both at
+// once.
+const brokenOutput = time.Second
+
+// reattach waits for the engine to come back, as long as the executor lives. Then the container is either still there, and
+// what is to be heard of it is listened to again, or it is not, and there is nothing to listen to.
+func (r *runner) reattach() {
+	c := r.container
+	r.Say("the connection to the Docker engine broke; the task goes on, and so does its output once the engine answers again")
+	r.ops.Go(func() {
+		output, exit, err := r.listenAgain(c)
+		taken := r.post(delivery{Reattached{err}, func() {
+			if r.discarding {
+				closeBoth(output, exit)
+				return
+			}
+			if exit != nil {
+				c.exit.Close()
+				c.exit = exit
+				r.awaitExit(exit, true)
+			}
+			if output != nil {
+				c.output = output
+				r.copyOutput(c)
+			}
+		}})
+		if !taken {
+			closeBoth(output, exit)
+		}
+	})
+}
+
+// listenAgain returns what is new: the exit, and the output if the old one has ended.
+func (r *runner) listenAgain(c *container) (*engine.Output, *engine.Exit, error) {
+	if err := r.Gate.Fit(r.ctx, forever, r.askEngine); err != nil {
+		return nil, nil, err
+	}
+	found, err := r.Engine.Inspect(r.ctx, c.id)
+	if err != nil {
+		return nil, nil, err
+	}
+	var exit *engine.Exit
+	if found.Running { // of another one there will be no next exit
+		if exit, err = r.Engine.NextExit(r.ctx, c.id); err != nil {
+			return nil, nil, err
+		}
+	}
+	ended, stop := context.WithTimeout(r.ctx, brokenOutput)
+	defer stop()
+	select {
+	case <-c.copied:
+	case <-ended.Done():
+		return nil, exit, nil // it is the old one still
+	}
+	output, gap, err := r.Engine.Resume(r.ctx, c.id, c.output)
+	if err != nil {
+		closeBoth(nil, exit)
+		return nil, nil, err
+	}
+	r.remark("the engine is back; " + gap.String())
+	return output, exit, nil
+}
+
+func closeBoth(output *engine.Output, exit *engine.Exit) {
+	if output != nil {
+		output.Close()
+	}
+	if exit != nil {
+		exit.Close()
+	}
+}
+
+// askEngine is the probe of an engine in trouble: its version and its description, since a ping alone proves nothing.
+func (r *runner) askEngine(ctx context.Context) error {
+	info, err := r.Engine.Probe(ctx)
+	if err == nil {
+		r.info.Store(&info)
+	}
+	return err
+}
+
+// awaitFit waits until the engine is fit, at most for the time that a launch has for it. What ends the wait early is launch.
+func (r *runner) awaitFit(ctx context.Context) error {
+	told := false
+	return r.Gate.Fit(ctx, r.LaunchWait, func(ctx context.Context) error {
+		err := r.askEngine(ctx)
+		if err != nil && !told && ctx.Err() == nil {
+			told = true
+			r.remark(fmt.Sprintf("waiting up to %s for the Docker engine: %v", r.LaunchWait, err))
+		}
+		return err
+	})
+}

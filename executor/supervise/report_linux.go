@@ -1,0 +1,169 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/report"
+)
+
+// reportLimit is how long Run waits for the report to be written; the sandbox may be on a disk that hangs.
+const reportLimit = 2 * time.Second
+
+// noteMessage keeps a message for the report.
+func (r *runner) noteMessage(msg Message) {
+	if kind, text, severity := describe(msg); kind != "" {
+		r.events.Add(time.Now(), kind, severity, text)
+	}
+}
+
+// noteUpdate keeps an update, and the terminal one as the report's head.
+func (r *runner) noteUpdate(s mesos.TaskStatus) {
+	severity := report.Info
+	switch s.GetState() {
+	case mesos.TASK_FAILED, mesos.TASK_ERROR:
+		severity = report.Error
+	case mesos.TASK_KILLED, mesos.TASK_KILLING:
+		severity = report.Warn
+	}
+	text := s.GetState().String()
+	if s.GetMessage() != "" {
+		text += ": " + s.GetMessage()
+	}
+	r.events.Add(time.Now(), "state", severity, text)
+	if isTerminal(s.GetState()) && s.TaskID.Value == r.machine.taskID {
+		r.terminal = &s
+		r.ended = time.Now()
+	}
+}
+
+// writeReport writes what happened into the sandbox, unless the task finished. It is done right after the terminal update, as the
+// agent may end this process soon, and again at the very end, with the clean-up.
+func (r *runner) writeReport() {
+	if r.terminal == nil || r.terminal.GetState() == mesos.TASK_FINISHED {
+		return
+	}
+	whole := r.report()
+	before := r.written
+	written := make(chan struct{})
+	r.written = written
+	go func() {
+		defer close(written)
+		if before != nil {
+			<-before
+		}
+		if err := report.Write(r.Sandbox, whole); err != nil {
+			r.Log.Error("the report was not written", "error", err)
+		}
+	}()
+}
+
+// waitForReport gives up on a sandbox that hangs.
+func (r *runner) waitForReport() {
+	if r.written == nil {
+		return
+	}
+	limit, stop := context.WithTimeout(context.WithoutCancel(r.ctx), reportLimit)
+	defer stop()
+	select {
+	case <-r.written:
+	case <-limit.Done():
+		r.Log.Warn("the report is not written yet; the sandbox's file system hangs")
+	}
+}
+
+// report gathers what is known now.
+func (r *runner) report() report.Report {
+	s := r.terminal
+	whole := report.Report{
+		Version:     report.Version,
+		Executor:    r.About.Version,
+		Mode:        string(r.Mode),
+		TaskID:      s.TaskID.Value,
+		ContainerID: r.ContainerID,
+		AgentID:     r.About.AgentID,
+		FrameworkID: r.About.FrameworkID,
+		State:       s.GetState().String(),
+		Message:     s.GetMessage(),
+		Began:       r.began,
+		Ended:       r.ended,
+		Witnesses:   witnesses(r.machine.proof),
+		Output:      report.Output{Stdout: stream(r.Stdout), Stderr: stream(r.Stderr)},
+	}
+	if s.Reason != nil {
+		whole.Reason = s.GetReason().String()
+	}
+	if plan := r.machine.plan; plan != nil {
+		whole.ContainerName, whole.Image, whole.Review = plan.Spec.Name, plan.Spec.Image, plan.Notes
+	}
+	if r.container != nil {
+		whole.DockerID = r.container.id
+	}
+	if r.machine.proc.survivors != "" {
+		whole.Processes = []string{r.machine.proc.survivors}
+	}
+	whole.Events, whole.Dropped = r.events.Events()
+	r.reportEngine(&whole)
+	return whole
+}
+
+func (r *runner) reportEngine(whole *report.Report) {
+	if r.Engine == nil {
+		return
+	}
+	whole.Engine.Host, whole.Engine.Condition = r.Engine.Host(), r.Engine.Standstill()
+	if info := r.info.Load(); info != nil {
+		whole.Engine.Version, whole.Engine.APIVersion = info.ServerVersion, info.APIVersion
+		whole.Engine.StorageDriver, whole.Engine.CgroupDriver = info.Driver, info.CgroupDriver
+		whole.Engine.LiveRestore = &info.LiveRestoreEnabled
+	}
+	calls := r.Engine.History()
+	for _, one := range calls {
+		call := report.Call{At: one.Began, TookMS: report.Milliseconds(one.Took), Call: one.Call, Error: one.Error, Running: one.Running}
+		if !one.Running {
+			call.Outcome = one.Outcome.String()
+		}
+		whole.Calls = append(whole.Calls, call)
+	}
+	total := 0
+	for _, figures := range r.Engine.Summary() {
+		total += figures.Count + figures.Running
+	}
+	whole.CallsDropped = max(total-len(calls), 0)
+}
+
+func stream(s *Sink) report.Stream {
+	written, dropped := s.Counts()
+	return report.Stream{Bytes: written, Dropped: dropped, Last: s.Last()}
+}
+
+// witnesses lists what each said, and which of them the verdict rests on.
+func witnesses(e Evidence) []report.Witness {
+	var all []report.Witness
+	believed := Judge(e).Source
+	add := func(name, said, source string) {
+		all = append(all, report.Witness{Name: name, Said: said, Believed: believed != "" && believed == source})
+	}
+	if i := e.Init; i != nil {
+		switch {
+		case !i.Known:
+			add("kernel", "dead, its status is not known", "")
+		default:
+			add(i.Source, fmt.Sprintf("wait status %#x", uint32(i.Status)), i.Source)
+		}
+	}
+	if s := e.Shim; s != nil {
+		add("shim", errorOr(s.Err, fmt.Sprintf("status %d", s.Code)), sourceShim)
+	}
+	if w := e.Wait; w != nil {
+		add("docker wait", errorOr(w.Err, fmt.Sprintf("status %d", w.Code)), sourceDocker)
+	}
+	if i := e.Inspect; i != nil {
+		c := i.Container
+		add("docker inspect", errorOr(i.Err, fmt.Sprintf("%s, status %d, error %q, finished at %s", c.Status, c.ExitCode, c.Error, c.FinishedAt.Format(time.RFC3339Nano))), sourceDocker)
+	}
+	return all
+}
