@@ -13,11 +13,11 @@
 //
 // # The breaker
 //
-// [Gate.Fit] is closed as long as all is well: each launch probes for itself, because it
+// It is closed as long as all is well: in [Gate.Fit] each launch probes for itself, because it
 // needs the answer itself, and no file is written. A failed probe, or [Gate.Failed],
 // opens the breaker for all executors of the host. From then on one of those that wait
 // probes (half-open), after pauses of 1 s doubling to 60 s with jitter; the others look
-// at a file every 100 to 300 ms and ask the engine nothing. The first good probe closes
+// at a file every 100 to 300 ms (after minutes every 0.5 to 1.5 s) and ask the engine nothing. The first good probe closes
 // the breaker. Each of the others then pauses at random, up to 1 s, and makes its own.
 //
 // A launch is never refused on old news alone: one whose time is up while nobody has
@@ -39,14 +39,14 @@
 // open file descriptions (F_OFD_SETLK in fcntl(2), Linux 3.15): like those of flock(2) they end with
 // their process, however that ends, and one descriptor serves any number of slots.
 //
-// The state carries a version. Times in it are wall-clock time: a clock that is set
+// The state carries a version; the lock files hold nothing, and another use of their bytes would need other names. Times in it are wall-clock time: a clock that is set
 // brings one probe too many or too late, by one pause at most.
 //
 // # When a process stops
 //
 // A killed executor's locks are free at once: the next one that looks takes the turn or
 // the slot. A stopped one (SIGSTOP, freezer) keeps them. Its turn to probe is passed
-// on after 20 s; should it go on later, its failure counts for nothing, its success does. Its
+// on after 20 s; should it go on later, its failure counts for nothing, its success still does. Its
 // slot is lost until it goes on or dies; a launch that found no slot for as long as no healthy
 // holder keeps one (5 minutes for starts, 30 for pulls) goes on without. One that
 // is stopped in the microseconds of a change makes those that change the state wait 5 s, then they are on their own.

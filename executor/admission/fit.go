@@ -8,6 +8,7 @@ import (
 
 const (
 	lookPause = 200 * time.Millisecond // between two looks at the state, give or take a half
+	longLook  = time.Second            // the same after minutes: hundreds of executors may wait for hours
 	restPause = time.Second            // after a recovery, at most
 )
 
@@ -35,8 +36,10 @@ func (g *Gate) Fit(ctx context.Context, wait time.Duration, probe func(context.C
 		case f.knew.IsZero():
 			f.knew = time.Now()
 		}
-		pause := time.Duration((0.5 + g.options.Random()) * float64(lookPause))
-		sleep(ctx, min(pause, wait-time.Since(f.knew)))
+		waited := time.Since(f.knew)
+		pause := min(max(lookPause, waited/100), longLook)
+		pause = time.Duration((0.5 + g.options.Random()) * float64(pause))
+		sleep(ctx, min(pause, wait-waited))
 	}
 }
 

@@ -72,8 +72,7 @@ type event struct {
 func apply(s State, e event, now time.Time, random float64) State {
 	switch e.kind {
 	case callFailed:
-		// A call from before the last change says nothing about the time since.
-		if s.Phase == Closed && !e.began.Before(s.Changed) {
+		if s.Phase == Closed && !s.outdates(e.began, now) {
 			return State{
 				Phase: Open, Changed: now, Cause: e.cause, Failures: 1,
 				Next: now.Add(pause(1, random)), Asked: now, Turn: s.Turn,
@@ -96,7 +95,7 @@ func apply(s State, e event, now time.Time, random float64) State {
 			s.Cause, s.Asked, s.Next = e.cause, now, now.Add(pause(s.Failures, random))
 		}
 	case probeDone:
-		if s.Phase != Closed && !e.began.Before(s.Changed) {
+		if s.Phase != Closed && !s.outdates(e.began, now) {
 			return State{Changed: now, Turn: s.Turn}
 		}
 	case probeLeft:
@@ -116,6 +115,12 @@ func apply(s State, e event, now time.Time, random float64) State {
 func (s State) waiting() State {
 	s.Phase, s.Probing = Open, time.Time{}
 	return s
+}
+
+// outdates reports whether a call or probe is from before the last change: it says nothing about the
+// time since. A change that is yet to come was made before the clock was set back.
+func (s State) outdates(began, now time.Time) bool {
+	return began.Before(s.Changed) && !s.Changed.After(now)
 }
 
 // due reports whether whoever holds the turn shall probe. A state that is half-open while its turn

@@ -41,6 +41,8 @@ func TestDecisionsOfTheBreaker(t *testing.T) {
 		{"a failure after a recovery opens and keeps the turn", closed, event{kind: callFailed, began: at(0), cause: "x"}, 1, 0.5,
 			State{Phase: Open, Changed: at(1), Cause: "x", Failures: 1, Next: at(1.875), Asked: at(1), Turn: 7}},
 		{"a failure from before the recovery", closed, event{kind: callFailed, began: at(-1)}, 1, 0, closed},
+		{"a failure after the clock was set back", closed, event{kind: callFailed, began: at(-3600), cause: "x"}, -3599, 0,
+			State{Phase: Open, Changed: at(-3599), Cause: "x", Failures: 1, Next: at(-3598), Asked: at(-3599), Turn: 7}},
 		{"a failure while it is open changes no pause", opened(3, 4), event{kind: callFailed, began: at(1), cause: "y"}, 2, 0, opened(3, 4)},
 		{"a failure while somebody probes", probing(2), event{kind: callFailed, began: at(1)}, 3, 0, probing(2)},
 
@@ -68,6 +70,7 @@ func TestDecisionsOfTheBreaker(t *testing.T) {
 		{"a good probe closes", probing(2), event{kind: probeDone, turn: 7, began: at(2)}, 5, 0, State{Changed: at(5), Turn: 7}},
 		{"a good probe closes though its turn was passed on", probing(30), event{kind: probeDone, turn: 6, began: at(2)}, 31, 0, State{Changed: at(31), Turn: 7}},
 		{"a good probe from before the trouble", opened(1, 1), event{kind: probeDone, turn: 7, began: at(-1)}, 1, 0, opened(1, 1)},
+		{"a good probe after the clock was set back", probing(-3600), event{kind: probeDone, turn: 7, began: at(-3600)}, -3599, 0, State{Changed: at(-3599), Turn: 7}},
 		{"a good probe after a recovery", closed, event{kind: probeDone, turn: 7, began: at(2)}, 5, 0, closed},
 
 		{"a probe given up is due at once", probing(2), event{kind: probeLeft, turn: 7}, 5, 0, opened(2, 2)},
