@@ -96,7 +96,7 @@ func (r *runner) askEngine(ctx context.Context) error {
 // awaitFit waits until the engine is fit, at most for the time that a launch has for it. What ends the wait early is launch.
 func (r *runner) awaitFit(ctx context.Context) error {
 	told := false
-	return r.Gate.Fit(ctx, r.LaunchWait, func(ctx context.Context) error {
+	err := r.Gate.Fit(ctx, r.LaunchWait, func(ctx context.Context) error {
 		err := r.askEngine(ctx)
 		if err != nil && !told && ctx.Err() == nil {
 			told = true
@@ -104,4 +104,11 @@ func (r *runner) awaitFit(ctx context.Context) error {
 		}
 		return err
 	})
+	if err == nil {
+		return nil
+	}
+	if how := r.Engine.Standstill(); how != "" {
+		return fmt.Errorf("%w; the Docker daemon is %s", err, how)
+	}
+	return err
 }

@@ -75,7 +75,10 @@ func (r *runner) claimContainer(plan *task.Plan) (err error) {
 		return err
 	}
 	r.claim, err = process.NewClaim(ClaimDir(r.RunDir), r.ContainerID, r.record)
-	return err
+	if !errors.Is(err, process.ErrClaimLeft) {
+		return err
+	}
+	return fmt.Errorf("%w; a sweep for it is under way, launch the task again", err)
 }
 
 // claimMore writes down what may be on the host from now on.
@@ -144,7 +147,7 @@ func (r *runner) createOrAdopt(c *container, spec security.Spec) error {
 		}
 		r.Log.Warn("looking for the effect of docker create", "error", err)
 		if fit := r.awaitFit(r.launch); fit != nil {
-			return errors.Join(err, fit)
+			return fmt.Errorf("%w; %w", err, fit)
 		}
 		found, missing := r.Engine.Inspect(r.launch, spec.Name)
 		switch {

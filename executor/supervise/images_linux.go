@@ -44,7 +44,7 @@ func (r *runner) lookUp(ctx context.Context, ref string) (engine.Image, error) {
 		}
 		r.Gate.Failed(err)
 		if fit := r.awaitFit(ctx); fit != nil {
-			return image, errors.Join(err, fit)
+			return image, fmt.Errorf("%w; %w", err, fit)
 		}
 	}
 }

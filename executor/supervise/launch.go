@@ -1,10 +1,13 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/admission"
 )
 
 // launch takes the executor's one task. The session delivers a task once, so a second LAUNCH is a second task.
@@ -40,6 +43,14 @@ func (m *Machine) launch(msg Launched) {
 	m.beginImage()
 }
 
+// launchFails ends a launch that failed in some step. That the engine is not fit is what the message begins with, whatever the step.
+func (m *Machine) launchFails(step string, err error) {
+	if errors.As(err, new(*admission.UnfitError)) {
+		step = "engine unfit"
+	}
+	m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "%s: %v", step, err)
+}
+
 // refuse ends a task that is not the executor's own, without touching the own one.
 func (m *Machine) refuse(taskID string, state mesos.TaskState, reason mesos.TaskStatus_Reason, message string) {
 	if m.refused[taskID] {
@@ -72,7 +83,7 @@ func (m *Machine) beginImage() {
 		return
 	}
 	if m.engineErr != nil {
-		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "engine unfit: %v", m.engineErr)
+		m.launchFails("engine unfit", m.engineErr)
 		return
 	}
 	m.phase = imaging
@@ -84,7 +95,7 @@ func (m *Machine) imageReady(msg ImageReady) {
 		return
 	}
 	if msg.Err != nil {
-		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "image %s: %v", m.plan.Spec.Image, msg.Err)
+		m.launchFails("image "+m.plan.Spec.Image, msg.Err)
 		return
 	}
 	if refusal := m.set.ReviewImage(msg.Image, m.plan); refusal != nil {
@@ -101,7 +112,7 @@ func (m *Machine) createdContainer(msg Created) {
 		return
 	}
 	if msg.Err != nil {
-		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container could not be created: %v", msg.Err)
+		m.launchFails("the container could not be created", msg.Err)
 		return
 	}
 	m.phase = starting
@@ -116,7 +127,7 @@ func (m *Machine) started(msg Started) {
 	}
 	m.proc.startAnswered, m.proc.startErr = true, msg.Err
 	if msg.Err != nil {
-		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container could not be started: %v", msg.Err)
+		m.launchFails("the container could not be started", msg.Err)
 		return
 	}
 	if m.phase != starting {

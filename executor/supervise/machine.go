@@ -35,7 +35,7 @@ const (
 	recheckMax   = time.Minute
 	ladderWait   = time.Second // between rungs of the kill ladder after SIGKILL; doubles up to ladderMax
 	ladderMax    = 8 * time.Second
-	wedgeWait    = 3 * time.Second  // for a shim to reap the dead init, which takes it milliseconds
+	wedgeWait    = 2 * time.Second  // for a shim to reap the dead init, which takes it milliseconds
 	surviveWait  = 20 * time.Second // from SIGKILL until what lives in an uninterruptible sleep is called unkillable
 	surviveAgain = 5 * time.Second  // between two looks at it
 	ackWait      = 60 * time.Second // for the terminal acknowledgement, as the stock executor

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"mesos-docker-executor/executor/engine"
@@ -55,12 +56,12 @@ func (r *runner) startOrAdopt(c *container) error {
 		return nil
 	}
 	if fit != nil {
-		return errors.Join(err, fit)
+		return fmt.Errorf("%w; %w", err, fit)
 	}
 	found, lost := r.Engine.Inspect(r.launch, c.id)
 	switch {
 	case lost != nil:
-		return errors.Join(err, lost)
+		return fmt.Errorf("%w; %w", err, lost)
 	case found.Running || !found.StartedAt.IsZero():
 		return nil
 	case found.Error != "":

@@ -39,8 +39,28 @@ func (r *runner) watchInit(ctx context.Context, c *container) {
 		return
 	}
 	r.ops.Go(func() { r.askShim(c, shimLimit) })
+	r.tellStatus(c, init)
+}
+
+// statusWaits is how often the kernel is waited for: the second time, a wedged shim has been killed and another process reaps.
+const statusWaits = 2
+
+// tellStatus posts InitExited as soon as the kernel tells what settles the matter. While a stopped shim does not reap, that is the
+// zombie's status, unless it is 0.
+func (r *runner) tellStatus(c *container, init *process.Init) {
+	if shim := c.shim.Load(); shim != nil && shim.Stopped() {
+		if status, ok := init.Zombie(); ok && status != 0 {
+			r.post(delivery{msg: InitExited{Status: status, Known: true, Source: process.SourceZombie}})
+			return
+		}
+	}
 	var exit process.Exit
-	r.persist("reading the status of the container's init", func() (err error) { exit, err = init.Wait(r.ctx); return err })
+	for range statusWaits {
+		r.persist("reading the status of the container's init", func() (err error) { exit, err = init.Wait(r.ctx); return err })
+		if exit.Source == process.SourcePidfd || !process.StatusByPidfd() {
+			break
+		}
+	}
 	r.post(delivery{msg: InitExited{
 		Status: exit.Status,
 		Known:  exit.Known,
