@@ -39,20 +39,18 @@ func startEngine(t *testing.T, args ...string) (*enginetest.Engine, *Engine) {
 
 // writer is a container that writes numbered lines to both streams until it gets SIGTERM.
 type writer struct {
-	name    string
-	log     container.LogConfig
-	tty     bool
-	ends    bool   // while the daemon is down
-	gap     bool   // is expected
-	pause   string // after 20 lines, in seconds
-	output  *Output
-	id      string
-	pid     int
-	out     syncBuffer
-	errs    syncBuffer
-	before  string // what was delivered until the daemon died
-	copied  chan error
-	resumed chan struct{}
+	name   string
+	log    container.LogConfig
+	tty    bool
+	ends   bool   // while the daemon is down
+	gap    bool   // is expected
+	pause  string // after 20 lines, in seconds
+	output *Output
+	id     string
+	pid    int
+	out    syncBuffer
+	errs   syncBuffer
+	copied chan error
 }
 
 // The lines of stderr have numbers of their own: a terminal mixes both.
