@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -15,12 +16,14 @@ import (
 
 	"mesos-docker-executor/executor/agenttls"
 	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/executor/localagent"
 	"mesos-docker-executor/executor/task"
 )
 
 func tryCommand() *cli.Command {
 	var killAfter, timeout span
+	var wanted faults
 	return &cli.Command{
 		Name:      "try",
 		Usage:     "run one task without Mesos and show what happens",
@@ -35,8 +38,10 @@ func tryCommand() *cli.Command {
 			"Nothing is left behind, unless try itself is killed by SIGKILL: then the executor ends its task, and itself, within " +
 			fmt.Sprintf("%.0f s plus\n", recoveryTimeout.Seconds()) +
 			"the task's grace period, and the folder " + workPrefix + "* in $TMPDIR (or /tmp) stays until the next try.\n\n" +
+			"With --fault the executor's engine is sick: its calls pass through a proxy that delays, holds, cuts or changes them. The engine\n" +
+			"itself is not touched, and try's own clean-up goes to it directly. --fault help lists the verbs and actions.\n\n" +
 			"With --json each line is an object with \"t\", the seconds since the start, and one of these; what is empty is left out:\n" +
-			"   event   from (agent, executor, try), name, text, code (HTTP status), again (said before)\n" +
+			"   event   from (agent, executor, engine, try), name, text, code (HTTP status), again (said before)\n" +
 			"   status  state, source, reason, message, healthy, ips (of the container), again\n" +
 			"   log     from (stdout and stderr of the task, executor), line\n" +
 			"   result  state, reason, message, exit_status; always the last one\n\n" +
@@ -46,11 +51,13 @@ func tryCommand() *cli.Command {
 			"   mesos-docker-executor try testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor try --mode custom testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor try --kill-after 3s testdata/tasks/kill-me.json\n" +
+			"   mesos-docker-executor try --fault start=delay:2s --fault remove#1=500 testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor try --json testdata/tasks/hello.json",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
 			&cli.GenericFlag{Name: "kill-after", Value: &killAfter, DefaultText: "never", Usage: "kill the task this long after LAUNCH; a `DURATION` such as 3s"},
 			&cli.GenericFlag{Name: "timeout", Value: &timeout, DefaultText: "never", Usage: "shut the executor down after this `DURATION`"},
+			&cli.GenericFlag{Name: "fault", Value: &wanted, DefaultText: "none", Usage: "let the engine be sick in this way, such as start#1=delay:10s; may be repeated; `FAULT` help lists all"},
 			&cli.StringFlag{Name: "framework", DefaultText: "one with TASK_KILLING_STATE", Usage: "`FILE` with the FrameworkInfo as JSON"},
 			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
 			&cli.StringFlag{Name: "config", DefaultText: config.DefaultPath + ", which may be missing", Usage: "host configuration `FILE`"},
@@ -59,9 +66,13 @@ func tryCommand() *cli.Command {
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
-			t, err := newTrial(c, &killAfter, &timeout)
-			if errors.Is(err, flag.ErrHelp) {
+			t, err := newTrial(c, &killAfter, &timeout, &wanted)
+			switch {
+			case errors.Is(err, flag.ErrHelp):
 				return cli.ShowSubcommandHelp(c)
+			case errors.Is(err, errFaultHelp):
+				_, err := io.WriteString(c.App.Writer, enginefault.Help())
+				return err
 			}
 			if err != nil {
 				return cli.Exit("try: "+err.Error(), exitUsage)
@@ -80,18 +91,22 @@ type trial struct {
 	executable string
 	killAfter  time.Duration // 0: not at all
 	timeout    time.Duration // 0: none
+	faults     []enginefault.Rule
 	keep       bool
 	out        *output
 	show       display
 }
 
 // newTrial checks everything that can be wrong with the command line, so that nothing is begun with it.
-func newTrial(c *cli.Context, killAfter, timeout *span) (*trial, error) {
+func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial, error) {
 	path, err := onlyArgument(c) // it parses the flags behind the task as well
+	if wanted.help {
+		return nil, errFaultHelp
+	}
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{killAfter: time.Duration(*killAfter), timeout: time.Duration(*timeout), keep: c.Bool("keep")}
+	t := &trial{killAfter: time.Duration(*killAfter), timeout: time.Duration(*timeout), faults: wanted.rules, keep: c.Bool("keep")}
 	if t.mode, err = parseMode(c.String("mode")); err != nil {
 		return nil, err
 	}

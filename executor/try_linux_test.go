@@ -43,6 +43,8 @@ func TestTry(t *testing.T) {
 	t.Run("plain text in a pipe", f.plainText)
 	t.Run("a reader that goes away", f.brokenPipe)
 	t.Run("output that cannot be written", f.fullDisk)
+	t.Run("faults", f.faults)
+	t.Run("help on faults", f.faultHelp)
 	t.Run("bad command lines", f.usage)
 	t.Run("examples of the help text", f.examples)
 }
@@ -378,6 +380,8 @@ func (f tryFixture) usage(t *testing.T) {
 		{[]string{persistent}, "try makes no persistent volumes"},
 		{[]string{"--framework", "missing.json", task}, "missing.json"},
 		{[]string{"--config", "/missing.yaml", task}, "/missing.yaml"},
+		{[]string{"--fault", "strat=hang", task}, `unknown verb "strat"; the verbs are ping, `},
+		{[]string{task, "--fault", "start=hang", "--fault", "start=hagn"}, `unknown action "hagn"; the actions are delay, `},
 	} {
 		cmd := f.command(t, tt.args...)
 		var stdout, stderr bytes.Buffer

@@ -51,12 +51,16 @@ func (t *trial) run(ctx context.Context) int {
 
 // runIn runs the task in a work directory. With an error, something could not be begun or not be cleaned up.
 func (t *trial) runIn(ctx context.Context, work string, from interruptions) (outcome, error) {
-	agent, err := t.startAgent(ctx, work)
+	sick, err := t.openSickEngine(work)
 	if err != nil {
 		return outcome{status: exitFail}, err
 	}
-	o := t.watch(ctx, agent, from)
-	err = errors.Join(agent.Close(), t.removeLeftovers(ctx, agent))
+	agent, err := t.startAgent(ctx, work, sick)
+	if err != nil {
+		return outcome{status: exitFail}, errors.Join(err, sick.end(ctx))
+	}
+	o := t.watch(ctx, agent, sick, from)
+	err = errors.Join(agent.Close(), sick.end(ctx), t.removeLeftovers(ctx, agent))
 	if err != nil {
 		err = fmt.Errorf("could not clean up: %w", err)
 	}
@@ -86,9 +90,11 @@ func (i *interruptions) listen() (stop func()) {
 }
 
 // startAgent opens the agent and forks the executor.
-func (t *trial) startAgent(ctx context.Context, work string) (*localagent.Agent, error) {
+func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (*localagent.Agent, error) {
 	configFile := filepath.Join(work, "config.yaml")
-	if err := writeConfig(configFile, t.file); err != nil {
+	file := t.file
+	file.Engine.Host = sick.host(t.file.Engine.Host)
+	if err := writeConfig(configFile, file); err != nil {
 		return nil, err
 	}
 	options := localagent.Options{
@@ -98,7 +104,7 @@ func (t *trial) startAgent(ctx context.Context, work string) (*localagent.Agent,
 		NoCheckpoint:    !t.framework.GetCheckpoint(),
 		WorkDir:         filepath.Join(work, agentFolder),
 		Executable:      t.executable,
-		DockerSocket:    strings.TrimPrefix(t.file.Engine.Host, "unix://"),
+		DockerSocket:    strings.TrimPrefix(file.Engine.Host, "unix://"),
 		EnforceCFS:      t.file.Container.EnforceCFS,
 		StopContainer:   t.removeContainer,
 		RecoveryTimeout: recoveryTimeout,
@@ -116,6 +122,9 @@ func (t *trial) startAgent(ctx context.Context, work string) (*localagent.Agent,
 		return nil, err
 	}
 	t.show.begin(fmt.Sprintf("%s in %s mode, engine %s", agent.Task().TaskID.Value, t.mode, t.file.Engine.Host))
+	for _, rule := range t.faults {
+		t.show.note("fault " + rule.String())
+	}
 	if err := agent.StartExecutor(); err != nil {
 		return nil, errors.Join(err, agent.Close())
 	}

@@ -12,6 +12,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/executor/localagent"
 )
 
@@ -19,6 +20,7 @@ import (
 type display interface {
 	begin(text string)
 	entry(localagent.Entry)
+	fault(enginefault.Event)
 	line(logLine)
 	note(text string)
 	result(outcome)
@@ -138,6 +140,8 @@ func (d *textDisplay) entry(e localagent.Entry) {
 	d.print(e.At, style, who, text)
 }
 
+func (d *textDisplay) fault(e enginefault.Event) { d.print(e.At, yellow, "engine", e.String()) }
+
 // describe chooses the column, the style and the text; who is empty for what is not shown.
 func (d *textDisplay) describe(e localagent.Entry) (who, style, text string) {
 	switch e.Kind {
@@ -246,7 +250,8 @@ type jsonLine struct {
 	Result *jsonResult `json:"result,omitempty"`
 }
 
-// jsonEvent is what agent ("agent"), executor ("executor") and this program ("try") said or did.
+// jsonEvent is what agent ("agent"), executor ("executor"), the sick engine of --fault ("engine") and this program ("try") said
+// or did.
 type jsonEvent struct {
 	From  string `json:"from"`
 	Name  string `json:"name"`
@@ -311,6 +316,10 @@ func (d *jsonDisplay) entry(e localagent.Entry) {
 		e.Name = "protocol violation"
 	}
 	d.print(e.At, jsonLine{Event: &jsonEvent{From: from, Name: e.Name, Text: e.Text, Code: e.Code, Again: e.Duplicate}})
+}
+
+func (d *jsonDisplay) fault(e enginefault.Event) {
+	d.print(e.At, jsonLine{Event: &jsonEvent{From: "engine", Name: string(e.Did), Text: e.String()}})
 }
 
 func (d *jsonDisplay) result(o outcome) {

@@ -252,6 +252,30 @@ func TestFlagsMayStandBehindTheTask(t *testing.T) {
 	}
 }
 
+func TestFaultsAreKeptInOrderWhereverTheyStand(t *testing.T) {
+	for _, args := range [][]string{
+		{"--fault", "create=hang", "--fault", "start#1=500:a, b", "x.json"},
+		{"--fault", "create=hang", "x.json", "--fault", "start#1=500:a, b"},
+		{"x.json", "--fault", "create=hang", "--fault=start#1=500:a, b"},
+	} {
+		var got faults
+		command := tryCommand()
+		for i, f := range command.Flags {
+			if f.Names()[0] == "fault" {
+				command.Flags[i] = &cli.GenericFlag{Name: "fault", Value: &got}
+			}
+		}
+		command.Action = func(c *cli.Context) error {
+			_, err := onlyArgument(c)
+			return err
+		}
+		app := &cli.App{Commands: []*cli.Command{command}}
+		if err := app.Run(append([]string{"x", "try"}, args...)); err != nil || got.String() != "create=hang\nstart#1=500:a, b" {
+			t.Errorf("%q: %q, %v", args, got.String(), err)
+		}
+	}
+}
+
 func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")

@@ -10,6 +10,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/executor/localagent"
 )
 
@@ -46,7 +47,7 @@ func (o outcome) why() string {
 }
 
 // watch shows the run until the executor's process has ended and its output is read.
-func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interruptions) outcome {
+func (t *trial) watch(ctx context.Context, agent *localagent.Agent, sick *sickEngine, from interruptions) outcome {
 	lines := make(chan logLine)
 	exited := agent.Exited()
 	var readers sync.WaitGroup
@@ -59,8 +60,13 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interru
 	defer stop()
 	entries := make(chan []localagent.Entry)
 	go followTimeline(following, agent, entries)
+	var faultEvents chan []enginefault.Event
+	if sick != nil {
+		faultEvents = make(chan []enginefault.Event)
+		go sick.follow(following, faultEvents)
+	}
 
-	w := watcher{trial: t, agent: agent, ctx: ctx}
+	w := watcher{trial: t, agent: agent, sick: sick, ctx: ctx}
 	defer w.close()
 	if t.timeout > 0 {
 		w.timeout = time.After(t.timeout)
@@ -70,6 +76,8 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interru
 		select {
 		case batch := <-entries:
 			w.entries(batch)
+		case batch := <-faultEvents:
+			w.faultEvents(batch)
 		case line, open := <-lines:
 			if !open {
 				lines = nil
@@ -100,6 +108,7 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, from interru
 			w.destroy()
 		}
 	}
+	w.lastFaultEvents()
 	return w.outcome()
 }
 
@@ -123,9 +132,11 @@ func followTimeline(ctx context.Context, agent *localagent.Agent, to chan<- []lo
 type watcher struct {
 	*trial
 	agent *localagent.Agent
+	sick  *sickEngine // nil without faults
 	ctx   context.Context
 
 	seen          int // entries shown
+	faultsSeen    int // events of the sick engine
 	subscribed    bool
 	interrupts    int
 	interruptedAt time.Time // the last one that counted
