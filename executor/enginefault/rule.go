@@ -2,7 +2,6 @@ package enginefault
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +19,6 @@ type Rule struct {
 	Text     string        // the message of 500, "" for a usual one; the version of api, "" for none
 }
 
-// counter is "start", "start#2" or "start#2+".
-var counter = regexp.MustCompile(`^([^#]*)(#(.*))?$`)
-
 // Parse reads a rule from its text form VERB[#N[+]]=ACTION[:ARGUMENT]: "create=hang" strikes every create, "start#2=cut" the second
 // start, "inspect#2+=500:no space left" the second inspect and all after it. Its errors name the wrong part and what is possible.
 func Parse(text string) (Rule, error) {
@@ -39,13 +35,13 @@ func parse(text string) (Rule, error) {
 		return Rule{}, fmt.Errorf(`there is no "=": write VERB=ACTION or VERB#N=ACTION, such as start#1=delay:10s`)
 	}
 	var r Rule
-	part := counter.FindStringSubmatch(call)
-	r.Verb = Verb(part[1])
-	if part[2] != "" {
-		digits, onward := strings.CutSuffix(part[3], "+")
+	verb, number, numbered := strings.Cut(call, "#")
+	r.Verb = Verb(verb)
+	if numbered {
+		digits, onward := strings.CutSuffix(number, "+")
 		n, err := strconv.ParseUint(digits, 10, 31)
 		if err != nil || n == 0 {
-			return r, fmt.Errorf("%q is not the number of a call: write #1 for the first one, #2+ for the second one and all after it", part[2])
+			return r, fmt.Errorf("%q is not the number of a call: write #1 for the first one, #2+ for the second one and all after it", "#"+number)
 		}
 		r.N, r.Onward = int(n), onward
 	}
@@ -108,17 +104,23 @@ func (r *Rule) readArgument(k kind, text string, given bool) error {
 	return nil
 }
 
-var versionNumber = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
-
 func (r *Rule) readVersion(text string) error {
 	if text == "none" {
 		return nil
 	}
-	if !versionNumber.MatchString(text) {
+	if !isVersion(text) {
 		return fmt.Errorf("%q is not an API version: write one such as api:1.12, or api:none", text)
 	}
 	r.Text = text
 	return nil
+}
+
+// isVersion tells whether a text is the number of an API version, such as 1.41.
+func isVersion(text string) bool {
+	major, minor, ok := strings.Cut(text, ".")
+	_, errMajor := strconv.ParseUint(major, 10, 16)
+	_, errMinor := strconv.ParseUint(minor, 10, 16)
+	return ok && errMajor == nil && errMinor == nil
 }
 
 // String returns the text form that [Parse] reads.

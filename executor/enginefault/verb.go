@@ -2,7 +2,6 @@ package enginefault
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 )
 
@@ -35,13 +34,12 @@ func Verbs() []Verb {
 	return []Verb{Ping, Version, Info, Image, Pull, Create, Attach, Wait, Start, Inspect, Kill, Remove, List, Logs, Any}
 }
 
-// versioned is the prefix of a path that names the API's version.
-var versioned = regexp.MustCompile(`^/v[0-9.]+/`)
-
 // verbOf tells what a request is about, by the paths of the Docker Engine API.
 func verbOf(r *http.Request) Verb {
-	path := versioned.ReplaceAllString(r.URL.Path, "/")
-	resource, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	resource, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if version, ok := strings.CutPrefix(resource, "v"); ok && isVersion(version) {
+		resource, rest, _ = strings.Cut(rest, "/")
+	}
 	switch resource {
 	case "_ping":
 		return Ping
