@@ -108,9 +108,8 @@ func (e *Engine) lookAtDaemon(d *Diagnosis) Health {
 		pid = peer(conn)
 		conn.Close()
 	}
-	all := processes()
-	d.Dockerd = all.dockerd(pid, path)
-	d.Containerd = all.containerd(d.Dockerd.PID)
+	found := e.daemonsBehind(pid, path)
+	d.Dockerd, d.Containerd = found.dockerd, found.containerd
 	switch {
 	case err == nil && d.Dockerd.stopped():
 		return Frozen

@@ -41,7 +41,7 @@ type Engine struct {
 
 	history  history
 	inspects flights
-	dockerd  atomic.Int32 // process that was found behind a socket that systemd listens at
+	behind   atomic.Pointer[daemons] // what Standstill found; nil before
 }
 
 // protocol is what a successful probe agreed upon with the daemon.

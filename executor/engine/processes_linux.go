@@ -159,3 +159,25 @@ func (t processTable) shim(container string) Process {
 	}
 	return Process{Name: "containerd-shim"}
 }
+
+// alone returns the process with that PID, without a name if there is none.
+func alone(pid int) Process {
+	e, _ := readStat(pid)
+	return e.Process
+}
+
+// childOf returns the child of that name. A process's children are listed by the thread that made them (proc_pid_children(5),
+// CONFIG_PROC_CHILDREN).
+func childOf(parent int, name string) Process {
+	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children") // the pattern is good
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for field := range strings.FieldsSeq(string(text)) {
+			pid, _ := strconv.Atoi(field)
+			if child := alone(pid); child.Name == name {
+				return child
+			}
+		}
+	}
+	return Process{Name: name}
+}

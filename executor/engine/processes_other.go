@@ -18,3 +18,7 @@ func (processTable) dockerd(int, string) Process { return Process{Name: "dockerd
 func (processTable) containerd(int) Process { return Process{Name: "containerd"} }
 
 func (processTable) shim(string) Process { return Process{Name: "containerd-shim"} }
+
+func alone(int) Process { return Process{} }
+
+func childOf(_ int, name string) Process { return Process{Name: name} }

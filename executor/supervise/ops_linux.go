@@ -86,6 +86,7 @@ func (r *runner) calmLater() {
 	r.ops.Go(func() {
 		r.pause(r.ctx, calmAfter)
 		if r.ctx.Err() == nil {
+			r.Engine.Standstill() // the first time it has to look for the daemons
 			r.Calm()
 		}
 	})
