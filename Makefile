@@ -62,10 +62,10 @@ darwin: ## build what a policy author's laptop runs: explain and its packages
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./executor
 
 .PHONY: readme
-readme: ## run the README's tested commands (root)
+readme: ## run the tested commands of README and docs (root)
 	scripts/setup readme
 	@$(MAKE) --no-print-directory build
-	scripts/with-engine scripts/check-readme README.md
+	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md
 
 .PHONY: acceptance
 acceptance: ## against a real Mesos: MESOS_MASTER=host:port, or mesos-mini in Docker (root); ACCEPTANCE_FLAGS=-help

@@ -1,54 +1,45 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"io"
+	"log/slog"
+	"strings"
 
-	"golang.org/x/sys/unix"
-
-	"mesos-docker-executor/cgroupnet"
-	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/supervise"
 )
 
-// removeSources removes what the run directory holds for the container's mounts: the lease of the sandbox, a symbolic link,
-// and the mount point below which volumes are staged.
-func removeSources(runDir, containerID string) error {
-	var failed error
-	for _, folder := range []string{"leases", "mounts"} {
-		left, err := filepath.Glob(filepath.Join(runDir, folder, containerID+".*"))
-		failed = errors.Join(failed, err)
-		for _, path := range left {
-			// EINVAL: not mounted.
-			err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-			if err == nil || errors.Is(err, unix.EINVAL) {
-				err = os.Remove(path)
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				failed = errors.Join(failed, fmt.Errorf("release %s: %w", path, err))
-			}
+// settleSweeps is how often an engine is asked for a container whose create was not answered: the second answer settles it.
+const settleSweeps = 2
+
+// sweepAfter removes what an executor that was killed has left of a container, as the next executor of this host would. docker is nil
+// where no engine answers.
+func sweepAfter(ctx context.Context, file config.File, docker *engine.Engine, containerID string) error {
+	for tries := 1; ; tries++ {
+		report, err := supervise.Sweep(ctx, supervise.SweepOptions{
+			RunDir:     file.RunDirectory,
+			CgroupRoot: file.Cgroup.Root,
+			Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Engine:     docker,
+			Only:       containerID,
+			Limit:      leftoverLimit,
+			Settle:     1, // nothing of this executor's is under way any more
+		})
+		if err != nil {
+			return err
+		}
+		var left []string
+		for _, one := range report.Dead {
+			left = append(left, one.Left...)
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if tries == settleSweeps {
+			return fmt.Errorf("left on the host until a later executor can remove it: %s", strings.Join(left, "; "))
 		}
 	}
-	return failed
-}
-
-// removeLeaf removes the task's leaf cgroup after an executor that was killed. In custom mode the leaf is below the
-// executor's own cgroup, which the agent removes as a whole.
-func removeLeaf(mode task.Mode, root, containerID string) error {
-	groups, err := cgroupnet.Hierarchies()
-	if err != nil {
-		return err
-	}
-	placement, err := cgroupnet.Place(cgroupnet.PlaceInput{
-		Root: root, ContainerID: containerID, CgroupDriver: "cgroupfs", Custom: mode == task.Custom,
-	})
-	if err != nil {
-		return err
-	}
-	if err := cgroupnet.Remove(groups, placement); err != nil {
-		return fmt.Errorf("remove the leaf cgroup: %w", err)
-	}
-	return nil
 }

@@ -2,10 +2,12 @@
 
 package main
 
-import "mesos-docker-executor/executor/task"
+import (
+	"context"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/engine"
+)
 
 // There is nothing to remove: try does not get that far.
-
-func removeSources(string, string) error { return nil }
-
-func removeLeaf(task.Mode, string, string) error { return nil }
+func sweepAfter(context.Context, config.File, *engine.Engine, string) error { return nil }

@@ -22,6 +22,9 @@ import (
 // leftoverLimit bounds the calls that look for a container that was left.
 const leftoverLimit = 30 * time.Second
 
+// impatience is how long a try without faults waits for an engine: somebody sits before it, who may have forgotten to start it.
+const impatience = 2 * time.Second
+
 // agentFolder is the agent's work directory in ours.
 const agentFolder = "agent"
 
@@ -94,6 +97,9 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 	configFile := filepath.Join(work, "config.yaml")
 	file := t.file
 	file.Engine.Host = sick.host(t.file.Engine.Host)
+	if len(t.faults) == 0 {
+		file.Engine.LaunchWait = min(file.Engine.LaunchWait, impatience)
+	}
 	if err := writeConfig(configFile, file); err != nil {
 		return nil, err
 	}
@@ -162,32 +168,37 @@ func (t *trial) closeWork(work *workDir) error {
 
 // removeLeftovers removes what an executor that was killed leaves behind. Ids are unique to this run.
 func (t *trial) removeLeftovers(ctx context.Context, agent *localagent.Agent) error {
-	name := agent.ContainerName()
-	if t.mode == task.Custom {
-		name = t.file.Container.NamePrefix + "-" + agent.IDs().ContainerID
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leftoverLimit)
 	defer cancel()
-	id := agent.IDs().ContainerID
-	return errors.Join(
-		removeSources(t.file.RunDirectory, id), // first: without them, a late start fails
-		t.removeContainer(ctx, name),
-		removeLeaf(t.mode, t.file.Cgroup.Root, id))
+	docker, err := t.openEngine(ctx)
+	if docker != nil {
+		defer docker.Close()
+	}
+	return errors.Join(err, sweepAfter(ctx, t.file, docker, agent.IDs().ContainerID))
 }
 
-// removeContainer stops and removes a container. An engine that does not answer cannot be asked; without one no
-// container was made.
+// removeContainer stops and removes a container.
 func (t *trial) removeContainer(ctx context.Context, name string) error {
-	docker, err := engine.Open(t.file.Engine.Host, engine.Limits(t.file.Engine.Limits))
-	if err != nil {
+	docker, err := t.openEngine(ctx)
+	if docker == nil {
 		return err
 	}
 	defer docker.Close()
-	if _, err := docker.Probe(ctx); err != nil {
-		if engine.OutcomeOf(err) == engine.Refused {
-			return nil
-		}
-		return fmt.Errorf("cannot tell whether container %s is left: %w", name, err)
-	}
 	return docker.Remove(ctx, name)
+}
+
+// openEngine opens the engine itself, past any faults. Where none listens no container was made: then it is nil, without an error.
+func (t *trial) openEngine(ctx context.Context) (*engine.Engine, error) {
+	docker, err := engine.Open(t.file.Engine.Host, engine.Limits(t.file.Engine.Limits))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := docker.Probe(ctx); err != nil {
+		docker.Close()
+		if engine.OutcomeOf(err) == engine.Refused {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("cannot tell whether a container is left: %w", err)
+	}
+	return docker, nil
 }

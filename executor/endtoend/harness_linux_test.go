@@ -202,7 +202,7 @@ func (r *run) nothingLeft() {
 		r.t.Errorf("container left behind: %s", c.Status)
 	}
 	id := r.IDs().ContainerID
-	for _, folder := range []string{"leases", "mounts"} {
+	for _, folder := range []string{"leases", "mounts", "tasks"} {
 		if left, _ := filepath.Glob(filepath.Join(r.runDir, folder, "*")); len(left) > 0 {
 			r.t.Errorf("left behind: %s", left[0])
 		}
