@@ -22,6 +22,7 @@ type Output struct {
 	stream *stream // nil if there is nothing to come
 	tty    bool
 	at     *position
+	log    bool      // it is read from the container's log
 	known  [2]*known // of stdout and stderr: what a log repeats before the place to go on; nil for nothing
 }
 
@@ -61,7 +62,17 @@ func (o *Output) Copy(stdout, stderr io.Writer) error {
 	} else {
 		err = demultiplex(in, out, errs)
 	}
+	if err == nil && o.log {
+		o.at.end()
+	}
 	return errors.Join(err, out.err, errs.err)
+}
+
+// Delivered returns how many bytes of each stream have been passed on since the container's start, by this output and those before it.
+func (o *Output) Delivered() (stdout, stderr int64) {
+	o.at.mu.Lock()
+	defer o.at.mu.Unlock()
+	return o.at.stdout.count, o.at.stderr.count
 }
 
 // Close ends the connection and makes Copy return. It may be called at any time, any number of times.

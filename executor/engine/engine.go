@@ -10,7 +10,8 @@
 // microseconds, and in return a hung connection never blocks another call, a stale one is never reused, and whether
 // anything reached the daemon is never in doubt. An idle [Engine] holds neither connections nor goroutines.
 // [Engine.History] tells what was asked and how it ended; concurrent inspects of a container are one request ([Engine.Inspect]).
-// What outlives its call ([Output], [Exit]) has an owner that closes it.
+// What outlives its call ([Output], [Exit]) has an owner that closes it. After a daemon's restart, [Engine.Resume] goes on with an Output;
+// [Engine.Diagnose] says what is wrong with a daemon that doesn't answer.
 //
 // All methods of Engine block, at most for the limit of their kind, and may be called from any number of
 // goroutines. They end early when their context ends. The environment (DOCKER_HOST, DOCKER_API_VERSION, HTTP_PROXY and the

@@ -46,6 +46,7 @@ type position struct {
 	mu             sync.Mutex // guards all below
 	stdout, stderr place
 	last           time.Time // when the last chunk came; before the first, when the output was opened
+	ended          bool      // a daemon that ran saw the container's end
 }
 
 // note adds what was delivered of one stream.
@@ -56,6 +57,13 @@ func (p *position) note(to *place, chunk []byte) {
 	p.last = time.Now()
 }
 
+// end notes that a log came to its end, which it does with the container only.
+func (p *position) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+}
+
 // continued returns a position that goes on where p is.
 func (p *position) continued() *position {
 	p.mu.Lock()
@@ -64,6 +72,7 @@ func (p *position) continued() *position {
 		stdout: place{p.stdout.count, bytes.Clone(p.stdout.tail)},
 		stderr: place{p.stderr.count, bytes.Clone(p.stderr.tail)},
 		last:   p.last,
+		ended:  p.ended,
 	}
 }
 

@@ -40,8 +40,12 @@ func (g Gap) String() string {
 //
 // The daemon's log is read twice: once to find the place, by the count of bytes and the last ones that were delivered, and then from
 // there on. So Resume blocks for as long as the daemon needs for the log, at most for the limit List, and
-// not for Attach. Two doubts remain. A log that was rotated and consists of equal lines alone shows no place. And a
-// last line without an end gets one in the log of json-file.
+// not for Attach. Doubts remain: a log that was rotated and consists of equal lines alone shows no place; the driver json-file gives a last
+// line without an end one, and replaces what is not UTF-8. An output from a log ends with [io.ErrUnexpectedEOF] when the daemon dies.
+//
+// dockerd 20.10 ends the log of a container that writes much some KiB early when the container ends, and drops what a container wrote
+// while no daemon ran, if it ended then. The former is still in the log: when Copy has returned nil and the container has ended, another Resume
+// delivers it, until [Output.Delivered] grows no more. The latter is a Gap.
 //
 // Where there is no log to be read (driver none, syslog and others, without dockerd's local cache), or no place is found in it,
 // Resume goes on with what comes from now on, respectively with the log since the last chunk, and says so by the Gap.
@@ -57,7 +61,11 @@ func (e *Engine) Resume(ctx context.Context, id string, from *Output) (*Output, 
 	case err != nil:
 		return nil, Gap{}, err
 	default:
-		return e.follow(ctx, id, from.tty, at, found)
+		o, gap, err := e.follow(ctx, id, from.tty, at, found)
+		if err == nil && gap.IsZero() && !at.ended {
+			gap = e.unread(ctx, id, at.last)
+		}
+		return o, gap, err
 	}
 	o, err := e.attachLate(ctx, id, from.tty, at)
 	if err != nil {
@@ -65,6 +73,16 @@ func (e *Engine) Resume(ctx context.Context, id string, from *Output) (*Output, 
 	}
 	gap.To = time.Now()
 	return o, gap, nil
+}
+
+// unread is the gap of a container that has ended: a restarted daemon drops what is left in the pipes of those that ended without one.
+// Whether that was so cannot be told from here. An inspect that fails leaves it at that.
+func (e *Engine) unread(ctx context.Context, id string, last time.Time) Gap {
+	c, err := e.InspectAgain(ctx, id)
+	if err != nil || c.Running || !c.FinishedAt.After(last) {
+		return Gap{}
+	}
+	return Gap{From: last, To: c.FinishedAt, Reason: "the container has ended, and a Docker daemon drops what was written while none ran"}
 }
 
 // noLog recognizes the daemon's words for a driver without reading (moby's daemon/logger, ErrReadLogsNotSupported).
@@ -133,7 +151,7 @@ func surveyLines(in *bufio.Reader, found *survey) error {
 
 // follow reads the log from the place found on, or from the time of the last chunk on.
 func (e *Engine) follow(ctx context.Context, id string, tty bool, at *position, found [2]*survey) (*Output, Gap, error) {
-	o := &Output{tty: tty, at: at}
+	o := &Output{tty: tty, at: at, log: true}
 	worst := placeFound
 	for i, s := range found {
 		var how finding

@@ -153,7 +153,7 @@ func (w *writer) check(t *testing.T, logged, before, got, stream string) {
 		last = n
 	}
 	t.Logf("%s %s: %d lines, last %d, %d lost by the daemon", w.name, stream, len(seen), last, steps)
-	if doubled > 0 || missing > 0 && !w.gap {
+	if doubled > 0 && !(w.gap && w.log.Config != nil) || missing > 0 && !w.gap {
 		t.Errorf("%s %s: %d lines doubled, %d missing of those that the daemon has", w.name, stream, doubled, missing)
 	}
 	if len(seen) == 0 {
@@ -188,7 +188,7 @@ func TestOutputGoesOnAfterTheDaemonsRestart(t *testing.T) {
 		{name: "local", log: container.LogConfig{Type: "local"}},
 		{name: "none", log: container.LogConfig{Type: "none"}, gap: true},
 		{name: "terminal", log: container.LogConfig{Type: "json-file"}, tty: true},
-		{name: "ended", log: container.LogConfig{Type: "json-file"}, ends: true},
+		{name: "ended", log: container.LogConfig{Type: "json-file"}, ends: true, gap: true},
 		{name: "none-ended", log: container.LogConfig{Type: "none"}, ends: true, gap: true},
 		{name: "rotated", log: container.LogConfig{Type: "json-file", Config: rotated}, pause: "0.5"},
 	}
@@ -245,6 +245,15 @@ func TestOutputGoesOnAfterTheDaemonsRestart(t *testing.T) {
 				t.Errorf("%s: %v", w.name, err)
 			}
 			w.ended(t, e)
+			for before := int64(-1); !w.gap; { // a followed log may end early
+				now, _ := w.output.Delivered()
+				if now == before {
+					break
+				}
+				before = now
+				w.resume(t, e)
+				w.ended(t, e)
+			}
 		}
 	}
 	for _, w := range writers {
