@@ -35,7 +35,7 @@ func (r *runner) reattach() {
 			}
 			if output != nil {
 				c.output = output
-				r.copyOutput(c)
+				r.copyOutput(c, true)
 			}
 		}})
 		if !taken {

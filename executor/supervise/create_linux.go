@@ -54,7 +54,7 @@ func (r *runner) createContainer(plan *task.Plan) {
 		taken := r.post(delivery{Created{err}, func() {
 			r.container = c
 			if err == nil {
-				r.copyOutput(c)
+				r.copyOutput(c, false)
 				r.awaitExit(c.exit, false)
 			}
 		}})

@@ -96,15 +96,40 @@ func (r *runner) pause(ctx context.Context, d time.Duration) {
 
 // copyOutput copies to the end of the container's streams. It is not one of the operations that Run waits for without a
 // limit: a reader that does not read blocks it.
-func (r *runner) copyOutput(c *container) {
+func (r *runner) copyOutput(c *container, resumed bool) {
 	output, copied := c.output, make(chan struct{})
 	c.copied = copied
 	r.writers.Go(func() {
 		err := output.Copy(r.Stdout, r.Stderr)
+		if resumed && err == nil {
+			r.copyRest(c, output)
+		}
 		r.post(delivery{msg: OutputEnded{err}})
 		close(copied)
 	})
 }
+
+// copyRest copies what the daemon's log has beyond the end of a resumed output: dockerd 20.10 ends a followed log up to 16 KiB too early
+// when the container ends in full flow. Each look begins where the one before ended, so the last one brings nothing.
+func (r *runner) copyRest(c *container, output *engine.Output) {
+	for range restLooks {
+		rest, _, err := r.Engine.Resume(r.ctx, c.id, output)
+		if err != nil {
+			return
+		}
+		cut := context.AfterFunc(r.ctx, func() { rest.Close() })
+		stdout, stderr := output.Delivered()
+		err = rest.Copy(r.Stdout, r.Stderr)
+		cut()
+		if moreOut, moreErr := rest.Delivered(); err != nil || moreOut == stdout && moreErr == stderr {
+			return
+		}
+		output = rest
+	}
+}
+
+// restLooks bounds the looks for the rest of an output.
+const restLooks = 5
 
 func (r *runner) awaitExit(exit *engine.Exit, again bool) {
 	r.spawn(func() delivery {
