@@ -16,6 +16,8 @@ type Command interface{ command() }
 type (
 	// Send hands an update to the session, which stores it first and delivers it in order.
 	Send struct{ Status mesos.TaskStatus }
+	// ProbeEngine asks whether the engine is fit, and waits for it as long as a launch may. Ends in [EngineProbed].
+	ProbeEngine struct{}
 	// EnsureImage pulls when the image is missing or a pull is forced. Ends in [ImageReady].
 	EnsureImage struct{ Plan *task.Plan }
 	// CancelImage gives up a pull under way; its ImageReady still comes.
@@ -81,6 +83,7 @@ const (
 )
 
 func (Send) command()             {}
+func (ProbeEngine) command()      {}
 func (EnsureImage) command()      {}
 func (CancelImage) command()      {}
 func (CreateContainer) command()  {}

@@ -40,6 +40,10 @@ func (m *Machine) launch(msg Launched) {
 	if m.plan.MaxCompletion > 0 {
 		m.arm(TimerCompletion, m.plan.MaxCompletion)
 	}
+	if m.engineErr != nil { // that was before: the task has a wait of its own
+		m.engineProbed, m.engineErr = false, nil
+		m.do(ProbeEngine{})
+	}
 	m.beginImage()
 }
 

@@ -18,6 +18,8 @@ func (r *runner) carryOut(c Command) {
 		if c.Status.GetState() == mesos.TASK_RUNNING {
 			r.calmLater()
 		}
+	case ProbeEngine:
+		r.probe()
 	case EnsureImage:
 		r.ensureImage(c.Plan)
 	case CancelImage:

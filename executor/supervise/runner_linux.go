@@ -173,7 +173,7 @@ func Run(ctx context.Context, o Options) int {
 	return *r.exit
 }
 
-// probe asks whether the engine is fit before there is a task, so that no task has to wait for the answer.
+// probe asks whether the engine is fit: first before there is a task, so that no task has to wait for the answer.
 func (r *runner) probe() {
 	r.spawn(func() delivery {
 		if r.Engine == nil {

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
 )
@@ -199,5 +201,36 @@ func TestKilledTaskDoesNotBlameTheEngine(t *testing.T) {
 	s.tell(InitExited{Status: unix.WaitStatus(unix.SIGKILL), Known: true, Proven: true, Source: "kernel"})
 	if got := s.last(); strings.Contains(got, "Docker daemon") {
 		t.Errorf("message %q", got)
+	}
+}
+
+func TestLaunchAfterAFailedProbeHasAWaitOfItsOwn(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(EngineProbed{errors.New("gone")})
+	s.want("")
+	s.tell(Launched{TaskID: taskID})
+	s.want("STARTING ProbeEngine")
+	s.tell(EngineProbed{})
+	s.want("EnsureImage")
+}
+
+func TestUnfitEngineIsNamedFirst(t *testing.T) {
+	for name, before := range map[string][]Message{
+		"probe":  {Launched{TaskID: taskID}},
+		"create": toCreate,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScript(t, task.Plan{})
+			s.tell(before...)
+			err := fmt.Errorf("docker create: not finished within 2m0s; %w", &admission.UnfitError{Engine: "unix:///d.sock", Cause: errors.New("docker ping"), Probes: 3})
+			if name == "probe" {
+				s.tell(EngineProbed{err})
+			} else {
+				s.tell(Created{err})
+			}
+			if got := s.last(); !strings.HasPrefix(got, "engine unfit: ") {
+				t.Errorf("message %q", got)
+			}
+		})
 	}
 }

@@ -250,6 +250,8 @@ func (w *world) carryOut(c Command) {
 	switch c := c.(type) {
 	case Send:
 		w.update(c.Status)
+	case ProbeEngine:
+		w.after(w.soon(), func() { w.tell(EngineProbed{w.sometimes(20, "no engine")}) })
 	case EnsureImage:
 		w.after(w.soon(), func() { w.tell(ImageReady{Err: w.sometimes(5, "no such image")}) })
 	case CreateContainer:
