@@ -58,7 +58,7 @@ type UnfitError struct {
 }
 
 func (e *UnfitError) Error() string {
-	return fmt.Sprintf("the Docker engine at %s has been unfit since %s (failed probes of this host so far: %d; this launch waited %s): %v; see the log of the Docker daemon",
+	return fmt.Sprintf("the Docker engine at %s has been unfit since %s (failed probes of this host so far: %d; this launch waited %s): %v",
 		e.Engine, e.Since.Format(time.RFC3339), e.Probes, e.Waited.Round(time.Second/10), e.Cause)
 }
 

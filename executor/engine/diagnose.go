@@ -99,6 +99,24 @@ func (e *Engine) Diagnose(ctx context.Context, containerID string) Diagnosis {
 	return d
 }
 
+// Explain says what a failed probe means, by the processes alone: it asks nothing, since an engine in trouble is asked less. It does not
+// repeat the failure. Healthy means that there is nothing to be said beside that.
+func (e *Engine) Explain(ctx context.Context, failed error) Diagnosis {
+	d := Diagnosis{Host: e.host, Dockerd: Process{Name: "dockerd"}, Containerd: Process{Name: "containerd"}}
+	d.Health = e.lookAtDaemon(&d)
+	var call *CallError
+	if d.Health == Healthy && errors.As(failed, &call) {
+		hangs := RuntimeStuck
+		if call.Call == "ping" {
+			hangs = Hung
+		}
+		d.Err = failed
+		d.Health = d.judge(ctx, hangs)
+	}
+	d.Err = nil
+	return d
+}
+
 // lookAtDaemon connects without asking anything.
 func (e *Engine) lookAtDaemon(d *Diagnosis) Health {
 	path := strings.TrimPrefix(e.host, "unix://")

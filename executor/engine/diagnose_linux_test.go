@@ -96,6 +96,13 @@ func TestDiagnosisOfARealEngine(t *testing.T) {
 		if calls != asked {
 			t.Errorf("%v: asked %q, want %q", want, calls, asked)
 		}
+		standstill := map[Health]string{Frozen: "stopped (pid ", Down: "gone"}[want]
+		if d.Containerd.stopped() {
+			standstill = "without its containerd (pid "
+		}
+		if got := by.Standstill(); !strings.HasPrefix(got, standstill) || standstill == "" && got != "" {
+			t.Errorf("%v: standstill %q, want %q", want, got, standstill)
+		}
 		return d
 	}
 

@@ -80,6 +80,9 @@ func TestDiagnosis(t *testing.T) {
 			if d.Health != tc.want || (d.Err == nil) != (tc.want == Healthy) || !strings.Contains(d.String(), tc.says) {
 				t.Errorf("%v, want %v: %v", d.Health, tc.want, d)
 			}
+			if means := e.Explain(t.Context(), d.Err); tc.requests < 3 && means.Health != d.Health || means.Err != nil {
+				t.Errorf("explained as %v: %v", means.Health, means)
+			}
 			if got := f.requests(); len(got) != tc.requests {
 				t.Errorf("requests %q, want %d", got, tc.requests)
 			}

@@ -2,10 +2,12 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 )
 
@@ -107,8 +109,13 @@ func (r *runner) awaitFit(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if how := r.Engine.Standstill(); how != "" {
-		return fmt.Errorf("%w; the Docker daemon is %s", err, how)
+	var unfit *admission.UnfitError
+	if !errors.As(err, &unfit) {
+		return err
 	}
-	return err
+	means := r.Engine.Explain(ctx, unfit.Cause)
+	if means.Health == engine.Healthy {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, means)
 }

@@ -216,6 +216,8 @@ func (m *Machine) outsideCause(v Verdict) string {
 		return "; the Docker daemon was " + p.engineDown + " then: it stops its containers when it shuts down or comes back, unless live-restore is on"
 	case m.joining || m.proof.Wait != nil && m.proof.Wait.Err != nil && p.held && !m.rejoined:
 		return "; the Docker daemon was being restarted then: it stops its containers, unless live-restore is on"
+	case p.shimKilled:
+		return "; the container's shim (containerd-shim) was stopped or wedged, did not notice the exit and was killed"
 	case p.shimGone && v.Code == 128+int(unix.SIGKILL):
 		return "; the container's shim (containerd-shim) had died, and containerd kills what it leaves"
 	}

@@ -115,6 +115,7 @@ type procState struct {
 	statusDue     bool   // ... and its status has not come yet from the kernel
 	shimDue       bool   // ... nor from the shim
 	shimGone      bool   // ... whose shim was dead before
+	shimKilled    bool   // ... whose shim did not reap it and was killed
 	engineDown    string // in what way the engine was not at work when the init died
 	survivors     string // processes that SIGKILL does not end; then nothing is waited for any more
 	missed        bool   // the watch ended without an init
@@ -259,6 +260,7 @@ func (m *Machine) fired(msg Fired) {
 		m.askExit()
 	case TimerWedge:
 		if m.proc.statusDue {
+			m.proc.shimKilled = true
 			m.do(KillShim{})
 		}
 	case TimerUnkillable:

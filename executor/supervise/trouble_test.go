@@ -141,6 +141,7 @@ func TestShimThatDoesNotReapIsKilled(t *testing.T) {
 	s.wait(wedgeWait, TimerWedge)
 	s.want("KillShim")
 	s.tell(failedBy9)
+	s.says("was stopped or wedged")
 	s.want("FAILED acknowledgement=1m0s Discard")
 }
 
