@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/engine"
@@ -15,8 +19,45 @@ import (
 // settleSweeps is how often an engine is asked for a container whose create was not answered: the second answer settles it.
 const settleSweeps = 2
 
-// sweepAfter removes what an executor that was killed has left of a container, as the next executor of this host would. docker is nil
-// where no engine answers.
+// rehearsal is the run directory of a try with faults.
+func rehearsal(runDir, work string) string {
+	return filepath.Join(runDir, "rehearsals", filepath.Base(work))
+}
+
+// oldRehearsal is when nobody of a rehearsal lives that has no claims.
+const oldRehearsal = 10 * time.Minute
+
+// sweepRehearsals removes what tries with faults have left that were killed.
+func (t *trial) sweepRehearsals(ctx context.Context, runDir string) {
+	left, _ := filepath.Glob(filepath.Join(runDir, "rehearsals", workPrefix+"*")) // the pattern is good
+	for _, dir := range left {
+		about, err := os.Lstat(dir)
+		if err != nil || !about.IsDir() || time.Since(about.ModTime()) < oldRehearsal {
+			continue
+		}
+		file := t.file
+		file.RunDirectory = dir
+		docker, err := t.openEngine(ctx)
+		if err == nil {
+			err = sweepAfter(ctx, file, docker, "")
+		}
+		if docker != nil {
+			docker.Close()
+		}
+		if err == nil {
+			err = os.RemoveAll(dir)
+		}
+		if err != nil {
+			say(fmt.Sprintf("try: what an earlier rehearsal left behind stays: %v", err))
+		}
+	}
+}
+
+// errLives says that another executor still serves a container.
+var errLives = errors.New("an executor of it still lives")
+
+// sweepAfter removes what an executor that was killed has left of a container, or of all ("") in a run directory of its own, as the next
+// executor of this host would. docker is nil where no engine answers.
 func sweepAfter(ctx context.Context, file config.File, docker *engine.Engine, containerID string) error {
 	for tries := 1; ; tries++ {
 		report, err := supervise.Sweep(ctx, supervise.SweepOptions{
@@ -30,6 +71,9 @@ func sweepAfter(ctx context.Context, file config.File, docker *engine.Engine, co
 		})
 		if err != nil {
 			return err
+		}
+		if containerID == "" && report.Alive > 0 {
+			return errLives
 		}
 		var left []string
 		for _, one := range report.Dead {

@@ -58,6 +58,11 @@ func (t *trial) runIn(ctx context.Context, work string, from interruptions) (out
 	if err != nil {
 		return outcome{status: exitFail}, err
 	}
+	if sick != nil { // what is said of the sick engine is not for the host's executors
+		everybodys := t.file.RunDirectory
+		t.sweepRehearsals(ctx, everybodys)
+		t.file.RunDirectory = rehearsal(everybodys, work)
+	}
 	agent, err := t.startAgent(ctx, work, sick)
 	if err != nil {
 		return outcome{status: exitFail}, errors.Join(err, sick.end(ctx))
@@ -174,7 +179,11 @@ func (t *trial) removeLeftovers(ctx context.Context, agent *localagent.Agent) er
 	if docker != nil {
 		defer docker.Close()
 	}
-	return errors.Join(err, sweepAfter(ctx, t.file, docker, agent.IDs().ContainerID))
+	err = errors.Join(err, sweepAfter(ctx, t.file, docker, agent.IDs().ContainerID))
+	if err == nil && len(t.faults) > 0 {
+		err = os.RemoveAll(t.file.RunDirectory)
+	}
+	return err
 }
 
 // removeContainer stops and removes a container.

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -164,12 +165,30 @@ func (r *runner) createOrAdopt(c *container, spec security.Spec) error {
 func (r *runner) listen(c *container) error {
 	var attached error
 	var attaching sync.WaitGroup
-	attaching.Go(func() { c.output, attached = r.Engine.Attach(r.ctx, c.id, c.tty) })
-	var registered error
-	c.exit, registered = r.Engine.NextExit(r.ctx, c.id)
+	attaching.Go(func() {
+		attached = r.insist(r.launch, func() (err error) { c.output, err = r.Engine.Attach(r.ctx, c.id, c.tty); return err })
+	})
+	registered := r.insist(r.launch, func() (err error) { c.exit, err = r.Engine.NextExit(r.ctx, c.id); return err })
 	attaching.Wait()
 	return cmp.Or(attached, registered)
 }
+
+// insist makes a call that changes nothing again, once the engine is well, as long as there is no answer to it.
+func (r *runner) insist(ctx context.Context, call func() error) error {
+	for tries := 1; ; tries++ {
+		err := call()
+		if engine.OutcomeOf(err) != engine.Unknown || errors.Is(err, engine.ErrNotFound) || tries == readTries {
+			return err
+		}
+		r.Gate.Failed(err)
+		if fit := r.awaitFit(ctx); fit != nil {
+			return fmt.Errorf("%w; %w", err, fit)
+		}
+	}
+}
+
+// readTries is how often an engine that is well by its own account is asked the same without an answer.
+const readTries = 3
 
 // stageVolumes puts folders of the sandbox behind paths that the task's user cannot change.
 func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) error {

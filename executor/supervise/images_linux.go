@@ -32,21 +32,10 @@ func (r *runner) ensureImage(plan *task.Plan) {
 	})
 }
 
-// imageTries is how often an engine that is well by its own account is asked for an image without an answer.
-const imageTries = 3
-
 // lookUp asks for the image until there is an answer: that nobody answers does not mean that it is missing.
-func (r *runner) lookUp(ctx context.Context, ref string) (engine.Image, error) {
-	for tries := 1; ; tries++ {
-		image, err := r.Engine.Image(ctx, ref)
-		if err == nil || engine.OutcomeOf(err) != engine.Unknown || errors.Is(err, engine.ErrNotFound) || tries == imageTries {
-			return image, err
-		}
-		r.Gate.Failed(err)
-		if fit := r.awaitFit(ctx); fit != nil {
-			return image, fmt.Errorf("%w; %w", err, fit)
-		}
-	}
+func (r *runner) lookUp(ctx context.Context, ref string) (image engine.Image, err error) {
+	err = r.insist(ctx, func() (err error) { image, err = r.Engine.Image(ctx, ref); return err })
+	return image, err
 }
 
 // forcesPull reports whether the image is pulled although it may be local. In drop-in mode force_pull_image is the agent's
