@@ -77,7 +77,7 @@ func (f *File) settings() []setting {
 		durationSetting(&l.Kill, "engine.limits.kill", tenth, 2*time.Minute, "limit for a SIGKILL that goes through the engine, which may take 12 s over it"),
 		durationSetting(&l.Remove, "engine.limits.remove", tenth, time.Hour, "limit for removing the container"),
 		durationSetting(&l.Attach, "engine.limits.attach", tenth, 2*time.Minute, "limit for opening the container's output"),
-		durationSetting(&f.Engine.LaunchWait, "engine.launch_wait", 0, time.Hour, "how long a launch waits for a sick engine or for head-room before the task fails"),
+		durationSetting(&f.Engine.LaunchWait, "engine.launch_wait", 0, time.Hour, "how long each step of a launch waits for a sick engine to get well before the task fails"),
 		integerSetting(&f.Engine.MaxStarts, "engine.max_starts", 1, 1000, "containers that the executors of this host create and start at a time"),
 		integerSetting(&f.Engine.MaxPulls, "engine.max_pulls", 1, 1000, "images that they pull at a time"),
 
@@ -122,7 +122,7 @@ func (f *File) settings() []setting {
 		stringSetting(&f.Cgroup.Root, "cgroup.root", "absolute path below the cgroup mounts, not `/`, not `/mesos` or below", checkCgroupRoot,
 			"cgroup below which each task gets its own"),
 		stringSetting(&f.RunDirectory, "run_directory", "absolute path, not `/`", checkFolder,
-			"folder for what must not outlive the host's boot"),
+			"folder for what must not outlive the host's boot; the same for all executors of a host"),
 		durationSetting(&f.LogDrain, "log_drain", tenth, time.Minute,
 			"how long the terminal status waits for the rest of the container's output"),
 		levelSetting(&f.LogLevel, "log_level", "least severe lines in the executor's own log"),
