@@ -65,7 +65,7 @@ darwin: ## build what a policy author's laptop runs: explain and its packages
 readme: ## run the tested commands of README and docs (root)
 	scripts/setup readme
 	@$(MAKE) --no-print-directory build
-	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md
+	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md docs/supervision.md
 
 .PHONY: acceptance
 acceptance: ## against a real Mesos: MESOS_MASTER=host:port, or mesos-mini in Docker (root); ACCEPTANCE_FLAGS=-help
