@@ -77,11 +77,14 @@ func (r *execution) launch() (time.Time, error) {
 }
 
 // kill sends KILL without a grace and returns when it was sent.
-func (r *execution) kill() (time.Time, error) {
+func (r *execution) kill() (time.Time, error) { return r.killWith(0) }
+
+// killWith sends KILL with a grace and returns when it was sent.
+func (r *execution) killWith(grace time.Duration) (time.Time, error) {
 	at := time.Now()
 	return at, r.send(&executor.Event{Type: executor.Event_KILL, Kill: &executor.Event_Kill{
 		TaskID:     r.task.TaskID,
-		KillPolicy: &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: 0}},
+		KillPolicy: &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: grace.Nanoseconds()}},
 	}})
 }
 

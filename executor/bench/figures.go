@@ -38,6 +38,12 @@ var goals = [...]goal{
 	{name: "idle_calls", unit: "calls/min", limit: 0},
 	{name: "logs", unit: "x docker run", limit: 0.9, atLeast: true,
 		heldBy: "dockerd takes most of the time on both sides; a short figure is other load"},
+	{name: "frozen_gone", unit: "ms", limit: 1000,
+		heldBy: "a kill that waits for the engine's answer or its limit before the kernel is asked, or other load"},
+	{name: "frozen_killed", unit: "ms", limit: 2000,
+		heldBy: "what frozen_gone has, and an update that waits for the end of the output (log_drain) although dockerd is stopped"},
+	{name: "frozen_exit", unit: "ms", limit: 200,
+		heldBy: "an update that waits for the end of the output (log_drain), or for a status from the engine, although dockerd is stopped"},
 	{name: "size", unit: "MB", limit: 20, heldBy: "mesos-go's messages (typically 3 MB), the Go runtime, net/http and crypto/tls"},
 }
 

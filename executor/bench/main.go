@@ -67,7 +67,7 @@ given as a variable of the environment too, which is how make passes them on:
     make bench BENCH=idle,size BENCH_IDLE=30s     what idle executors cost
     make bench BENCH_JSON=figures.json            the figures as JSON too
 
-The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, size.
+The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, frozen (kill and exit under a frozen engine), size.
 
 `
 
@@ -93,7 +93,7 @@ type options struct {
 }
 
 // parts are what can be measured by itself, in the order in which it is.
-var parts = [...]string{"size", "launch", "life", "logs", "burst", "idle"}
+var parts = [...]string{"size", "launch", "life", "logs", "frozen", "burst", "idle"}
 
 // parse reads flags, whose defaults the environment may set.
 func parse(args []string, getenv func(string) string, errOut io.Writer) (options, error) {
@@ -115,7 +115,7 @@ func parse(args []string, getenv func(string) string, errOut io.Writer) (options
 	words := getenv("BENCH")
 	fs.StringVar(&words, "only", words, "parts to measure, comma separated; empty for all (BENCH)")
 	number(&o.pairs, "pairs", "BENCH_PAIRS", 100, "pairs of launches")
-	number(&o.rounds, "rounds", "BENCH_ROUNDS", 5, "rounds of concurrent launches")
+	number(&o.rounds, "rounds", "BENCH_ROUNDS", 5, "rounds of concurrent launches, and of a frozen engine")
 	number(&o.executors, "executors", "BENCH_EXECUTORS", 30, "executors in a round, and idle ones")
 	number(&o.logMiB, "log-mib", "BENCH_LOG_MIB", 128, "MiB of output for the log throughput")
 	idle := 120 * time.Second
@@ -234,6 +234,8 @@ func (b *bench) measure(ctx context.Context, part string) error {
 		return b.life(ctx)
 	case "logs":
 		return b.logs(ctx)
+	case "frozen":
+		return b.frozen(ctx)
 	default:
 		return b.idle(ctx)
 	}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// untilReads opens and closes the FIFO that the task reads, as soon as it does.
+// untilReads opens and closes the FIFO that the task opens to read, as soon as it does.
 func (id identity) untilReads(ctx context.Context) error {
 	path := filepath.Join(id.sandbox, fifo)
 	return poll(ctx, "the task to read its FIFO", func() (bool, error) {
