@@ -34,7 +34,7 @@ type Engine struct {
 	// ([DropIn.EngineHost]).
 	Host   string `yaml:"host"`
 	Limits Limits `yaml:"limits"`
-	// LaunchWait is how long a launch waits for a sick engine, or for head-room.
+	// LaunchWait is how long a launch waits for a sick engine.
 	LaunchWait time.Duration `yaml:"launch_wait"`
 	// MaxStarts and MaxPulls bound what all executors of the host ask of the
 	// engine at a time.

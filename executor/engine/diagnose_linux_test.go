@@ -100,7 +100,7 @@ func TestDiagnosisOfARealEngine(t *testing.T) {
 		if d.Containerd.stopped() {
 			standstill = "without its containerd (pid "
 		}
-		if got := by.Standstill(); !strings.HasPrefix(got, standstill) || standstill == "" && got != "" {
+		if got, gone := by.Standstill(); gone != (want == Down) || !strings.HasPrefix(got, standstill) || standstill == "" && got != "" {
 			t.Errorf("%v: standstill %q, want %q", want, got, standstill)
 		}
 		return d

@@ -15,7 +15,8 @@ var (
 	ErrAuth     = errors.New("auth")      // the registry refuses the image to these credentials, or to strangers; many say so of a missing one as well
 	ErrNetwork  = errors.New("network")   // the registry cannot be reached, stalls, breaks off, damages what it sends, fails itself, or limits pulls
 	ErrEngine   = errors.New("engine")    // the Docker daemon does not answer, refuses connections, or cannot unpack images
-	ErrDisk     = errors.New("disk")      // the engine's data root is full (bytes, inodes, quota) or not writable
+	ErrBroken   = errors.New("the connection broke")
+	ErrDisk     = errors.New("disk") // the engine's data root is full (bytes, inodes, quota) or not writable
 )
 
 // DaemonError is a refusal in the daemon's own words. Status is its HTTP status, 400 to 599, or 0 for a

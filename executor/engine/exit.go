@@ -41,8 +41,11 @@ func (e *Engine) NextExit(ctx context.Context, id string) (*Exit, error) {
 func (x *Exit) read() {
 	defer close(x.done)
 	answer, err := io.ReadAll(io.LimitReader(x.stream, maxExitAnswer))
+	if err == nil && len(answer) == 0 {
+		err = io.ErrUnexpectedEOF // a daemon that ends in good order closes it without an answer
+	}
 	if err != nil {
-		x.err = fmt.Errorf("docker wait: the connection broke, so nothing is known of the exit: %w", err)
+		x.err = fmt.Errorf("docker wait: %w, so nothing is known of the exit: %w", ErrBroken, err)
 		return
 	}
 	if x.code, x.err = exitCode(answer); x.err != nil {

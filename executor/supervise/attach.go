@@ -1,5 +1,11 @@
 package supervise
 
+import (
+	"errors"
+
+	"mesos-docker-executor/executor/engine"
+)
+
 // A stream of the engine that breaks says nothing about the container, only that the engine was restarted, or died, or is
 // sick: the task goes on, and so does the executor as soon as the engine answers again.
 
@@ -9,6 +15,7 @@ func (m *Machine) waitEnded(msg WaitEnded) {
 		m.proof.Wait = &msg
 	}
 	if msg.Err != nil {
+		m.broken = m.broken || errors.Is(msg.Err, engine.ErrBroken)
 		m.rejoin()
 	}
 }

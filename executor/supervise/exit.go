@@ -113,7 +113,7 @@ func (m *Machine) oomUnclear() bool {
 func (m *Machine) initDied(msg InitDied) {
 	p := &m.proc
 	p.dead, p.statusDue, p.shimDue = true, true, m.proof.Shim == nil
-	p.engineDown, p.shimGone = msg.EngineDown, msg.ShimGone
+	p.engineDown, p.engineGone, p.shimGone = msg.EngineDown, msg.EngineGone, msg.ShimGone
 	m.oom = msg.OOM
 	m.proof.DiedAt = msg.At
 	m.proof.Init = &InitExited{}
@@ -212,10 +212,12 @@ func (m *Machine) failed(v Verdict) mesos.TaskStatus {
 // its containers, and containerd kills what a dead shim leaves. The program's own status looks the same then.
 func (m *Machine) outsideCause(v Verdict) string {
 	switch p := &m.proc; {
-	case p.engineDown != "":
-		return "; the Docker daemon was " + p.engineDown + " then: it stops its containers when it shuts down or comes back, unless live-restore is on"
-	case m.joining || m.proof.Wait != nil && m.proof.Wait.Err != nil && p.held && !m.rejoined:
+	case p.engineGone:
+		return "; the Docker daemon was gone then: it stops its containers when it shuts down or comes back, unless live-restore is on"
+	case m.broken:
 		return "; the Docker daemon was being restarted then: it stops its containers, unless live-restore is on"
+	case p.engineDown != "":
+		return "; the Docker daemon was " + p.engineDown + " then"
 	case p.shimKilled:
 		return "; the container's shim (containerd-shim) was stopped or wedged, did not notice the exit and was killed"
 	case p.shimGone && v.Code == 128+int(unix.SIGKILL):

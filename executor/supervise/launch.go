@@ -8,6 +8,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/admission"
+	"mesos-docker-executor/executor/engine"
 )
 
 // launch takes the executor's one task. The session delivers a task once, so a second LAUNCH is a second task.
@@ -52,7 +53,11 @@ func (m *Machine) launchFails(step string, err error) {
 	if errors.As(err, new(*admission.UnfitError)) {
 		step = "engine unfit"
 	}
-	m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "%s: %v", step, err)
+	fence := ""
+	if m.phase >= creating && engine.OutcomeOf(err) == engine.Unknown {
+		fence = "; should it take effect late, nothing of it can start: its lease is revoked"
+	}
+	m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "%s: %v%s", step, err, fence)
 }
 
 // refuse ends a task that is not the executor's own, without touching the own one.

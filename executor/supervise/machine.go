@@ -88,7 +88,7 @@ type Machine struct {
 
 	copying  bool          // the container's output is being copied, or is to be again
 	joining  bool          // Reattach is under way
-	rejoined bool          // the last one succeeded
+	broken   bool          // the engine's connections broke, and it has not answered since
 	drained  bool          // the terminal update waits for the output no longer
 	mayExist bool          // CreateContainer was asked for: there may be something to discard
 	asking   bool          // an InspectExit is under way
@@ -117,6 +117,7 @@ type procState struct {
 	shimGone      bool   // ... whose shim was dead before
 	shimKilled    bool   // ... whose shim did not reap it and was killed
 	engineDown    string // in what way the engine was not at work when the init died
+	engineGone    bool   // it was not there at all
 	survivors     string // processes that SIGKILL does not end; then nothing is waited for any more
 	missed        bool   // the watch ended without an init
 	leafEmpty     bool   // the leaf was found empty after the lease had been revoked
@@ -236,7 +237,7 @@ func (m *Machine) progress(msg Message) {
 	case OutputEnded:
 		m.outputEnded(msg)
 	case Reattached:
-		m.joining, m.rejoined = false, msg.Err == nil
+		m.joining, m.broken = false, m.broken && msg.Err != nil
 		m.copying = msg.Err == nil
 	case Discarded:
 		m.discarded = true

@@ -98,8 +98,10 @@ type (
 	InitDied struct {
 		At  time.Time // by the wall clock
 		OOM OOM
-		// EngineDown says in what way the engine was not at work just then: stopped, or gone. "" = as far as is known it was.
+		// EngineDown says in what way the engine was not at work just then, "" = as far as is known it was; EngineGone, that it was not
+		// there at all.
 		EngineDown string
+		EngineGone bool
 		// ShimGone says that the container's shim was dead already: containerd kills what it leaves.
 		ShimGone bool
 	}

@@ -7,6 +7,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/report"
 )
 
@@ -114,7 +115,8 @@ func (r *runner) reportEngine(whole *report.Report) {
 	if r.Engine == nil {
 		return
 	}
-	whole.Engine.Host, whole.Engine.Condition = r.Engine.Host(), r.Engine.Standstill()
+	whole.Engine.Host = r.Engine.Host()
+	whole.Engine.Condition, _ = r.Engine.Standstill()
 	if info := r.info.Load(); info != nil {
 		whole.Engine.Version, whole.Engine.APIVersion = info.ServerVersion, info.APIVersion
 		whole.Engine.StorageDriver, whole.Engine.CgroupDriver = info.Driver, info.CgroupDriver
@@ -135,6 +137,14 @@ func (r *runner) reportEngine(whole *report.Report) {
 	whole.CallsDropped = max(total-len(calls), 0)
 }
 
+// witnessName is what a report calls a source of the kernel's.
+func witnessName(source string) string {
+	if source == process.SourceZombie {
+		return "zombie"
+	}
+	return "pidfd"
+}
+
 func stream(s *Sink) report.Stream {
 	written, dropped := s.Counts()
 	return report.Stream{Bytes: written, Dropped: dropped, Last: s.Last()}
@@ -152,7 +162,7 @@ func witnesses(e Evidence) []report.Witness {
 		case !i.Known:
 			add("kernel", "dead, its status is not known", "")
 		default:
-			add(i.Source, fmt.Sprintf("wait status %#x", uint32(i.Status)), i.Source)
+			add(witnessName(i.Source), "the init "+describeStatus(i.Status), i.Source)
 		}
 	}
 	if s := e.Shim; s != nil {

@@ -13,12 +13,13 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/executor/admission"
+	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
 )
 
 var (
-	broke     = WaitEnded{Err: errors.New("unexpected EOF")}
+	broke     = WaitEnded{Err: fmt.Errorf("docker wait: %w", engine.ErrBroken)}
 	unproved  = InitExited{Status: 0, Known: true, Source: "zombie"}
 	failedBy9 = InitExited{Status: 9 << 8, Known: true, Proven: true, Source: "kernel"}
 	asleep    = LeafKilled{Alive: []process.Process{{PID: 7, Comm: "dd", State: "D", WaitChannel: "nfs_wait"}}}
@@ -84,6 +85,23 @@ func TestEndWhileTheEngineIsGoneWaitsForNothing(t *testing.T) {
 	s.want("Discard discard=10s")
 	s.tell(Reattached{}, Discarded{})
 	s.want("exit=0")
+}
+
+func TestEngineThatIsGoneIsNamed(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(InitDied{EngineDown: "gone", EngineGone: true})
+	s.tell(failedBy9)
+	s.says("the Docker daemon was gone then: it stops its containers")
+}
+
+func TestDamagedAnswerIsNoRestart(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(InitDied{}, WaitEnded{Err: errors.New("the answer is malformed")}, failedBy9)
+	if got := s.last(); strings.Contains(got, "Docker daemon") {
+		t.Errorf("message %q", got)
+	}
 }
 
 func TestStandstillOfTheEngineDrainsNothing(t *testing.T) {
@@ -191,7 +209,7 @@ func TestFailedStartThatCannotBeKilledSaysBoth(t *testing.T) {
 	s.did()
 	s.wait(surviveWait, TimerUnkillable)
 	s.tell(asleep)
-	s.says("not finished within 2m0s; the container cannot be killed")
+	s.says("its lease is revoked; the container cannot be killed")
 	s.want("ListLeaf FAILED acknowledgement=1m0s Discard")
 }
 

@@ -34,7 +34,8 @@ func (r *runner) watchInit(ctx context.Context, c *container) {
 	}
 	r.persist("waiting for the death of the container's init", func() error { return init.Dead(r.ctx) })
 	// The memory cgroup goes within some milliseconds of the death: it is read before the status, which may be later.
-	died := InitDied{At: time.Now(), OOM: r.readOOM(memory), EngineDown: r.Engine.Standstill(), ShimGone: c.shimGone()}
+	died := InitDied{At: time.Now(), OOM: r.readOOM(memory), ShimGone: c.shimGone()}
+	died.EngineDown, died.EngineGone = r.Engine.Standstill()
 	if r.ctx.Err() != nil || !r.post(delivery{msg: died}) {
 		return
 	}
