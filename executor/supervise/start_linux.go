@@ -48,27 +48,34 @@ func (r *runner) startOrAdopt(c *container) error {
 	}
 	r.Gate.Failed(err)
 	r.Log.Warn("looking for the effect of docker start", "error", err)
-	if c.program() {
-		return nil
+	for looks := 1; ; looks++ {
+		if c.program() {
+			return nil
+		}
+		fit := r.awaitFit(r.launch)
+		if c.program() {
+			return nil
+		}
+		if fit != nil {
+			return fmt.Errorf("%w; %w", err, fit)
+		}
+		found, lost := r.Engine.Inspect(r.launch, c.id)
+		switch {
+		case lost != nil && looks < startLooks && r.launch.Err() == nil && engine.OutcomeOf(lost) == engine.Unknown:
+			continue // the late start may be what keeps inspect waiting: both need the container's lock
+		case lost != nil:
+			return fmt.Errorf("%w; %w", err, lost)
+		case found.Running || !found.StartedAt.IsZero():
+			return nil
+		case found.Error != "":
+			return &engine.CallError{Call: "start", Outcome: engine.Refused, Err: errors.New(found.Error)}
+		}
+		return r.Engine.Start(r.launch, c.id)
 	}
-	fit := r.awaitFit(r.launch)
-	if c.program() {
-		return nil
-	}
-	if fit != nil {
-		return fmt.Errorf("%w; %w", err, fit)
-	}
-	found, lost := r.Engine.Inspect(r.launch, c.id)
-	switch {
-	case lost != nil:
-		return fmt.Errorf("%w; %w", err, lost)
-	case found.Running || !found.StartedAt.IsZero():
-		return nil
-	case found.Error != "":
-		return &engine.CallError{Call: "start", Outcome: engine.Refused, Err: errors.New(found.Error)}
-	}
-	return r.Engine.Start(r.launch, c.id)
 }
+
+// startLooks is how often an engine that is well by its own account is asked for the effect of a start without an answer.
+const startLooks = 3
 
 // program reports whether the container's own program is at work, no longer `runc init`.
 func (c *container) program() bool {
