@@ -85,10 +85,13 @@ func (r *runner) pull(ctx context.Context, ref string, force bool) (engine.Image
 		return engine.Image{}, explainPull(err, with, found.Notes)
 	}
 	image, missing := r.lookUp(ctx, ref)
-	if err != nil && missing != nil {
-		return engine.Image{}, explainPull(err, with, found.Notes)
+	switch {
+	case err == nil || missing == nil:
+		return image, missing
+	case errors.As(missing, new(*admission.UnfitError)):
+		return engine.Image{}, fmt.Errorf("%w; %w", err, missing)
 	}
-	return image, missing
+	return engine.Image{}, explainPull(err, with, found.Notes)
 }
 
 // explainPull adds to a refusal of the registry with which credentials the pull was made, and why not with others.
