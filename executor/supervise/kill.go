@@ -143,7 +143,7 @@ func (m *Machine) killHard() {
 	if m.proc.missed {
 		m.do(SignalByEngine{"SIGKILL"})
 		if m.proc.startErr == nil && !m.proc.settled && !m.armed(TimerSettle) {
-			m.arm(TimerSettle, settleWait) // for the engine's word that it is over
+			m.arm(TimerSettle, m.within(settleWait)) // for the engine's word that it is over
 		}
 	}
 	m.kill.rung = min(2*m.kill.rung, ladderMax)

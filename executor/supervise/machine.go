@@ -161,6 +161,7 @@ func (m *Machine) Handle(now time.Time, msg Message) []Command {
 	case ShutdownAsked:
 		if m.mustEnd.IsZero() {
 			m.mustEnd = m.now.Add(m.set.ShutdownGrace - lastMoment)
+			m.hasten()
 		}
 		m.end(mesos.TASK_KILLED, m.now.Add(m.shutdownGrace()))
 	case SignalReceived:
@@ -316,6 +317,15 @@ func (m *Machine) within(d time.Duration) time.Duration {
 		d = min(d, m.mustEnd.Sub(m.now))
 	}
 	return max(d, 0)
+}
+
+// hasten brings forward what the terminal update waits for since before it had to be out at a certain time.
+func (m *Machine) hasten() {
+	for _, t := range []Timer{TimerUnkillable, TimerSettle} {
+		if m.armed(t) {
+			m.arm(t, m.within(surviveWait))
+		}
+	}
 }
 
 // unhurried is the first, or the second when the executor itself is asked to end.

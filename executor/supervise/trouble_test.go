@@ -202,6 +202,34 @@ func TestUnkillableProcessesAreNamedBeforeTheAgentLosesPatience(t *testing.T) {
 	s.want("FAILED acknowledgement=1m0s Discard")
 }
 
+func TestShutdownAfterAKillIsAnsweredInTime(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(killNow())
+	s.wait(3*time.Second, TimerLadder)
+	s.did()
+	s.tell(ShutdownAsked{}) // 5 s
+	if in := (Arm{TimerUnkillable, s.m.timers[TimerUnkillable], 4500 * time.Millisecond}); !slices.Contains(s.out, Command(in)) {
+		t.Errorf("commands %v, want %v among them", s.out, in)
+	}
+	s.did()
+	s.wait(4500*time.Millisecond, TimerUnkillable)
+	s.want("ListLeaf")
+	s.tell(asleep)
+	s.want("FAILED acknowledgement=1m0s Discard")
+}
+
+func TestShutdownCutsTheWaitForTheStatus(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(InitDied{}, unproved, OutputEnded{})
+	s.did()
+	s.tell(ShutdownAsked{}) // 5 s
+	s.want("settle=4.5s")
+	s.wait(4500*time.Millisecond, TimerSettle)
+	s.want("FAILED acknowledgement=1m0s Discard")
+}
+
 func TestFailedStartThatCannotBeKilledSaysBoth(t *testing.T) {
 	s := newScript(t, task.Plan{})
 	s.tell(toSeen...)
