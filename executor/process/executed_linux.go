@@ -13,7 +13,13 @@ func (i *Init) Executed() bool {
 	if err != nil || i.over() {
 		return i.over()
 	}
+	if len(text) == 0 {
+		return false // it is dying, and has given its memory back already: it may have been either
+	}
 	// A program that gives itself this name fools nobody but itself.
 	words := bytes.Split(text, []byte{0})
 	return len(words) < 2 || string(words[1]) != "init" || !bytes.HasSuffix(words[0], []byte("runc"))
 }
+
+// Ended reports whether the init process is dead, be it a zombie.
+func (i *Init) Ended() bool { return i.over() }

@@ -61,6 +61,7 @@ func (r *runner) createContainer(plan *task.Plan) {
 		}})
 		if !taken { // Run is over, and with it the one that would remove this
 			c.close()
+			c.leave()
 			r.release(c)
 		}
 	})

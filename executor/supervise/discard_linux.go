@@ -95,8 +95,9 @@ func (c *container) close() {
 	}
 }
 
-// letGo gives up what is held of the container's processes.
+// letGo gives up what is held of the container's processes, and the place among the host's starts if it never came to one.
 func (c *container) letGo() {
+	c.leave()
 	if shim := c.shim.Load(); shim != nil {
 		shim.Close()
 	}

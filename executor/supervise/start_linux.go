@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,6 +40,11 @@ func (r *runner) startContainer() {
 
 // startOrAdopt starts the container. A start without an answer may have happened, or may happen yet: its effect is looked
 // for, first without the engine, and what runs is ours. Only what is known not to run is started again.
+//
+// An init that is dead by then was the program, or `runc init` that never became it, for instance because containerd died: the engine
+// tells which. If it doesn't, the end of what may have been the program says more than the error.
+//
+// What the engine says of such a failed start does not make it a refused one: a `runc init` may still be there.
 func (r *runner) startOrAdopt(c *container) error {
 	err := r.Engine.Start(r.ctx, c.id)
 	if engine.OutcomeOf(err) != engine.Unknown {
@@ -53,7 +57,7 @@ func (r *runner) startOrAdopt(c *container) error {
 			return nil
 		}
 		fit := r.awaitFit(r.launch)
-		if c.program() {
+		if c.program() || fit != nil && c.ended() {
 			return nil
 		}
 		if fit != nil {
@@ -61,6 +65,8 @@ func (r *runner) startOrAdopt(c *container) error {
 		}
 		found, lost := r.Engine.Inspect(r.launch, c.id)
 		switch {
+		case lost != nil && c.ended():
+			return nil
 		case lost != nil && looks < startLooks && r.launch.Err() == nil && engine.OutcomeOf(lost) == engine.Unknown:
 			continue // the late start may be what keeps inspect waiting: both need the container's lock
 		case lost != nil:
@@ -68,7 +74,9 @@ func (r *runner) startOrAdopt(c *container) error {
 		case found.Running || !found.StartedAt.IsZero():
 			return nil
 		case found.Error != "":
-			return &engine.CallError{Call: "start", Outcome: engine.Refused, Err: errors.New(found.Error)}
+			return fmt.Errorf("%w; %s", err, found.Error)
+		case c.ended():
+			return fmt.Errorf("%w; runc ended before it became the task's program", err)
 		}
 		return r.Engine.Start(r.launch, c.id)
 	}
@@ -80,7 +88,13 @@ const startLooks = 3
 // program reports whether the container's own program is at work, no longer `runc init`.
 func (c *container) program() bool {
 	init := c.init.Load()
-	return init != nil && init.Executed()
+	return init != nil && init.Executed() && !init.Ended()
+}
+
+// ended reports whether the container's init was held and is dead.
+func (c *container) ended() bool {
+	init := c.init.Load()
+	return init != nil && init.Ended()
 }
 
 func (r *runner) release(c *container) {
