@@ -20,6 +20,7 @@ import (
 
 	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/enginetest"
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/supervise"
 	"mesos-docker-executor/executor/task"
@@ -54,6 +55,7 @@ type life struct {
 
 	mu       sync.Mutex
 	terminal []mesos.TaskStatus // guarded by mu
+	ended    time.Time          // of the first terminal update; guarded by mu
 }
 
 // settings are what a test may change of a life before it begins.
@@ -170,6 +172,9 @@ func (l *life) Update(s mesos.TaskStatus) {
 	case mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:
 	default:
 		l.mu.Lock()
+		if len(l.terminal) == 0 {
+			l.ended = time.Now()
+		}
 		l.terminal = append(l.terminal, s)
 		l.mu.Unlock()
 	}
@@ -179,21 +184,27 @@ func (l *life) Update(s mesos.TaskStatus) {
 
 func (l *life) say(ev session.Event) { l.events <- ev }
 
-// launch runs a shell command in busybox.
-func (l *life) launch(command string) {
+// launch runs a shell command in busybox; docker are further members of the TaskInfo's DockerInfo.
+func (l *life) launch(command string, docker ...string) {
+	l.t.Helper()
+	l.launchImage(enginetest.Image, command, docker...)
+}
+
+func (l *life) launchImage(image, command string, docker ...string) {
 	l.t.Helper()
 	quoted, err := json.Marshal(command)
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	more := append([]string{fmt.Sprintf(`"image": %q`, image), `"network": "NONE"`}, docker...)
 	info := fmt.Sprintf(`{
 		"name": "test", "task_id": {"value": %q}, "agent_id": {"value": "agent-1"},
 		"resources": [
 			{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}},
 			{"name": "mem", "type": "SCALAR", "scalar": {"value": 64}}],
 		"command": {"shell": true, "value": %s},
-		"container": {"type": "DOCKER", "docker": {"image": "busybox:local", "network": "NONE"}}
-	}`, taskID, quoted)
+		"container": {"type": "DOCKER", "docker": {%s}}
+	}`, taskID, quoted, strings.Join(more, ", "))
 	parsed, err := task.FromJSON([]byte(info))
 	if err != nil {
 		l.t.Fatalf("task: %v", err)
@@ -220,6 +231,54 @@ func (l *life) await(state mesos.TaskState) mesos.TaskStatus {
 		l.t.Fatalf("no %v within %v", state, soonEnough)
 	}
 	panic("unreachable")
+}
+
+// ends returns the terminal update, whatever it is.
+func (l *life) ends() mesos.TaskStatus {
+	l.t.Helper()
+	deadline := time.After(soonEnough)
+	for {
+		select {
+		case s := <-l.statuses:
+			switch s.GetState() {
+			case mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:
+			default:
+				return s
+			}
+		case <-deadline:
+			l.t.Fatalf("no terminal update within %v", soonEnough)
+		}
+	}
+}
+
+// fails waits for TASK_FAILED, whose message must hold all parts.
+func (l *life) fails(parts ...string) mesos.TaskStatus {
+	l.t.Helper()
+	failed := l.await(mesos.TASK_FAILED)
+	for _, part := range parts {
+		if !strings.Contains(failed.GetMessage(), part) {
+			l.t.Errorf("%q lacks %q", failed.GetMessage(), part)
+		}
+	}
+	return failed
+}
+
+// failsToLaunch is fails for a task of which no program ran.
+func (l *life) failsToLaunch(parts ...string) {
+	l.t.Helper()
+	if failed := l.fails(parts...); failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED {
+		l.t.Errorf("reason %v: %q", failed.GetReason(), failed.GetMessage())
+	}
+}
+
+// quiet checks that for a while no update comes.
+func (l *life) quiet() {
+	l.t.Helper()
+	select {
+	case s := <-l.statuses:
+		l.t.Fatalf("update %v (%s) although the container runs", s.GetState(), s.GetMessage())
+	case <-time.After(500 * time.Millisecond):
+	}
 }
 
 // running launches the command and waits until it has said "ready".
@@ -313,5 +372,21 @@ func (l *life) init() int {
 		}
 	}
 	l.t.Fatal("the container has no init")
+	panic("unreachable")
+}
+
+// dockerID returns the id of the container, by the cgroup of its init.
+func (l *life) dockerID() string {
+	l.t.Helper()
+	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", l.init()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(groups)) {
+		if _, id, ok := strings.Cut(strings.TrimSpace(line), l.containerID+"/"); ok {
+			return id
+		}
+	}
+	l.t.Fatalf("no cgroup of the container in\n%s", groups)
 	panic("unreachable")
 }

@@ -11,6 +11,7 @@ import (
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/enginetest"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/supervise"
 )
@@ -28,6 +29,50 @@ func (b base) returns(t testing.TB) {
 	t.Helper()
 	until(t, "goroutines and file descriptors to return to the base line", func() bool {
 		return runtime.NumGoroutine() <= b.goroutines && openFiles(t) <= b.files
+	})
+}
+
+// engineSlack is what dockerd keeps of goroutines, and of files, from its first container on.
+const engineSlack = 2
+
+// engineBase is what a dockerd holds before a test.
+type engineBase struct {
+	engine            *enginetest.Engine
+	goroutines, files int
+}
+
+func takeEngineBase(t testing.TB, e *enginetest.Engine) engineBase {
+	t.Helper()
+	b := engineBase{engine: e}
+	var err error
+	if b.goroutines, b.files, err = b.now(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b engineBase) now() (goroutines, files int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), soonEnough)
+	defer cancel()
+	if goroutines, err = b.engine.Goroutines(ctx); err == nil {
+		files, err = b.engine.Files()
+	}
+	return goroutines, files, err
+}
+
+// returns waits until dockerd holds no more than before: nothing hangs in it.
+func (b engineBase) returns(t testing.TB) {
+	t.Helper()
+	goroutines, files := 0, 0
+	defer func() {
+		if t.Failed() {
+			t.Logf("dockerd has %d goroutines and %d files; before, %d and %d", goroutines, files, b.goroutines, b.files)
+		}
+	}()
+	until(t, "dockerd's goroutines and files to return to the base line", func() bool {
+		var err error
+		goroutines, files, err = b.now()
+		return err == nil && goroutines <= b.goroutines+engineSlack && files <= b.files+engineSlack
 	})
 }
 
