@@ -129,13 +129,11 @@ func outputGoesOn(t *testing.T, e *enginetest.Engine) {
 	l := begin(t, e.Host)
 	l.running(counting(7))
 	id := l.dockerID()
-	for range 2 {
-		must(t, e.Kill())
-		written := l.lines()
-		l.quiet()
-		restart(t, e)
-		until(t, "the output to go on", func() bool { return l.lines() > written+20 })
-	}
+	must(t, e.Kill())
+	written := l.lines()
+	l.quiet()
+	restart(t, e)
+	until(t, "the output to go on", func() bool { return l.lines() > written+40 })
 	logged := filepath.Join(e.DataRoot(), "containers", id, id+"-json.log")
 	recorded := dockersLines(t, logged)
 	must(t, l.signal())
