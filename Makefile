@@ -1,6 +1,6 @@
 # mesos-docker-executor: `make help` lists the targets.
 #
-# demo, test, soak, readme, acceptance and bench first run scripts/setup, which installs and mounts
+# demo, test, soak, repeat, readme, acceptance and bench first run scripts/setup, which installs and mounts
 # what is missing (as root, on Debian) and is silent when nothing is.
 
 # Root's PATH often lacks these: sudo and su drop Go's, Debian's users have no sbin.
@@ -18,8 +18,12 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEST_TIMEOUT ?= 20m
 # Time for each fuzz target.
 FUZZTIME ?= 30s
-# Rounds of the whole suite in `make soak`.
-SOAK ?= 5
+# Random lives of `make soak`; their seed (0: another one each time), and the number of the one to play again (0: all).
+LIVES ?= 500
+SEED  ?= 0
+LIFE  ?= 0
+# Rounds of the whole suite in `make repeat`.
+ROUNDS ?= 5
 ACCEPTANCE_FLAGS ?=
 # What `make bench` measures (all), and how much of it; BENCH_FLAGS=-help has the rest.
 BENCH_FLAGS ?=
@@ -88,9 +92,15 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: soak
-soak: ## the whole test suite SOAK (5) times over (root)
+soak: ## random faults over LIVES (500) random lives; SEED=n LIFE=m plays one again (root)
 	scripts/setup test
-	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=$(SOAK) -timeout=4h ./...
+	CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout=4h ./executor/chaos -run '^TestRandomFaultsOverRandomLives$$' \
+		-chaos.lives=$(LIVES) -chaos.seed=$(SEED) -chaos.only=$(LIFE)
+
+.PHONY: repeat
+repeat: ## the whole test suite ROUNDS (5) times over (root)
+	scripts/setup test
+	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=$(ROUNDS) -timeout=4h ./...
 
 .PHONY: clean
 clean: ## remove what was built

@@ -50,6 +50,7 @@ type life struct {
 	statuses    chan mesos.TaskStatus
 	exit        chan int
 	engine      *engine.Engine
+	seen        func(mesos.TaskStatus) // see settings
 	cancel      context.CancelFunc
 	inputs      task.Inputs
 
@@ -63,7 +64,8 @@ type settings struct {
 	host   string // of the engine: its own, or a proxy's
 	runDir string // shared with other lives; "" = one of its own
 	limits engine.Limits
-	wait   time.Duration // launch_wait
+	wait   time.Duration          // launch_wait
+	seen   func(mesos.TaskStatus) // called with each update before it is acknowledged; nil: nothing
 }
 
 // quickLimits are the limits of calls, so short that a test can wait for them.
@@ -83,6 +85,9 @@ func begin(t testing.TB, host string, changes ...func(*settings)) *life {
 	for _, change := range changes {
 		change(&set)
 	}
+	if set.seen == nil {
+		set.seen = func(mesos.TaskStatus) {}
+	}
 	id := uuid.NewString()
 	l := &life{
 		t:           t,
@@ -95,6 +100,7 @@ func begin(t testing.TB, host string, changes ...func(*settings)) *life {
 		events:      make(chan session.Event, 64),
 		statuses:    make(chan mesos.TaskStatus, 64),
 		exit:        make(chan int, 1),
+		seen:        set.seen,
 	}
 	if err := os.Mkdir(l.sandbox, 0o755); err != nil {
 		t.Fatal(err)
@@ -168,6 +174,7 @@ func (l *life) Events() <-chan session.Event { return l.events }
 
 // Update implements supervise.Agent.
 func (l *life) Update(s mesos.TaskStatus) {
+	l.seen(s)
 	switch s.GetState() {
 	case mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:
 	default:
@@ -359,10 +366,16 @@ func (l *life) signal() error {
 // init returns the process id of the container's init.
 func (l *life) init() int {
 	l.t.Helper()
-	alive, err := l.leaf().Processes()
-	if err != nil {
-		l.t.Fatal(err)
+	if pid := l.initOrNone(); pid > 0 {
+		return pid
 	}
+	l.t.Fatal("the container has no init")
+	panic("unreachable")
+}
+
+// initOrNone is init, or 0 when there is none.
+func (l *life) initOrNone() int {
+	alive, _ := l.leaf().Processes()
 	for _, p := range alive {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 		for line := range strings.Lines(string(text)) {
@@ -371,8 +384,7 @@ func (l *life) init() int {
 			}
 		}
 	}
-	l.t.Fatal("the container has no init")
-	panic("unreachable")
+	return 0
 }
 
 // dockerID returns the id of the container, by the cgroup of its init.
