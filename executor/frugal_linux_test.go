@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 )
 
@@ -72,4 +75,27 @@ func collections() uint32 {
 	var has runtime.MemStats
 	runtime.ReadMemStats(&has)
 	return has.NumGC
+}
+
+func TestIdleExecutorKeepsLittleOfItsProgramMapped(t *testing.T) {
+	before := mappedFiles(t)
+	forgetProgram()
+	if after := mappedFiles(t); after >= before {
+		t.Errorf("%d kB are mapped, %d before", after, before)
+	}
+}
+
+// mappedFiles is how much of files is mapped and present, in kB (RssFile, proc_pid_status(5)).
+func mappedFiles(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "RssFile:")
+	var kib int
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib
 }

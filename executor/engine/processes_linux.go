@@ -166,12 +166,22 @@ func alone(pid int) Process {
 	return e.Process
 }
 
+// eldestThreads is how many threads of a process are asked for its children: dockerd starts containerd before it does anything else, and
+// one that is sick has thousands of threads.
+const eldestThreads = 64
+
 // childOf returns the child of that name. A process's children are listed by the thread that made them (proc_pid_children(5),
-// CONFIG_PROC_CHILDREN).
+// CONFIG_PROC_CHILDREN); the threads are listed by their age.
 func childOf(parent int, name string) Process {
-	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children") // the pattern is good
-	for _, list := range lists {
-		text, _ := os.ReadFile(list)
+	unknown := Process{Name: name}
+	tasks, err := os.Open("/proc/" + strconv.Itoa(parent) + "/task")
+	if err != nil {
+		return unknown
+	}
+	defer tasks.Close()
+	threads, _ := tasks.Readdirnames(eldestThreads)
+	for _, thread := range threads {
+		text, _ := os.ReadFile("/proc/" + strconv.Itoa(parent) + "/task/" + thread + "/children")
 		for field := range strings.FieldsSeq(string(text)) {
 			pid, _ := strconv.Atoi(field)
 			if child := alone(pid); child.Name == name {
@@ -179,5 +189,5 @@ func childOf(parent int, name string) Process {
 			}
 		}
 	}
-	return Process{Name: name}
+	return unknown
 }
