@@ -17,14 +17,14 @@ import (
 	"mesos-docker-executor/executor/enginetest"
 )
 
-// hardened is an engine of the soak test with what it had when it was idle.
-type hardened struct {
+// soakEngine is an engine of the soak test with what it had when it was idle.
+type soakEngine struct {
 	*enginetest.Engine
 	goroutines, files int
 	mounts, processes []string
 }
 
-func startHardened(t *testing.T, args ...string) *hardened {
+func startSoakEngine(t *testing.T, args ...string) *soakEngine {
 	t.Helper()
 	e, err := enginetest.Start(context.Background(), nil, args...)
 	if err != nil {
@@ -35,7 +35,7 @@ func startHardened(t *testing.T, args ...string) *hardened {
 			t.Error(err)
 		}
 	})
-	h := &hardened{Engine: e}
+	h := &soakEngine{Engine: e}
 	if h.goroutines, err = e.Goroutines(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func startHardened(t *testing.T, args ...string) *hardened {
 const spare = 24
 
 // left waits until the engine has no more than when it was idle.
-func (h *hardened) left(t *testing.T) []string {
+func (h *soakEngine) left(t *testing.T) []string {
 	what := ""
 	if soon(func() bool {
 		goroutines, err := h.Goroutines(context.Background())
@@ -74,7 +74,7 @@ func (h *hardened) left(t *testing.T) []string {
 
 // endForgottenShims ends the shims of containers that the engine has removed. containerd forgets a shim when one of the two dies over the
 // creation of a container; nothing of the task is left in it.
-func (h *hardened) endForgottenShims(t *testing.T) {
+func (h *soakEngine) endForgottenShims(t *testing.T) {
 	var shims []string
 	if soonIn(forgottenAfter, func() bool {
 		shims = slices.DeleteFunc(h.listProcesses(t), func(line string) bool { return !strings.Contains(line, "containerd-shim") })
@@ -94,7 +94,7 @@ const forgottenAfter = 3 * time.Second
 
 // listMounts lists those of the engine, such as those of containers. Not network namespaces: dockerd forgets some of its own when its
 // containerd dies over a start.
-func (h *hardened) listMounts(t *testing.T) (points []string) {
+func (h *soakEngine) listMounts(t *testing.T) (points []string) {
 	t.Helper()
 	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(h.Dir))
 	if err != nil {
@@ -109,7 +109,7 @@ func (h *hardened) listMounts(t *testing.T) (points []string) {
 }
 
 // listProcesses lists those of the engine, such as shims.
-func (h *hardened) listProcesses(t *testing.T) (names []string) {
+func (h *soakEngine) listProcesses(t *testing.T) (names []string) {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"mesos-docker-executor/executor/session"
 )
 
-// player of one script.
+// soakLife is a life that is played by a script.
 type soakLife struct {
 	*life
 	script script

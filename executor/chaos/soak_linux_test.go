@@ -58,7 +58,7 @@ func TestRandomFaultsOverRandomLives(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	fmt.Printf("seed %d\n", seed) // also seen when the test is killed
-	engines := []*hardened{startHardened(t, "--live-restore"), startHardened(t)}
+	engines := []*soakEngine{startSoakEngine(t, "--live-restore"), startSoakEngine(t)}
 	began, ends, number, bad := time.Now(), map[string]int{}, 0, 0
 	for ; bad < badRounds && !enough(number*crew, time.Since(began)); number++ {
 		if *soakOnly > 0 && number != (*soakOnly-1)/crew {
@@ -71,7 +71,7 @@ func TestRandomFaultsOverRandomLives(t *testing.T) {
 	}
 	t.Logf("%d lives in %s: %v", number*crew, time.Since(began).Round(time.Second), ends)
 	if t.Failed() {
-		t.Logf("play one of them again: go test ./executor/chaos -run RandomFaults -v -chaos.seed=%d -chaos.only=NUMBER", seed)
+		t.Logf("play one of them again: make soak SEED=%d LIFE=NUMBER", seed)
 	}
 }
 
@@ -97,7 +97,7 @@ func enough(lives int, took time.Duration) bool {
 	return lives >= soakLeast && took >= soakTime
 }
 
-func playRound(t *testing.T, seed uint64, number int, h *hardened, ends map[string]int) {
+func playRound(t *testing.T, seed uint64, number int, h *soakEngine, ends map[string]int) {
 	before := takeBase(t)
 	r := &round{number: number, engine: h.Engine, runDir: filepath.Join(t.TempDir(), "run")}
 	first := number*crew + 1
