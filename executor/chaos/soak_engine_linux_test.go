@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/sys/mountinfo"
-	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/enginetest"
 )
@@ -71,26 +68,6 @@ func (h *soakEngine) left(t *testing.T) []string {
 	}
 	return []string{what}
 }
-
-// endForgottenShims ends the shims of containers that the engine has removed. containerd forgets a shim when one of the two dies over the
-// creation of a container; nothing of the task is left in it.
-func (h *soakEngine) endForgottenShims(t *testing.T) {
-	var shims []string
-	if soonIn(forgottenAfter, func() bool {
-		shims = slices.DeleteFunc(h.listProcesses(t), func(line string) bool { return !strings.Contains(line, "containerd-shim") })
-		return len(shims) == 0
-	}) {
-		return
-	}
-	for _, line := range shims {
-		words := strings.Fields(line)
-		id := words[slices.Index(words, "-id")+1]
-		t.Logf("containerd has forgotten the shim of %s, which is ended: %v", id, h.SignalShim(id, unix.SIGKILL))
-	}
-}
-
-// forgottenAfter is how long a shim may outlive its container.
-const forgottenAfter = 3 * time.Second
 
 // listMounts lists those of the engine, such as those of containers. Not network namespaces: dockerd forgets some of its own when its
 // containerd dies over a start.

@@ -123,7 +123,6 @@ func playRound(t *testing.T, seed uint64, number int, h *soakEngine, ends map[st
 	}
 	failed = append(failed, r.left(t)...)
 	if !r.calm {
-		h.endForgottenShims(t)
 	}
 	failed = append(failed, h.left(t)...)
 	failed = append(failed, before.left(t)...)

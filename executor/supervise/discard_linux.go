@@ -7,6 +7,7 @@ import (
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 )
 
 // discard removes the container and what stands around it. A create that is still under way is waited for, since its
@@ -36,7 +37,7 @@ func (r *runner) remove(c *container) error {
 	c.close() // a daemon that still has output to deliver would not remove the container
 	r.unwedge(c)
 	if c.id != "" {
-		errs = append(errs, r.Engine.Remove(r.ctx, c.id))
+		errs = append(errs, r.removeContainer(c))
 	}
 	r.release(c)
 	if c.placement != nil {
@@ -45,6 +46,19 @@ func (r *runner) remove(c *container) error {
 	err := errors.Join(errs...)
 	if err != nil {
 		r.Log.Error("something of the task stays on the host", "container", c.name, "error", err)
+	}
+	return err
+}
+
+// removeContainer removes the container, and the shim that containerd forgot if the start went wrong.
+func (r *runner) removeContainer(c *container) error {
+	err := r.Engine.Remove(r.ctx, c.id)
+	if err != nil || c.started.Load() {
+		return err
+	}
+	ended, err := process.EndShims(c.id)
+	if ended > 0 {
+		r.Log.Warn("the container's shim was orphaned and is ended", "container", c.name)
 	}
 	return err
 }

@@ -120,6 +120,8 @@ type container struct {
 	init  atomic.Pointer[process.Init] // set when it is held
 	shim  atomic.Pointer[process.Shim] // set when the container has been started
 	asked atomic.Bool                  // the shim is being asked
+
+	started atomic.Bool // the first start was answered well
 }
 
 // delivery is a message with what its sender hands to the owner beforehand; either may be missing.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 )
 
 // Pauses before an engine that could not remove a container is asked to again: each try costs it a goroutine as long as
@@ -123,9 +124,21 @@ func (s *sweep) removeContainers(ctx context.Context, d *deadTask, listed []engi
 		}
 		d.swept.DockerID = id
 		d.did("container %s removed", id)
+		d.endShims(id)
 	}
 	d.gone = true
 	s.settle(d, len(ids) > 0)
+}
+
+// endShims ends what containerd forgot.
+func (d *deadTask) endShims(id string) {
+	ended, err := process.EndShims(id)
+	if ended > 0 {
+		d.did("%d orphaned shim(s) ended", ended)
+	}
+	if err != nil {
+		d.left("%v", err)
+	}
 }
 
 // lookFor asks for the very container, as the list did not have it. A name proves nothing without our label.
