@@ -73,17 +73,8 @@ func (r *runner) listenAgain(c *container) (*engine.Output, *engine.Exit, error)
 		closeBoth(nil, exit)
 		return nil, nil, err
 	}
-	r.remark("the engine is back; " + missing(gap, found))
+	r.remark("the engine is back; " + gap.String())
 	return output, exit, nil
-}
-
-// missing says what of the output may not have arrived. Docker (seen with 20.10) does not read what is left in the pipes of a container
-// that ended without it.
-func missing(gap engine.Gap, found engine.Container) string {
-	if gap.IsZero() && !found.Running {
-		return "the container has ended meanwhile, and the end of its output may be missing"
-	}
-	return gap.String()
 }
 
 func closeBoth(output *engine.Output, exit *engine.Exit) {
