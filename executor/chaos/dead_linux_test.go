@@ -221,7 +221,9 @@ func endWithoutDaemon(t *testing.T, e *enginetest.Engine) {
 	l.fails("Container exited with status 7;", "the Docker daemon was ")
 	restart(t, e)
 	// Docker 20.10 does not read what is left of the output of a container that ended without it.
-	until(t, "the executor to say so", func() bool { return strings.Contains(l.log.String(), "may be missing or doubled: the container has ended") })
+	until(t, "the executor to say so", func() bool {
+		return strings.Contains(l.log.String(), "may be missing or doubled: the container has ended")
+	})
 	l.exits()
 	l.noProcess()
 	l.nothingLeft(e.Host)
