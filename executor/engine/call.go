@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -70,6 +71,13 @@ func OutcomeOf(err error) Outcome {
 		return call.Outcome
 	}
 	return Unknown
+}
+
+// Unsent reports whether the daemon could not be connected to, so that a call, of whatever kind, can be made again.
+func Unsent(err error) bool {
+	var call *CallError
+	var dial *net.OpError
+	return errors.As(err, &call) && call.Outcome == Refused && errors.As(call.Err, &dial) && dial.Op == "dial"
 }
 
 // call describes a kind of call.

@@ -132,7 +132,12 @@ const createTries = 2
 // the same name cannot make a second container; at worst it is told that the first one is there.
 func (r *runner) createOrAdopt(c *container, spec security.Spec) error {
 	for tries := 1; ; tries++ {
-		id, warnings, err := r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
+		var id string
+		var warnings []string
+		err := r.reach(func() (err error) {
+			id, warnings, err = r.Engine.Create(r.ctx, spec.Name, &spec.Config, &spec.Host, &spec.Network)
+			return err
+		})
 		for _, w := range warnings {
 			r.Log.Warn("docker create", "warning", w)
 		}
@@ -192,11 +197,26 @@ func (r *runner) listenOnce(c *container) error {
 func (r *runner) insist(ctx context.Context, call func() error) error {
 	for tries := 1; ; tries++ {
 		err := call()
-		if engine.OutcomeOf(err) != engine.Unknown || errors.Is(err, engine.ErrNotFound) || tries == readTries {
+		unanswered := engine.OutcomeOf(err) == engine.Unknown || engine.Unsent(err)
+		if !unanswered || errors.Is(err, engine.ErrNotFound) || tries == readTries {
 			return err
 		}
 		r.Gate.Failed(err)
 		if fit := r.awaitFit(ctx); fit != nil {
+			return fmt.Errorf("%w; %w", err, fit)
+		}
+	}
+}
+
+// reach makes a call that changes something again as long as the engine could not be connected to, once it is well.
+func (r *runner) reach(call func() error) error {
+	for tries := 1; ; tries++ {
+		err := call()
+		if !engine.Unsent(err) || tries == readTries {
+			return err
+		}
+		r.Gate.Failed(err)
+		if fit := r.awaitFit(r.launch); fit != nil {
 			return fmt.Errorf("%w; %w", err, fit)
 		}
 	}

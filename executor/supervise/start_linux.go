@@ -46,7 +46,7 @@ func (r *runner) startContainer() {
 //
 // What the engine says of such a failed start does not make it a refused one: a `runc init` may still be there.
 func (r *runner) startOrAdopt(c *container) error {
-	err := r.Engine.Start(r.ctx, c.id)
+	err := r.reach(func() error { return r.Engine.Start(r.ctx, c.id) })
 	c.started.Store(err == nil)
 	if engine.OutcomeOf(err) != engine.Unknown {
 		return err
