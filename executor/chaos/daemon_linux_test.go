@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/client"
-
 	"mesos-docker-executor/executor/engine"
 )
 
@@ -45,43 +42,6 @@ func noneRuns(t testing.TB) {
 		}
 		return true
 	})
-}
-
-// watchEngine listens to what dockerd, which must be well, says of containers. Its words for that ("create", "start") are counted by
-// count, from a moment on; it is to be called once.
-func watchEngine(t testing.TB) (count func(after time.Time) map[events.Action]int) {
-	t.Helper()
-	c, err := client.NewClientWithOpts(client.WithHost(docker.Host), client.WithAPIVersionNegotiation())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	said, failed := c.Events(ctx, events.ListOptions{})
-	heard := make(chan []events.Message, 1)
-	go func() {
-		var all []events.Message
-		for {
-			select {
-			case one := <-said:
-				all = append(all, one)
-			case <-failed:
-				heard <- all
-				return
-			}
-		}
-	}()
-	return func(after time.Time) map[events.Action]int {
-		cancel()
-		counts := map[events.Action]int{}
-		for _, one := range <-heard {
-			if one.Type == events.ContainerEventType && one.TimeNano > after.UnixNano() {
-				counts[one.Action]++
-			}
-		}
-		c.Close()
-		return counts
-	}
 }
 
 // endedWithin checks how long after a moment the terminal update came.
