@@ -114,7 +114,7 @@ func (r *runner) awaitFit(ctx context.Context) error {
 		return err
 	}
 	means := r.Engine.Explain(ctx, unfit.Cause)
-	if means.Health == engine.Healthy {
+	if means.Health == engine.Healthy || means.Health == engine.Down { // the failed connect says so itself
 		return err
 	}
 	return fmt.Errorf("%w; %s", err, means)

@@ -51,6 +51,8 @@ type (
 	// Reattach waits until the engine answers again, for as long as it takes, and then listens to output and exit anew. Ends in
 	// [Reattached].
 	Reattach struct{}
+	// GiveUpOutput says that the rest of the container's output is waited for no longer.
+	GiveUpOutput struct{}
 	// Discard removes what the task left on the host: container (also one that a late create still makes), leaf, lease.
 	// Ends in [Discarded].
 	Discard struct{}
@@ -98,6 +100,7 @@ func (KillLeaf) command()         {}
 func (ListLeaf) command()         {}
 func (KillShim) command()         {}
 func (Reattach) command()         {}
+func (GiveUpOutput) command()     {}
 func (Discard) command()          {}
 func (Arm) command()              {}
 func (Exit) command()             {}

@@ -1,7 +1,9 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +20,7 @@ func describe(msg Message) (kind, text string, severity report.Severity) {
 	case SignalReceived:
 		return "signal", msg.Name, report.Warn
 	case Fired:
-		return "timer", string(msg.Timer), report.Info
+		return "timer", describeTimer(msg.Timer), report.Info
 	case InitSeen:
 		return "kernel", fmt.Sprintf("the container's init is process %d", msg.PID), report.Info
 	case InitMissed:
@@ -83,6 +85,9 @@ func describeEngine(msg Message) (kind, text string, severity report.Severity) {
 	case ExitInspected:
 		return said(msg.Err, fmt.Sprintf("inspected: %s, status %d", msg.Container.Status, msg.Container.ExitCode))
 	case OutputEnded:
+		if errors.Is(msg.Err, net.ErrClosed) {
+			return said(nil, "the output is not listened to any more")
+		}
 		return said(msg.Err, "end of the output")
 	case Reattached:
 		return said(msg.Err, "it is back; output and exit are listened to again")
@@ -90,6 +95,35 @@ func describeEngine(msg Message) (kind, text string, severity report.Severity) {
 		return said(msg.Err, "container, cgroup and lease are removed")
 	}
 	return "", "", ""
+}
+
+// describeTimer says what a clock that has run out means.
+func describeTimer(t Timer) string {
+	switch t {
+	case TimerCompletion:
+		return "max_completion_time is reached"
+	case TimerGrace:
+		return "the grace is over"
+	case TimerLadder:
+		return "SIGKILL has not ended everything yet"
+	case TimerSettle:
+		return "no more answers about the exit are waited for"
+	case TimerRecheck:
+		return "the engine is asked for the exit again"
+	case TimerWedge:
+		return "time for the shim to notice the exit is over"
+	case TimerUnkillable:
+		return "time for SIGKILL to take effect is over"
+	case TimerDrain:
+		return "the terminal update waits for the output no longer"
+	case TimerOutput:
+		return "the rest of the output is given up"
+	case TimerAck:
+		return "no acknowledgement is waited for any more"
+	case TimerDiscard:
+		return "the clean-up is left to a later executor"
+	}
+	return string(t)
 }
 
 func describeDeath(msg InitDied) string {
@@ -128,7 +162,7 @@ func describeLeaf(msg LeafKilled) string {
 func describeCommand(c Command) (kind, text string) {
 	switch c := c.(type) {
 	case StopInit:
-		return "kill", "stop signal"
+		return "kill", "stop signal to the init, if it is the task's program already"
 	case SignalInit:
 		return "kill", process.SignalName(c.Signal) + " to the init"
 	case SignalByEngine:
@@ -142,6 +176,8 @@ func describeCommand(c Command) (kind, text string) {
 		return "kill", "SIGKILL to the container's shim, which does not reap the init"
 	case RevokeLease:
 		return "kill", "the lease is revoked: nothing can start any more"
+	case GiveUpOutput:
+		return "engine", "the rest of the output is missing"
 	case Reattach:
 		return "engine", "the connection broke; waiting for the engine to come back"
 	case Arm:

@@ -169,6 +169,9 @@ func (m *Machine) terminal() mesos.TaskStatus {
 	}
 	v := Judge(m.proof)
 	switch {
+	case m.kill.timedOut && !m.proc.held && !m.ran():
+		return m.described(withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached while the container was being started"),
+			mesos.REASON_MAX_COMPLETION_TIME_REACHED))
 	case m.kill.timedOut:
 		return m.described(withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached. "+v.String()),
 			mesos.REASON_MAX_COMPLETION_TIME_REACHED))
@@ -195,7 +198,10 @@ func (m *Machine) unkillable() mesos.TaskStatus {
 }
 
 func (m *Machine) failed(v Verdict) mesos.TaskStatus {
-	const output = "; its output is in stdout and stderr of the sandbox"
+	output := "; its output is in stdout and stderr of the sandbox"
+	if m.copying {
+		output += ", without what the Docker daemon has not passed on yet"
+	}
 	switch {
 	case v.killedByOOM(m.oom, m.proof.Inspect):
 		s := withReason(status(m.taskID, mesos.TASK_FAILED, "Out of memory: "+v.String()+"; "+m.oom.String()+output),

@@ -55,7 +55,7 @@ func (m *Machine) launchFails(step string, err error) {
 	}
 	fence := ""
 	if m.phase >= creating && engine.OutcomeOf(err) == engine.Unknown {
-		fence = "; should it take effect late, nothing of it can start: its lease is revoked"
+		fence = "; even if Docker acts on it later, nothing will run"
 	}
 	m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "%s: %v%s", step, err, fence)
 }
@@ -144,6 +144,9 @@ func (m *Machine) started(msg Started) {
 	}
 	m.phase = verifying
 	m.do(InspectContainer{})
+	if m.broken || !m.copying { // the engine's connections broke before the start that took effect
+		m.rejoin()
+	}
 	m.sendStop()
 }
 

@@ -271,6 +271,7 @@ func (m *Machine) fired(msg Fired) {
 		m.drained = true // copying goes on, but the update waits no longer
 	case TimerOutput:
 		m.copying = false
+		m.do(GiveUpOutput{})
 	case TimerAck:
 		clear(m.awaiting)
 	case TimerDiscard:

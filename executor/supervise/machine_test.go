@@ -317,7 +317,7 @@ func TestSignalledExecutorDoesNotLeaveItsContainer(t *testing.T) {
 	s.tell(Acknowledged{taskID, mesos.TASK_KILLED})
 	s.want("")
 	s.wait(2*time.Second, TimerOutput)
-	s.want("Discard discard=5s")
+	s.want("GiveUpOutput Discard discard=5s")
 	s.wait(5*time.Second, TimerDiscard)
 	s.want("exit=0")
 }

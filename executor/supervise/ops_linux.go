@@ -48,6 +48,8 @@ func (r *runner) carryOut(c Command) {
 		r.killShim()
 	case Reattach:
 		r.reattach()
+	case GiveUpOutput:
+		r.Say("the rest of the container's output is given up: the Docker daemon does not pass it on, or nobody reads it here")
 	case Discard:
 		r.discard()
 	case Arm:

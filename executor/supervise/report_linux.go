@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -169,7 +170,7 @@ func witnesses(e Evidence) []report.Witness {
 		add("shim", errorOr(s.Err, fmt.Sprintf("status %d", s.Code)), sourceShim)
 	}
 	if w := e.Wait; w != nil {
-		add("docker wait", errorOr(w.Err, fmt.Sprintf("status %d", w.Code)), sourceDocker)
+		add("docker wait", strings.TrimPrefix(errorOr(w.Err, fmt.Sprintf("status %d", w.Code)), "docker wait: "), sourceDocker)
 	}
 	if i := e.Inspect; i != nil {
 		c := i.Container

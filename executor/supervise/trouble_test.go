@@ -61,6 +61,48 @@ func TestTaskRunsOnWhileTheEngineIsGone(t *testing.T) {
 	s.want("FINISHED acknowledgement=1m0s Discard")
 }
 
+func TestBreakBeforeTheStartIsMadeUpFor(t *testing.T) {
+	for name, breaks := range map[string][]Message{
+		"both":           {broke, OutputEnded{}},
+		"output alone":   {OutputEnded{}},
+		"the other way":  {OutputEnded{}, broke},
+		"the wait alone": {broke},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScript(t, task.Plan{})
+			s.tell(toStart...)
+			s.tell(breaks...)
+			s.did()
+			s.tell(InitSeen{PID: 42}, Started{})
+			s.want("InspectContainer Reattach")
+			s.tell(Inspected{}, Reattached{}, failedBy9)
+			s.want("RUNNING log_drain=2s")
+			s.tell(OutputEnded{})
+			if got := s.last(); strings.Contains(got, "Docker daemon") {
+				t.Errorf("message %q", got)
+			}
+		})
+	}
+}
+
+func TestOutputThatIsGivenUpIsSaid(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toRun...)
+	s.tell(InitDied{EngineDown: "stopped"}, failedBy9)
+	s.says("without what the Docker daemon has not passed on yet")
+	s.did()
+	s.wait(outputWait, TimerOutput)
+	s.want("GiveUpOutput Discard")
+}
+
+func TestTimeThatIsOverBeforeTheStartIsAnswered(t *testing.T) {
+	s := newScript(t, task.Plan{MaxCompletion: time.Minute})
+	s.tell(toStart...)
+	s.wait(time.Minute, TimerCompletion)
+	s.tell(LeafKilled{})
+	s.says("max_completion_time of 1m0s reached while the container was being started")
+}
+
 func TestEndOfTheOutputAloneIsNoBreak(t *testing.T) {
 	s := newScript(t, task.Plan{})
 	s.tell(toRun...)
@@ -82,7 +124,7 @@ func TestEndWhileTheEngineIsGoneWaitsForNothing(t *testing.T) {
 	s.tell(Acknowledged{taskID, mesos.TASK_FAILED})
 	s.want("")
 	s.wait(outputWait, TimerOutput)
-	s.want("Discard discard=10s")
+	s.want("GiveUpOutput Discard discard=10s")
 	s.tell(Reattached{}, Discarded{})
 	s.want("exit=0")
 }
@@ -99,7 +141,7 @@ func TestDamagedAnswerIsNoRestart(t *testing.T) {
 	s := newScript(t, task.Plan{})
 	s.tell(toRun...)
 	s.tell(InitDied{}, WaitEnded{Err: errors.New("the answer is malformed")}, failedBy9)
-	if got := s.last(); strings.Contains(got, "Docker daemon") {
+	if got := s.last(); strings.Contains(got, "restarted") {
 		t.Errorf("message %q", got)
 	}
 }
@@ -237,7 +279,7 @@ func TestFailedStartThatCannotBeKilledSaysBoth(t *testing.T) {
 	s.did()
 	s.wait(surviveWait, TimerUnkillable)
 	s.tell(asleep)
-	s.says("its lease is revoked; the container cannot be killed")
+	s.says("nothing will run; the container cannot be killed")
 	s.want("ListLeaf FAILED acknowledgement=1m0s Discard")
 }
 

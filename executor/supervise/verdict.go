@@ -117,7 +117,7 @@ func (e Evidence) String() string {
 	case e.Wait.Again && e.Wait.Err == nil:
 		said = append(said, fmt.Sprintf("docker wait, after a break: %d", e.Wait.Code))
 	case e.Wait.Err != nil:
-		said = append(said, fmt.Sprintf("docker wait: %v", e.Wait.Err))
+		said = append(said, e.Wait.Err.Error())
 	default:
 		said = append(said, fmt.Sprintf("docker wait: %d", e.Wait.Code))
 	}
