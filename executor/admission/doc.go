@@ -21,8 +21,8 @@
 // the breaker. Each of the others then pauses at random, up to 1 s, and makes its own.
 //
 // A launch is never refused on old news alone: one whose time is up while nobody has
-// asked the engine since it came asks once more, if it is its turn and the last
-// probe is more than 1 s old. The pauses thus never hide a recovery for longer than a launch waits.
+// asked the engine since it came asks once more, if the last probe is more than 1 s old, or waits for
+// what becomes of the probe of whoever does just that. The pauses thus never hide a recovery for longer than a launch waits.
 //
 // # Slots
 //

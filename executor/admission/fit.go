@@ -10,6 +10,9 @@ const (
 	lookPause = 200 * time.Millisecond // between two looks at the state, give or take a half
 	longLook  = time.Second            // the same after minutes: hundreds of executors may wait for hours
 	restPause = time.Second            // after a recovery, at most
+
+	// othersLimit is how long after its time a launch waits for probes of others: one that is stuck, and the one that gets its turn.
+	othersLimit = 2 * turnLimit
 )
 
 // Fit returns nil once a probe of the caller's own succeeded. While all is well that is the first thing it does. Else it
@@ -17,8 +20,9 @@ const (
 // given time, 0 or more, and then returns an [*UnfitError].
 //
 // A probe that has begun is not cut short, which would tell nobody anything; so Fit may return later by one probe's
-// own limit and a second, and with 0 it still probes when it is its turn. When ctx ends, the error is ctx's cause, and what
-// became of the probe does not count.
+// own limit and a second, and with 0 it still probes when it is its turn. It also waits for the end of a probe that somebody else is
+// making when the time is up, if there was no other since it came: of many launches that came together, one asks for all of them. When
+// ctx ends, the error is ctx's cause, and what became of the probe does not count.
 func (g *Gate) Fit(ctx context.Context, wait time.Duration, probe func(context.Context) error) error {
 	f := fitting{gate: g, probe: probe, came: time.Now()}
 	for {
@@ -31,7 +35,7 @@ func (g *Gate) Fit(ctx context.Context, wait time.Duration, probe func(context.C
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case timeUp:
+		case timeUp && !(f.busy && f.state.Asked.Before(f.came) && time.Since(f.knew) < wait+othersLimit):
 			return f.unfit()
 		case f.knew.IsZero():
 			f.knew = time.Now()
@@ -39,7 +43,10 @@ func (g *Gate) Fit(ctx context.Context, wait time.Duration, probe func(context.C
 		waited := time.Since(f.knew)
 		pause := min(max(lookPause, waited/100), longLook)
 		pause = time.Duration((0.5 + g.options.Random()) * float64(pause))
-		sleep(ctx, min(pause, wait-waited))
+		if !timeUp {
+			pause = min(pause, wait-waited)
+		}
+		sleep(ctx, pause)
 	}
 }
 
@@ -51,6 +58,7 @@ type fitting struct {
 	knew  time.Time // of the trouble; zero: there is none
 
 	state  State     // as last seen
+	busy   bool      // it was due to be asked, and somebody else had the turn
 	err    error     // of the last failed probe of this call
 	failed time.Time // when that was
 }
@@ -58,6 +66,7 @@ type fitting struct {
 // look makes a probe if this executor may, and reports whether it succeeded. A last that is not zero makes a
 // probe due if there was none since then.
 func (f *fitting) look(ctx context.Context, last time.Time) (fit bool) {
+	f.busy = false
 	if f.state = f.gate.read(); f.state.Phase != Closed {
 		return f.askInTurn(ctx, last)
 	}
@@ -87,6 +96,7 @@ func (f *fitting) askInTurn(ctx context.Context, last time.Time) (fit bool) {
 	}
 	release := f.gate.turn(turn)
 	if release == nil {
+		f.busy = true
 		if overdue {
 			f.state = f.gate.tell(event{kind: turnOverdue, turn: turn})
 		}

@@ -309,3 +309,45 @@ func TestAnswerHastensTheNextProbe(t *testing.T) {
 		}
 	})
 }
+
+func TestLaunchesWhoseTimeEndsTogetherShareTheLastProbe(t *testing.T) {
+	for name, result := range map[string]error{"well": nil, "frozen": errFrozen} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const launches, wait, takes = 20, 30 * time.Second, 3 * time.Second
+				dir := t.TempDir() + "/engine"
+				newGate(t, dir).change(func(s State) State { // 60 s of pause have just begun
+					s = apply(s, event{kind: callFailed, began: time.Now(), cause: "frozen"}, time.Now(), 0)
+					s.Failures, s.Next = 9, time.Now().Add(longestPause)
+					return s
+				})
+				time.Sleep(2 * firstPause)
+				began := time.Now()
+				var fit, asked atomic.Int32
+				var all sync.WaitGroup
+				for range launches {
+					all.Go(func() {
+						err := newGate(t, dir).Fit(t.Context(), wait, func(context.Context) error {
+							asked.Add(1)
+							time.Sleep(takes)
+							return result
+						})
+						if err == nil {
+							fit.Add(1)
+						}
+					})
+				}
+				all.Wait()
+				if result == nil && fit.Load() != launches {
+					t.Errorf("%d of %d were refused while one of them was told that the engine is well", launches-fit.Load(), launches)
+				}
+				if result != nil && (fit.Load() != 0 || asked.Load() != 1) {
+					t.Errorf("%d fit, asked %d times", fit.Load(), asked.Load())
+				}
+				if took := time.Since(began); took > wait+2*takes+restPause+2*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
