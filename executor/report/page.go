@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // style is an escape sequence of ECMA-48, or nothing.
@@ -24,7 +23,7 @@ const (
 // page is text of a width, in colour or not. Every text that it takes may be a stranger's.
 type page struct {
 	bytes.Buffer
-	width int // in characters; 0: lines are as long as they are
+	width int // in columns; 0: lines are as long as they are
 	color bool
 }
 
@@ -41,7 +40,7 @@ func newPage(width int, color bool) *page {
 // row prints text behind a head; further lines are aligned under the first, and never so far to the left that a stranger's could
 // pass for one of ours. The head is ours.
 func (p *page) row(head string, s style, text string) {
-	indent := max(utf8.RuneCountInString(head), 4)
+	indent := max(columns(head), 4)
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 		for _, part := range wrap(Printable(line), p.width-indent, p.width > 0) {
 			p.line(head, s, part)
@@ -73,15 +72,19 @@ func (p *page) fact(label string, s style, text string) {
 
 // wrap cuts a line into parts of a width, between words where it can.
 func wrap(line string, width int, limited bool) []string {
-	if !limited || utf8.RuneCountInString(line) <= width {
+	if !limited || columns(line) <= width {
 		return []string{line}
 	}
-	width = max(width, 1)
+	width = max(width, 2) // of the widest character
 	var parts []string
 	rest := []rune(line)
-	for len(rest) > width {
-		end, next := width, width
-		for i := width; i > width/2; i-- {
+	for {
+		fit := fitting(rest, width)
+		if fit == len(rest) {
+			break
+		}
+		end, next := fit, fit
+		for i := fit; i > fit/2; i-- {
 			if rest[i] == ' ' {
 				end, next = i, i+1
 				break
@@ -94,6 +97,16 @@ func wrap(line string, width int, limited bool) []string {
 		parts = append(parts, string(rest))
 	}
 	return parts
+}
+
+// fitting is how many characters fit into a width.
+func fitting(text []rune, width int) int {
+	for n, r := range text {
+		if width -= cells(r); width < 0 {
+			return n
+		}
+	}
+	return len(text)
 }
 
 // joined puts the parts that say something into one line.

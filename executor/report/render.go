@@ -7,7 +7,7 @@ import (
 )
 
 // Render writes the report for people: what became of the task, the circumstances, the timeline with the calls to the engine,
-// what each witness said, what was left behind, the last lines of output. width is the screen's in characters, 0 for
+// what each witness said, what was left behind, the last lines of output. width is the screen's in columns, 0 for
 // lines as long as they are. Whatever stands in the report, nothing acts on the terminal but the colours asked for. The error is w's.
 func Render(w io.Writer, r Report, width int, color bool) error {
 	p := newPage(width, color)
@@ -96,20 +96,21 @@ func (r Report) witnesses(p *page) {
 		if w.Believed {
 			mark, s, believed = "believed", green, true
 		}
-		p.row(fmt.Sprintf("  %-14s  %-8s  ", column(w.Name, 14), mark), s, w.Said)
+		p.row(fmt.Sprintf("  %s  %-8s  ", column(w.Name, 14), mark), s, w.Said)
 	}
 	if !believed {
 		p.row("  ", yellow, "none was believed")
 	}
 }
 
-// column makes a stranger's text fit into one.
+// column makes a stranger's text exactly so wide.
 func column(text string, width int) string {
 	text = Printable(text)
-	if runes := []rune(text); len(runes) > width {
-		return string(runes[:width-1]) + "~"
+	if columns(text) > width {
+		runes := []rune(text)
+		text = string(runes[:fitting(runes, width-1)]) + "~"
 	}
-	return text
+	return text + strings.Repeat(" ", width-columns(text))
 }
 
 func (r Report) output(p *page) {

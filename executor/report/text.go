@@ -52,3 +52,21 @@ func Clip(s string, limit int) string {
 	}
 	return s[:end] + mark
 }
+
+// cells is how many columns of a screen a character takes at most. From the Hangul letters on there are wide ones
+// (Unicode's East Asian Width), and terminals differ in which; a line that is broken too early does no harm.
+func cells(r rune) int {
+	if r < 0x1100 {
+		return 1
+	}
+	return 2
+}
+
+// columns is how many s takes at most.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n += cells(r)
+	}
+	return n
+}

@@ -47,7 +47,7 @@ func (r Report) timeline(p *page) {
 			p.row(strings.Repeat(" ", wide+6), dim, "... "+span(gap)+" ...")
 		}
 		quietSince = latest(quietSince, i.at, i.ends)
-		p.row(fmt.Sprintf("  %*s %-2s %-7s ", wide, offset(i.at, origin), i.mark, column(i.kind, 7)), i.s, i.text)
+		p.row(fmt.Sprintf("  %*s %-2s %s ", wide, offset(i.at, origin), i.mark, column(i.kind, 7)), i.s, i.text)
 	}
 	if summary := r.callSummary(); summary != "" {
 		p.row("  ", dim, summary)
