@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -40,7 +43,7 @@ func calmDown() {
 	forgetProgram()
 }
 
-// forgetProgram unmaps the pages of the executable that cannot have been changed, code and constants. Those that are still
+// forgetProgram unmaps the pages of the executable that nobody has changed, code and constants. Those that are still
 // needed come back from the page cache one by one (MADV_DONTNEED, madvise(2)); a launch uses ten times as many. Without /proc nothing
 // happens.
 func forgetProgram() {
@@ -48,23 +51,52 @@ func forgetProgram() {
 	if err != nil {
 		return
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return
 	}
-	for line := range strings.Lines(string(maps)) {
-		// 00400000-00a1c000 r-xp 00000000 08:01 1234 /path (proc_pid_maps(5))
-		f := strings.Fields(line)
-		if len(f) < 6 || f[5] != self || f[1] != "r-xp" && f[1] != "r--p" {
-			continue
-		}
-		from, to, _ := strings.Cut(f[0], "-")
-		begin, err1 := strconv.ParseUint(from, 16, 64)
-		end, err2 := strconv.ParseUint(to, 16, 64)
-		if err1 == nil && err2 == nil {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(begin), uintptr(end-begin), unix.MADV_DONTNEED)
+	defer maps.Close()
+	for _, m := range unchanged(maps, self) {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.begin, m.end-m.begin, unix.MADV_DONTNEED)
+	}
+}
+
+// mapping is a part of the address space.
+type mapping struct{ begin, end uintptr }
+
+// unchanged lists the mappings of a file that cannot be written to now, and of which no page was written to before that: in a
+// position-independent executable the loader fills in addresses first and protects them afterwards (RELRO, ld(1)), and they would come
+// back from the file without. A page that was written to is anonymous, or in the swap (proc_pid_smaps(5)).
+func unchanged(smaps io.Reader, file string) (found []mapping) {
+	var m mapping
+	for lines := bufio.NewScanner(smaps); lines.Scan(); {
+		name, figure, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+		switch zero := bytes.HasPrefix(bytes.TrimLeft(figure, " "), []byte("0 ")); {
+		case !bytes.HasSuffix(name, []byte(":")):
+			m = fixed(lines.Text(), file)
+		case string(name) == "Anonymous:" && !zero:
+			m = mapping{}
+		case string(name) == "Swap:" && zero && m != (mapping{}):
+			found = append(found, m)
 		}
 	}
+	return found
+}
+
+// fixed is the mapping that a line tells of, if it is one of the file and cannot be written to.
+func fixed(line, file string) mapping {
+	// 00400000-00a1c000 r-xp 00000000 08:01 1234 /path (proc_pid_maps(5))
+	f := strings.Fields(line)
+	if len(f) != 6 || f[5] != file || f[1] != "r-xp" && f[1] != "r--p" {
+		return mapping{}
+	}
+	from, to, _ := strings.Cut(f[0], "-")
+	begin, err1 := strconv.ParseUint(from, 16, 64)
+	end, err2 := strconv.ParseUint(to, 16, 64)
+	if err1 != nil || err2 != nil {
+		return mapping{}
+	}
+	return mapping{uintptr(begin), uintptr(end)}
 }
 
 // followCollections has the limit raised after each collection. Under a limit that stands, a process that has come to need

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -82,6 +85,67 @@ func TestIdleExecutorKeepsLittleOfItsProgramMapped(t *testing.T) {
 	forgetProgram()
 	if after := mappedFiles(t); after >= before {
 		t.Errorf("%d kB are mapped, %d before", after, before)
+	}
+}
+
+func TestWhatTheLoaderHasChangedStaysMapped(t *testing.T) {
+	const smaps = `55890ce7b000-55890ce7d000 r--p 00000000 fe:00 247278                     /bin/x
+Size:                  8 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me sd
+55890ce7d000-55890ce81000 r-xp 00002000 fe:00 247278                     /bin/x
+Anonymous:             0 kB
+Swap:                  0 kB
+55890ce83000-55890ce84000 r--p 00007000 fe:00 247278                     /bin/x
+Anonymous:             4 kB
+Swap:                  0 kB
+55890ce84000-55890ce85000 r--p 00008000 fe:00 247278                     /bin/x
+Anonymous:             0 kB
+Swap:                  4 kB
+55890ce85000-55890ce86000 rw-p 00009000 fe:00 247278                     /bin/x
+Anonymous:             0 kB
+Swap:                  0 kB
+7f0000000000-7f0000001000 r--p 00000000 fe:00 247279                     /lib/x.so
+Anonymous:             0 kB
+Swap:                  0 kB
+7f0000001000-7f0000002000 r--p 00000000 00:00 0
+Anonymous:             0 kB
+Swap:                  0 kB
+7f0000002000-7f0000003000 r--p 00000000 fe:00 247278                     /bin/x (deleted)
+Anonymous:             0 kB
+Swap:                  0 kB
+`
+	want := []mapping{{0x55890ce7b000, 0x55890ce7d000}, {0x55890ce7d000, 0x55890ce81000}}
+	if got := unchanged(strings.NewReader(smaps), "/bin/x"); !slices.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+}
+
+// TestPositionIndependentProgramGoesOn: some distributions build so by default.
+func TestPositionIndependentProgramGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	source, err := os.ReadFile("frugal_linux.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, files := filepath.Join(dir, "program"), map[string]string{
+		"frugal_linux.go": string(source),
+		"main.go":         "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tforgetProgram()\n\tfmt.Println(map[string]any{\"a\": 1})\n}\n",
+	}
+	build := exec.Command("go", "build", "-buildmode=pie", "-o", program)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		build.Args = append(build.Args, path)
+	}
+	for _, c := range []*exec.Cmd{build, exec.Command(program)} {
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%.2000s", c.Path, err, out)
+		}
 	}
 }
 
