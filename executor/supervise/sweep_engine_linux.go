@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,11 +98,21 @@ func sameEngine(one, other string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
+// isIts reports whether a container with our label is the task's. The label alone proves nothing: an image that was committed from our
+// container has it, and so have the containers made from that. An ID or a name is the engine's only one.
+func (d *deadTask) isIts(l engine.Listed) bool {
+	return d.record.Name == "" || l.ID == d.record.DockerID || slices.Contains(l.Names, d.record.Name)
+}
+
 // removeContainers removes what carries our label with the task's container id: normally one container, or none.
 func (s *sweep) removeContainers(ctx context.Context, d *deadTask, listed []engine.Listed) {
 	var ids []string
 	for _, l := range listed {
-		ids = append(ids, l.ID)
+		if d.isIts(l) {
+			ids = append(ids, l.ID)
+		} else {
+			d.note("container %s (%s) has the labels of the task's container, as a copy of it, and is left alone", strings.Join(l.Names, ", "), l.ID)
+		}
 	}
 	if len(ids) == 0 {
 		id, err := s.lookFor(ctx, d)
@@ -200,13 +211,13 @@ func (s *sweep) removeOrphans(ctx context.Context, listed []engine.Listed) {
 }
 
 func (s *sweep) removeOrphan(ctx context.Context, l engine.Listed) {
+	switch l.State { // after another boot as well: ours are never restarted, so somebody has started it, or made it from ours
+	case "created", "exited", "dead":
+	default:
+		s.report.keep("container", l.ID, "it is "+l.State+", its claim is missing: see whether its executor lives, then remove it by hand")
+		return
+	}
 	if boot := l.Labels[labelBoot]; boot == "" || boot == s.boot {
-		switch l.State {
-		case "created", "exited", "dead":
-		default:
-			s.report.keep("container", l.ID, "it is "+l.State+", its claim is missing: see whether its executor lives, then remove it by hand")
-			return
-		}
 		if err := s.oldContainer(ctx, l.ID); err != nil {
 			s.report.keep("container", l.ID, err.Error())
 			return

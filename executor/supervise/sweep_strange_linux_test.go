@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -294,24 +295,27 @@ func TestContainersWithoutAClaimAreJudgedByTheirLabels(t *testing.T) {
 	prefix := "orphan-" + filepath.Base(filepath.Dir(t.TempDir())) + "-"
 	ids := map[string]string{}
 	for name, l := range map[string]map[string]string{
-		"plain":      nil,
-		"no claim":   {labelContainer: "x"},
-		"elsewhere":  labels("x", "/run/other/tasks/x", boot),
-		"living":     labels("living", claim("living"), boot),
-		"this boot":  labels("x", claim("x"), boot),
-		"running":    labels("y", claim("y"), boot),
-		"other boot": labels("z", claim("z"), "00000000-0000-0000-0000-000000000000"),
+		"plain":                      nil,
+		"no claim":                   {labelContainer: "x"},
+		"elsewhere":                  labels("x", "/run/other/tasks/x", boot),
+		"living":                     labels("living", claim("living"), boot),
+		"this boot":                  labels("x", claim("x"), boot),
+		"running":                    labels("y", claim("y"), boot),
+		"other boot":                 labels("z", claim("z"), "00000000-0000-0000-0000-000000000000"),
+		"running since another boot": labels("u", claim("u"), "00000000-0000-0000-0000-000000000000"),
 	} {
 		ids[name] = createPlain(t, e, prefix+strings.ReplaceAll(name, " ", "-"), l)
 	}
-	if err := e.Start(t.Context(), ids["running"]); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"running", "running since another boot"} {
+		if err := e.Start(t.Context(), ids[name]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	expect := func(report SweepReport, gone ...string) {
 		t.Helper()
 		for name, id := range ids {
 			_, err := e.Inspect(t.Context(), id)
-			want := strings.Contains(" "+strings.Join(gone, ",")+",", name+",")
+			want := slices.Contains(gone, name)
 			if errors.Is(err, engine.ErrNotFound) != want {
 				t.Errorf("%s: %v\n%s", name, err, report)
 			}
@@ -320,6 +324,29 @@ func TestContainersWithoutAClaimAreJudgedByTheirLabels(t *testing.T) {
 	expect(sweepOnce(t, runDir))
 	expect(sweepOnce(t, runDir, thorough), "other boot")
 	expect(sweepOnce(t, runDir, thorough, later(11*time.Minute)), "other boot", "this boot")
+}
+
+// An image that was committed from a container has its labels, and so has every container that is made from the image.
+func TestCopyOfADeadTasksContainerStays(t *testing.T) {
+	e := probed(t)
+	for _, s := range []stage{wasCreated, sentCreate} {
+		p := killed(t, s, filepath.Join(t.TempDir(), "run"))
+		copied := createPlain(t, e, "copy-of-"+p.Name, p.labels(filepath.Join(ClaimDir(p.RunDir), p.ID)))
+		first := sweepOnce(t, p.RunDir)
+		second := sweepOnce(t, p.RunDir, later(11*time.Minute))
+		if _, err := e.Inspect(t.Context(), copied); err != nil {
+			t.Errorf("%s: the copy: %v\n%s%s", s, err, first, second)
+		}
+		if _, err := e.Inspect(t.Context(), p.Name); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("%s: the container: %v\n%s%s", s, err, first, second)
+		}
+		if swept := sweptIn(t, first, p.ID); !strings.Contains(strings.Join(swept.Notes, " "), "copy") {
+			t.Errorf("%s: the copy is not told of: %q", s, swept.Notes)
+		}
+		if _, err := os.Lstat(filepath.Join(ClaimDir(p.RunDir), p.ID)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the claim: %v", s, err)
+		}
+	}
 }
 
 func TestEngineThatCannotRemoveIsSparedForAWhile(t *testing.T) {
