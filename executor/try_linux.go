@@ -79,6 +79,11 @@ func sweepAfter(ctx context.Context, file config.File, docker *engine.Engine, co
 		for _, one := range report.Dead {
 			left = append(left, one.Left...)
 		}
+		for _, one := range report.Unclaimed {
+			if !one.Removed {
+				left = append(left, one.Kind+" "+one.Name+": "+one.Why)
+			}
+		}
 		if len(left) == 0 {
 			return nil
 		}

@@ -179,7 +179,11 @@ func (t *trial) removeLeftovers(ctx context.Context, agent *localagent.Agent) er
 	if docker != nil {
 		defer docker.Close()
 	}
-	err = errors.Join(err, sweepAfter(ctx, t.file, docker, agent.IDs().ContainerID))
+	which := agent.IDs().ContainerID
+	if len(t.faults) > 0 {
+		which = "" // the run directory is this run's own, and goes only when nobody lives in it
+	}
+	err = errors.Join(err, sweepAfter(ctx, t.file, docker, which))
 	if err == nil && len(t.faults) > 0 {
 		err = os.RemoveAll(t.file.RunDirectory)
 	}
