@@ -27,30 +27,44 @@ func rehearsal(runDir, work string) string {
 // oldRehearsal is when nobody of a rehearsal lives that has no claims.
 const oldRehearsal = 10 * time.Minute
 
-// sweepRehearsals removes what tries with faults have left that were killed.
+// sweepRehearsals removes what tries with faults have left that were killed. The engine is asked once whether it answers: somebody
+// waits.
 func (t *trial) sweepRehearsals(ctx context.Context, runDir string) {
-	left, _ := filepath.Glob(filepath.Join(runDir, "rehearsals", workPrefix+"*")) // the pattern is good
+	left := oldRehearsals(runDir)
+	if len(left) == 0 {
+		return
+	}
+	docker, err := t.openEngine(ctx)
+	if docker != nil {
+		defer docker.Close()
+	}
 	for _, dir := range left {
-		about, err := os.Lstat(dir)
-		if err != nil || !about.IsDir() || time.Since(about.ModTime()) < oldRehearsal {
-			continue
-		}
 		file := t.file
 		file.RunDirectory = dir
-		docker, err := t.openEngine(ctx)
 		if err == nil {
 			err = sweepAfter(ctx, file, docker, "")
-		}
-		if docker != nil {
-			docker.Close()
 		}
 		if err == nil {
 			err = os.RemoveAll(dir)
 		}
 		if err != nil {
 			say(fmt.Sprintf("try: what an earlier rehearsal left behind stays: %v", err))
+			return // the next one's turn
 		}
 	}
+}
+
+// oldRehearsals lists those of which nobody lives, unless there are claims.
+func oldRehearsals(runDir string) (old []string) {
+	for _, prefix := range []string{workPrefix, keptPrefix} { // what is kept is the work directory
+		all, _ := filepath.Glob(filepath.Join(runDir, "rehearsals", prefix+"*")) // the pattern is good
+		for _, dir := range all {
+			if about, err := os.Lstat(dir); err == nil && about.IsDir() && time.Since(about.ModTime()) >= oldRehearsal {
+				old = append(old, dir)
+			}
+		}
+	}
+	return old
 }
 
 // errLives says that another executor still serves a container.
