@@ -112,10 +112,27 @@ func openReport(path string) (*os.File, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: is not a regular file, so no executor wrote it; use - to read from a pipe", shown)
 	}
-	// No wait and no effect, even if the file was exchanged after the look at it.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, cannotOpen(shown, err)
+	}
+	return f, nil
+}
+
+// openRegular neither waits nor follows a link, even if the file was exchanged after the look at it; nor will reading wait, as it
+// would for who has a FIFO open at its other end.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("was exchanged for what is not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
 	return f, nil
 }

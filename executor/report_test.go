@@ -125,3 +125,20 @@ func TestReportIsColouredOnATerminalOnly(t *testing.T) {
 		t.Errorf("%d, %v with NO_COLOR", width, color)
 	}
 }
+
+// A task's user can put a FIFO in the place of the report, and keep its other end open, between the look and the opening.
+func TestReportThatBecomesAFIFOIsNotWaitedFor(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holds.Close()
+	if f, err := openRegular(fifo); err == nil {
+		f.Close()
+		t.Error("it is opened")
+	}
+}
