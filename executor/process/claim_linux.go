@@ -73,6 +73,16 @@ type ClaimSweep struct {
 	Absent time.Time `json:"absent,omitzero"` // since when the engine says that there is no container
 }
 
+// Lives reports whether the process that made the claim is there, and is another than the caller. Its lock says so, too, unless
+// somebody has exchanged the file: an editor writes a new one, which nobody has locked.
+func (o ClaimOwner) Lives() bool {
+	if o.PID <= 0 || o.PID == os.Getpid() {
+		return false
+	}
+	st, err := readStat(o.PID)
+	return err == nil && st.startTime == o.StartTime && !st.dead()
+}
+
 // claimVersion is the version of [ClaimRecord].
 const claimVersion = 1
 

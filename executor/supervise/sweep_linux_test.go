@@ -49,11 +49,31 @@ func TestSweepRemovesAllOfTheDeadAndNothingOfTheLiving(t *testing.T) {
 	if c, err := probed(t).Inspect(t.Context(), living.Name); err != nil || !c.Running {
 		t.Errorf("container of the living: %s, %v", c.Status, err)
 	}
+	exchange(t, filepath.Join(ClaimDir(runDir), living.ID)) // as an editor does
+	sweepOnce(t, runDir)
+	if len(living.processes(t)) == 0 {
+		t.Error("a claim that was exchanged cost a living executor its task")
+	}
 	living.kill(t)
 	sweepOnce(t, runDir)
 	living.nothingLeft(t)
 	if _, err := json.Marshal(report); err != nil {
 		t.Error(err)
+	}
+}
+
+// exchange puts a copy of a file in its place.
+func exchange(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -21,7 +21,7 @@ type deadTask struct {
 	record process.ClaimRecord // zero when it cannot be believed
 	before process.ClaimSweep  // as the last sweep left it
 
-	foreign   bool // another version of the program made it: not touched
+	foreign   bool // another version of the program made it, or somebody else has exchanged it: not touched
 	believed  bool // the record is one that our program can have written
 	otherBoot bool // nothing runs any more, and no request is on its way
 
@@ -73,6 +73,10 @@ func (d *deadTask) read(boot string) {
 		d.record.Sweep.Began = d.now.UTC()
 	}
 	d.otherBoot = d.record.BootID != "" && d.record.BootID != boot
+	if !d.otherBoot && d.record.Lives() {
+		d.foreign = true
+		d.left("everything: its executor, process %d, lives, so the claim was exchanged by somebody else", d.record.PID)
+	}
 	d.swept.TaskID, d.swept.Container, d.swept.DockerID = d.record.TaskID, d.record.Name, d.record.DockerID
 }
 
