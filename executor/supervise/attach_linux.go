@@ -18,14 +18,27 @@ const forever = time.Duration(math.MaxInt64)
 // once.
 const brokenOutput = time.Second
 
+// Between two attempts to listen again: an engine may fall ill anew as soon as it is back, or answer everything but keep no stream.
+const (
+	listenPause     = 500 * time.Millisecond // doubles up to listenPauseMost
+	listenPauseMost = 10 * time.Second
+	listenLasted    = time.Minute // what was listened to for so long was well
+)
+
 // reattach waits for the engine to come back, as long as the executor lives. Then the container is either still there, and
 // what is to be heard of it is listened to again, or it is not, and there is nothing to listen to.
 func (r *runner) reattach() {
 	c := r.container
+	if time.Since(r.listened) > listenLasted {
+		r.listenAfter = 0
+	}
+	pause := r.listenAfter
+	r.listenAfter = nextListen(pause)
 	r.Say("the connection to the Docker engine broke; the task goes on, and so does its output once the engine answers again")
 	r.ops.Go(func() {
-		output, exit, err := r.listenAgain(c)
+		output, exit, err := r.listenUntilHeard(c, pause)
 		taken := r.post(delivery{Reattached{err}, func() {
+			r.listened = time.Now()
 			if r.discarding {
 				closeBoth(output, exit)
 				return
@@ -44,6 +57,23 @@ func (r *runner) reattach() {
 			closeBoth(output, exit)
 		}
 	})
+}
+
+func nextListen(pause time.Duration) time.Duration {
+	return min(max(2*pause, listenPause), listenPauseMost)
+}
+
+// listenUntilHeard listens again after the pause, and then until it succeeds, the container is gone or Run is over.
+func (r *runner) listenUntilHeard(c *container, pause time.Duration) (*engine.Output, *engine.Exit, error) {
+	for {
+		r.pause(r.ctx, pause)
+		output, exit, err := r.listenAgain(c)
+		if err == nil || errors.Is(err, engine.ErrNotFound) || r.ctx.Err() != nil {
+			return output, exit, err
+		}
+		r.Log.Warn("listening to the container again", "error", err)
+		pause = nextListen(pause)
+	}
 }
 
 // listenAgain returns what is new: the exit, and the output if the old one has ended.

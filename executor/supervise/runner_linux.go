@@ -92,6 +92,9 @@ type runner struct {
 	container *container
 	stopped   bool // the stop signal was sent
 
+	listened    time.Time     // when output and exit were listened to again, the last time
+	listenAfter time.Duration // pause before that is done once more
+
 	began    time.Time
 	events   report.Recorder
 	terminal *mesos.TaskStatus // the task's last update
