@@ -112,7 +112,13 @@ func TestInitIsSeenBeforeItsProgramRuns(t *testing.T) {
 	if err != nil || !strings.HasPrefix(st.comm, "runc") {
 		t.Errorf("first seen as %+v, %v", st, err)
 	}
+	if init.Executed() {
+		t.Error("runc init is taken for the container's program")
+	}
 	waitFor(t, "the program to run", func() bool { st, err := readStat(init.PID); return err == nil && st.comm == "sleep" })
+	if !init.Executed() {
+		t.Error("the container's program is taken for runc init")
+	}
 	t.Logf("seen %v before the program ran", time.Since(seen))
 	if err := <-answer; err != nil {
 		t.Fatal(err)
