@@ -69,7 +69,7 @@ func (m *Machine) advance() {
 // beginEnding is when nothing of the container is alive and nothing more will be learned of its exit.
 func (m *Machine) beginEnding() {
 	m.phase = ending
-	for _, t := range []Timer{TimerLadder, TimerGrace, TimerWedge, TimerUnkillable} {
+	for _, t := range []Timer{TimerLadder, TimerGrace, TimerWedge, TimerUnkillable, TimerSettle} {
 		m.disarm(t)
 	}
 	if !m.proc.held && !m.ran() || m.proc.survivors != "" {

@@ -68,6 +68,7 @@ type Machine struct {
 	now    time.Time
 	out    []Command
 	timers map[Timer]uint64
+	due    map[Timer]time.Time // of those in timers
 	seq    uint64
 
 	phase     phase
@@ -137,6 +138,7 @@ func NewMachine(set Settings) *Machine {
 	return &Machine{
 		set:      set,
 		timers:   map[Timer]uint64{},
+		due:      map[Timer]time.Time{},
 		awaiting: map[string]bool{},
 		refused:  map[string]bool{},
 	}
@@ -284,6 +286,7 @@ func (m *Machine) do(c Command) { m.out = append(m.out, c) }
 func (m *Machine) arm(t Timer, after time.Duration) {
 	m.seq++
 	m.timers[t] = m.seq
+	m.due[t] = m.now.Add(after)
 	m.do(Arm{Timer: t, Seq: m.seq, After: max(after, 0)})
 }
 
@@ -322,8 +325,8 @@ func (m *Machine) within(d time.Duration) time.Duration {
 
 // hasten brings forward what the terminal update waits for since before it had to be out at a certain time.
 func (m *Machine) hasten() {
-	for _, t := range []Timer{TimerUnkillable, TimerSettle} {
-		if m.armed(t) {
+	for _, t := range []Timer{TimerUnkillable, TimerSettle, TimerDrain} {
+		if m.armed(t) && m.due[t].After(m.mustEnd) {
 			m.arm(t, m.within(surviveWait))
 		}
 	}

@@ -323,3 +323,29 @@ func TestUnfitEngineIsNamedFirst(t *testing.T) {
 		})
 	}
 }
+
+// An operator may have set log_drain to up to a minute.
+func TestShutdownDuringALongDrainIsAnsweredInTime(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.m.set.LogDrain = time.Minute
+	s.tell(toRun...)
+	s.tell(InitDied{}, finished)
+	s.did()
+	s.now = s.now.Add(time.Second)
+	s.tell(ShutdownAsked{}) // the agent waits 5 s
+	s.want("log_drain=4.5s")
+	s.wait(4500*time.Millisecond, TimerDrain)
+	s.want("FINISHED acknowledgement=1m0s output=10s")
+}
+
+func TestShutdownPostponesNothing(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.m.set.ShutdownGrace = time.Minute
+	s.tell(toRun...)
+	s.did()
+	s.tell(InitDied{}, InitExited{}, ShimTold{Err: process.ErrNoShim}) // only the engine knows the rest
+	s.want("settle=10s")
+	s.now = s.now.Add(9 * time.Second)
+	s.tell(ShutdownAsked{})
+	s.want("")
+}
