@@ -27,6 +27,7 @@ func (r *runner) discard() {
 }
 
 func (r *runner) remove(c *container) error {
+	c.leave() // one that is not started any more keeps nobody from starting
 	var errs []error
 	if c.unknown {
 		errs = append(errs, r.findLate(c))
