@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/cgroupnet"
 )
 
 // watch finds the init process in the leaf.
@@ -58,6 +62,40 @@ func TestWatchInitWaitsForAProcessThatIsNumberOne(t *testing.T) {
 	if err := <-found; !errors.Is(err, cause) {
 		t.Errorf("error %v does not wrap the cause", err)
 	}
+}
+
+// lateContext has ended, and calls come when somebody asks whether it has.
+type lateContext struct {
+	context.Context
+	come func()
+}
+
+func (c lateContext) Done() <-chan struct{} {
+	c.come()
+	return c.Context.Done()
+}
+
+func TestWatchInitLooksOnceMoreAtItsEnd(t *testing.T) {
+	f := newLeaf(t)
+	f.start(testID, nil, shell("exec sleep 1000", false)) // so that the cgroup is there
+	c := f.start("", func(cgroupnet.Hierarchy) bool { return false }, shell("exec sleep 1000", true))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	init, err := f.WatchInit(lateContext{ctx, sync.OnceFunc(func() {
+		for _, h := range f.hierarchies {
+			if !usable(h) {
+				continue
+			}
+			procs := filepath.Join(h.Folder(path.Join(f.parent, testID)), "cgroup.procs")
+			if err := writeFile(procs, strconv.Itoa(c.Process.Pid)); err != nil {
+				t.Error(err)
+			}
+		}
+	})}, testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init.Close()
 }
 
 func TestWatchInitFindsTheScopeOfTheSystemdDriver(t *testing.T) {

@@ -35,7 +35,7 @@ const (
 // that exec keeps the process, the pidfd stays good. A container in the host's PID namespace
 // has no such process and is never found.
 //
-// WatchInit blocks until ctx ends; then its error wraps context.Cause(ctx). Other errors
+// WatchInit blocks until ctx ends, and looks once more then; its error wraps context.Cause(ctx). Other errors
 // mean that no later try would do better (no PID namespaces, no pidfd, no cgroup
 // hierarchy).
 func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
@@ -48,7 +48,7 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 	patience := time.NewTimer(watchEager)
 	defer patience.Stop()
 	pause, unmade := watchPause, true
-	for {
+	for ended := false; ; {
 		unmade = unmade && !anyExists(dirs)
 		for _, dir := range dirs {
 			init, err := findInit(dir)
@@ -58,6 +58,9 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 			if init != nil {
 				return init, nil
 			}
+		}
+		if ended {
+			return nil, fmt.Errorf("no init process of the container appeared in %s: %w", dirs[0], context.Cause(ctx))
 		}
 		next := pause
 		if unmade && made != nil {
@@ -72,8 +75,8 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 		case <-time.After(next):
 		case <-patience.C:
 			pause = watchPatient
-		case <-ctx.Done():
-			return nil, fmt.Errorf("no init process of the container appeared in %s: %w", dirs[0], context.Cause(ctx))
+		case <-ctx.Done(): // on a host so busy that this is the first look since start was answered, it counts
+			ended = true
 		}
 	}
 }
