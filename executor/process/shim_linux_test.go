@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // task answers Wait as a shim does: with what code returns for the n-th question.
@@ -33,7 +34,7 @@ type task struct {
 func (s *task) Wait(ctx context.Context, r *shimv2.WaitRequest) (*shimv2.WaitResponse, error) {
 	s.asked++
 	code, err := s.code(ctx, r.ID, s.asked)
-	return &shimv2.WaitResponse{ExitStatus: code}, err
+	return &shimv2.WaitResponse{ExitStatus: code, ExitedAt: timestamppb.Now()}, err
 }
 
 // taskV3 is the same service as containerd 2 has it.
@@ -44,7 +45,7 @@ type taskV3 struct {
 
 func (s taskV3) Wait(ctx context.Context, r *shimv3.WaitRequest) (*shimv3.WaitResponse, error) {
 	answer, err := s.task.Wait(ctx, &shimv2.WaitRequest{ID: r.ID})
-	return &shimv3.WaitResponse{ExitStatus: answer.ExitStatus}, err
+	return &shimv3.WaitResponse{ExitStatus: answer.ExitStatus, ExitedAt: answer.ExitedAt}, err
 }
 
 // serveTask runs containerd's own ttrpc server on the listener.
@@ -239,7 +240,7 @@ func TestShimThatHangsUpIsCalledAgain(t *testing.T) {
 		if conn, err := l.Accept(); err == nil {
 			defer conn.Close()
 			_, _ = conn.Read(make([]byte, 1024))
-			_, _ = conn.Write([]byte("\x00\x00\x00\x04\x00\x00\x00\x01\x02\x00\x12\x02\x08\x09"))
+			_, _ = conn.Write([]byte("\x00\x00\x00\x06\x00\x00\x00\x01\x02\x00\x12\x04\x08\x09\x12\x00"))
 		}
 	}()
 	if exit, err := s.Wait(limited(t)); err != nil || exit.Code() != 9 {
@@ -259,6 +260,8 @@ func TestAnswersThatAreNotTTRPC(t *testing.T) {
 		"bad status":           "00000003 00000001 02 00 0a01 08",
 		"field of no type":     "00000001 00000001 02 00 0f",
 		"status that lacks it": "00000002 00000001 02 00 0a05",
+		"no response":          "00000000 00000001 02 00",
+		"an empty response":    "00000002 00000001 02 00 1200",
 	} {
 		t.Run(name, func(t *testing.T) {
 			bytes := []byte(answer)

@@ -121,7 +121,8 @@ func (a shimAddress) dial(ctx context.Context) (net.Conn, error) {
 
 // wait calls Wait of the task service: it answers when the container's init process has exited.
 // WaitRequest has the container's id in field 1; WaitResponse the exit status in field 1, left out when it
-// is 0 (containerd, api/runtime/task/v2/shim.proto and v3).
+// is 0, and its time in field 2, which is never left out (containerd, api/runtime/task/v2/shim.proto and v3): so an
+// empty answer is none, least of all a 0.
 func (a shimAddress) wait(ctx context.Context, dockerID string) (code uint64, err error) {
 	conn, err := a.dial(ctx)
 	if err != nil {
@@ -141,10 +142,17 @@ func (a shimAddress) wait(ctx context.Context, dockerID string) (code uint64, er
 	if err != nil {
 		return 0, err
 	}
+	timed := false
 	err = eachField(answer, func(number protowire.Number, value uint64, _ []byte) {
-		if number == 1 {
+		switch number {
+		case 1:
 			code = value
+		case 2:
+			timed = true
 		}
 	})
+	if err == nil && !timed {
+		err = fmt.Errorf("%w to Wait: it has no time of an exit", errTTRPC)
+	}
 	return code, err
 }
