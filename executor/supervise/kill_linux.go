@@ -12,6 +12,11 @@ import (
 
 func (r *runner) revokeLease() {
 	r.abandon()
+	r.takeLease()
+}
+
+// takeLease takes the lease away, which is made before any operation that may call this, and may be taken twice.
+func (r *runner) takeLease() {
 	if r.lease == nil {
 		return
 	}

@@ -35,6 +35,7 @@ func (r *runner) watchInit(ctx context.Context, c *container) {
 	r.persist("waiting for the death of the container's init", func() error { return init.Dead(r.ctx) })
 	// The memory cgroup goes within some milliseconds of the death: it is read before the status, which may be later.
 	died := InitDied{At: time.Now(), OOM: r.readOOM(memory), ShimGone: c.shimGone()}
+	r.takeLease() // a start without an answer may have been sent again, and the first of two would run the program a second time
 	died.EngineDown, died.EngineGone = r.Engine.Standstill()
 	if r.ctx.Err() != nil || !r.post(delivery{msg: died}) {
 		return
