@@ -25,8 +25,13 @@ func (s start) openLog() (*slog.Logger, func(), error) {
 		discard := slog.New(slog.NewTextHandler(io.Discard, nil))
 		return discard, func() {}, fmt.Errorf("the log cannot be written: %w; free or mend the sandbox", err)
 	}
-	log := slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: s.file.LogLevel}))
-	return log, func() { f.Close() }, nil
+	queue := newLogWriter(f)
+	log := slog.New(slog.NewTextHandler(queue, &slog.HandlerOptions{Level: s.file.LogLevel}))
+	return log, func() {
+		if queue.close() { // else the file is being written to, and goes with the process
+			f.Close()
+		}
+	}, nil
 }
 
 // openLogFile makes the log, or appends to the one of a process before. The sandbox belongs to the task's user, and its

@@ -24,8 +24,10 @@ func (e *Engine) Standstill() (how string, gone bool) {
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
 		return "hanging, its queue of connections is full", false
-	case err != nil:
+	case refusedConnection(err):
 		return "gone", true
+	case err != nil: // a lack of our own, such as of file descriptors
+		return "", false
 	}
 	pid := peer(conn)
 	conn.Close()

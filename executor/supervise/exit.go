@@ -119,7 +119,7 @@ func (m *Machine) initDied(msg InitDied) {
 	m.proof.Init = &InitExited{}
 	m.disarm(TimerGrace)
 	m.disarm(TimerLadder)
-	m.arm(TimerWedge, m.within(wedgeWait))
+	m.arm(TimerWedge, max(m.within(wedgeWait), leastWedge))
 }
 
 // watchByEngine asks the engine for its account of the exit once its wait has ended, and then again until it tells of an

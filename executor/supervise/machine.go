@@ -35,13 +35,14 @@ const (
 	recheckMax   = time.Minute
 	ladderWait   = time.Second // between rungs of the kill ladder after SIGKILL; doubles up to ladderMax
 	ladderMax    = 8 * time.Second
-	wedgeWait    = 2 * time.Second  // for a shim to reap the dead init, which takes it milliseconds
-	surviveWait  = 20 * time.Second // from SIGKILL until what lives in an uninterruptible sleep is called unkillable
-	surviveAgain = 5 * time.Second  // between two looks at it
-	ackWait      = 60 * time.Second // for the terminal acknowledgement, as the stock executor
-	outputWait   = 10 * time.Second // for the output of an ended container before it is removed
-	discardWait  = 10 * time.Second // for the clean-up once the terminal update is acknowledged
-	hurryAck     = 5 * time.Second  // the same when a signal or a lost agent asks for a prompt end
+	wedgeWait    = 2 * time.Second        // for a shim to reap the dead init, which takes it milliseconds
+	leastWedge   = 100 * time.Millisecond // the same when the agent's patience is at its end
+	surviveWait  = 20 * time.Second       // from SIGKILL until what lives in an uninterruptible sleep is called unkillable
+	surviveAgain = 5 * time.Second        // between two looks at it
+	ackWait      = 60 * time.Second       // for the terminal acknowledgement, as the stock executor
+	outputWait   = 10 * time.Second       // for the output of an ended container before it is removed
+	discardWait  = 10 * time.Second       // for the clean-up once the terminal update is acknowledged
+	hurryAck     = 5 * time.Second        // the same when a signal or a lost agent asks for a prompt end
 	hurryOutput  = 2 * time.Second
 	hurryDiscard = 5 * time.Second
 )
