@@ -127,7 +127,7 @@ func inParallel(t *testing.T, names []string, test func(*testing.T, string)) {
 // lifeUnder is a whole life with the engine behind a proxy, up to the sweep by a later executor, when all is well again.
 func lifeUnder(t *testing.T, rules, command string) (mesos.TaskStatus, *enginefault.Proxy) {
 	t.Helper()
-	p := inFrontOf(t, docker, strings.Split(rules, ",")...)
+	p := struck(t, strings.Split(rules, ",")...)
 	l := begin(t, p.Host)
 	l.launch(command)
 	end := l.ends()

@@ -29,13 +29,31 @@ func inFrontOf(t *testing.T, e *enginetest.Engine, rules ...string) *enginefault
 	return p
 }
 
-// awaitCall waits until the proxy holds a call.
-func awaitCall(t *testing.T, p *enginefault.Proxy) {
+// struck is a proxy in front of the shared engine.
+func struck(t *testing.T, rules ...string) *enginefault.Proxy {
+	t.Helper()
+	return inFrontOf(t, docker, rules...)
+}
+
+// awaitHeld waits until the proxy holds so many more calls.
+func awaitHeld(t *testing.T, p *enginefault.Proxy, calls int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), soonEnough)
 	defer cancel()
-	if _, err := p.AwaitHeld(ctx); err != nil {
-		t.Fatalf("no call is held: %v", err)
+	for range calls {
+		if _, err := p.AwaitHeld(ctx); err != nil {
+			t.Fatalf("no call is held: %v", err)
+		}
+	}
+}
+
+// settled waits until the daemon has answered every call that went through the proxy, and lets no other pass from now on.
+func settled(t *testing.T, p *enginefault.Proxy) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soonEnough)
+	defer cancel()
+	if err := p.Settle(ctx); err != nil {
+		t.Fatalf("the daemon does not answer what it was asked: %v", err)
 	}
 }
 

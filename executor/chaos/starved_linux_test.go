@@ -37,7 +37,7 @@ func fullDiskCrash(t *testing.T, e *enginetest.Engine) {
 	must(t, e.FillDisk())
 	must(t, l.signal())
 	l.fails("Container exited with status 9;")
-	awaitCall(t, p)
+	awaitHeld(t, p, 1)
 	until(t, "the daemon to fail to write", func() bool {
 		log, err := os.ReadFile(filepath.Join(e.Dir, "dockerd.log"))
 		return err == nil && bytes.Contains(log, []byte("no space left on device"))
@@ -71,7 +71,7 @@ func noThread(t *testing.T, e *enginetest.Engine) {
 	l := begin(t, p.Host)
 	l.launch("exit 3")
 	l.await(mesos.TASK_STARTING)
-	awaitCall(t, p)
+	awaitHeld(t, p, 1)
 	n, err := e.Pids()
 	must(t, err)
 	must(t, e.LimitPids(n))
@@ -196,7 +196,7 @@ func TestUnkillableContainerIsNamedInTimeAndSweptLater(t *testing.T) {
 // Connecting fails as with a daemon that is gone, but it is there.
 func TestFullQueueOfConnectionsIsAHangingDaemon(t *testing.T) {
 	before := takeBase(t)
-	p := inFrontOf(t, docker)
+	p := struck(t)
 	running := begin(t, p.Host)
 	running.running(untilSignal(7))
 	p.Outage(enginefault.Backlog, 0)
