@@ -153,7 +153,8 @@ func (w *writer) check(t *testing.T, logged, before, got, stream string) {
 		last = n
 	}
 	t.Logf("%s %s: %d lines, last %d, %d lost by the daemon", w.name, stream, len(seen), last, steps)
-	if doubled > 0 && !(w.gap && w.log.Config != nil) || missing > 0 && !w.gap {
+	// A log that is rotated while it is followed can be doubled by dockerd itself, now and then, on a busy machine.
+	if doubled > 0 && w.log.Config == nil || missing > 0 && !w.gap {
 		t.Errorf("%s %s: %d lines doubled, %d missing of those that the daemon has", w.name, stream, doubled, missing)
 	}
 	if len(seen) == 0 {

@@ -51,11 +51,22 @@ func (r *runner) remove(c *container) error {
 	return err
 }
 
-// removeContainer removes the container, and the shim that containerd forgot if the start went wrong.
+// removeContainer removes the container, and its shim if containerd forgot that.
 func (r *runner) removeContainer(c *container) error {
-	err := r.Engine.Remove(r.ctx, c.id)
-	if err != nil || c.started.Load() {
+	if err := r.Engine.Remove(r.ctx, c.id); err != nil {
 		return err
+	}
+	shim := c.shim.Load()
+	if shim == nil && c.started.Load() {
+		return nil // it ended as quickly as the task
+	}
+	for end := time.Now().Add(shimEnds); shim != nil; r.pause(r.ctx, reapPause) {
+		if _, alive := shim.Process(); !alive {
+			return nil
+		}
+		if r.ctx.Err() != nil || time.Now().After(end) {
+			break
+		}
 	}
 	ended, err := process.EndShims(c.id)
 	if ended > 0 {
@@ -63,6 +74,9 @@ func (r *runner) removeContainer(c *container) error {
 	}
 	return err
 }
+
+// shimEnds is how long a shim may take to end when its container is removed. It has usually ended by then.
+const shimEnds = 2 * time.Second
 
 // findLate looks for the container of a create without an answer, by its name and our label.
 func (r *runner) findLate(c *container) error {
