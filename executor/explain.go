@@ -56,7 +56,7 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	configPath, err := configFlag(c)
+	configPath, err := ownConfigFlag(c)
 	if err != nil {
 		return err
 	}

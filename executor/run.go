@@ -180,6 +180,18 @@ func configFlag(c *cli.Context) (string, error) {
 	return "", nil
 }
 
+// ownConfigFlag is configFlag of a command that people run: a path may be relative to their folder.
+func ownConfigFlag(c *cli.Context) (string, error) {
+	path, err := configFlag(c)
+	if path == "" || err != nil {
+		return "", err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", cli.Exit(fmt.Sprintf("--config: %v", err), exitUsage)
+	}
+	return path, nil
+}
+
 // loadConfig reads config.yaml. With unfit, the file is wrong and no task can start; it is then the defaults and what the
 // section about the agent says, with which the executor can tell the framework. With err that section is not known, and the
 // environment must not take its place: in drop-in mode it is the task's, and the task's server would get the token.

@@ -32,9 +32,10 @@ func tryCommand() *cli.Command {
 			"the executor, with the environment and the flags that an agent sets, and plays the agent: it launches the task,\n" +
 			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n" +
 			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls.\n\n" +
-			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. The first interrupt (Ctrl-C) shuts the executor\n" +
-			"down, the second destroys it. When the output cannot be written, or its reader goes away (| head -1), the executor is\n" +
-			"shut down as well.\n\n" +
+			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. A launch waits engine.launch_wait for it to answer;\n" +
+			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here.\n\n", impatience.Seconds()) +
+			"The first interrupt (Ctrl-C) shuts the executor down, the second destroys it. When the output cannot be written, or its\n" +
+			"reader goes away (| head -1), the executor is shut down as well.\n\n" +
 			"Nothing is left behind, unless try itself is killed by SIGKILL: then the executor ends its task, and itself, within " +
 			fmt.Sprintf("%.0f s plus\n", recoveryTimeout.Seconds()) +
 			"the task's grace period, and the folder " + workPrefix + "* in $TMPDIR (or /tmp) stays until the next try.\n\n" +
@@ -88,6 +89,7 @@ type trial struct {
 	task       mesos.TaskInfo
 	framework  mesos.FrameworkInfo
 	file       config.File // the executor's configuration, written out for it
+	configured bool        // there is a config.yaml
 	executable string
 	killAfter  time.Duration // 0: not at all
 	timeout    time.Duration // 0: none
@@ -119,7 +121,7 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	if t.framework, err = frameworkFromFile(c.String("framework")); err != nil {
 		return nil, err
 	}
-	configPath, err := configFlag(c)
+	configPath, err := ownConfigFlag(c)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +129,7 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	if err != nil {
 		return nil, err
 	}
+	t.configured = configPath != "" || exists(config.DefaultPath)
 	if t.file, err = tryConfig(file, c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
 		return nil, err
 	}
@@ -142,6 +145,11 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	t.out = newOutput(c.App.Writer)
 	t.show = newDisplay(t.out, isTerminal(c.App.Writer), c.Bool("json"))
 	return t, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func taskFromFile(path string, mode task.Mode) (mesos.TaskInfo, error) {

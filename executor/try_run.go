@@ -22,7 +22,8 @@ import (
 // leftoverLimit bounds the calls that look for a container that was left.
 const leftoverLimit = 30 * time.Second
 
-// impatience is how long a try without faults waits for an engine: somebody sits before it, who may have forgotten to start it.
+// impatience is how long a launch waits for an engine where nobody has said how long, in a config.yaml, and no fault is rehearsed: somebody
+// sits before it, who may have forgotten to start the engine.
 const impatience = 2 * time.Second
 
 // agentFolder is the agent's work directory in ours.
@@ -102,9 +103,7 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 	configFile := filepath.Join(work, "config.yaml")
 	file := t.file
 	file.Engine.Host = sick.host(t.file.Engine.Host)
-	if len(t.faults) == 0 {
-		file.Engine.LaunchWait = min(file.Engine.LaunchWait, impatience)
-	}
+	file.Engine.LaunchWait = t.launchWait()
 	if err := writeConfig(configFile, file); err != nil {
 		return nil, err
 	}
@@ -140,6 +139,14 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 		return nil, errors.Join(err, agent.Close())
 	}
 	return agent, nil
+}
+
+// launchWait is how long a launch waits for a sick engine.
+func (t *trial) launchWait() time.Duration {
+	if t.configured || len(t.faults) > 0 {
+		return t.file.Engine.LaunchWait
+	}
+	return impatience
 }
 
 // writeConfig writes a config.yaml that the executor trusts: root's, and private.

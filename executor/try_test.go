@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/executor/localagent"
 )
 
@@ -306,6 +307,51 @@ func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 		}
 		if err != nil || file.Engine.Host != tt.want || file.Agent != config.Default().Agent {
 			t.Errorf("%+v: host %q, agent %+v, %v", tt, file.Engine.Host, file.Agent, err)
+		}
+	}
+}
+
+func TestOnlyALaunchThatNobodyConfiguredIsImpatient(t *testing.T) {
+	const inFile = 20 * time.Second
+	rule, err := enginefault.Parse("start=hang")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		configured bool
+		faults     []enginefault.Rule
+		want       time.Duration
+	}{
+		{want: impatience},
+		{configured: true, want: inFile},
+		{faults: []enginefault.Rule{rule}, want: inFile},
+		{configured: true, faults: []enginefault.Rule{rule}, want: inFile},
+	} {
+		run := trial{configured: tt.configured, faults: tt.faults}
+		run.file.Engine.LaunchWait = inFile
+		if got := run.launchWait(); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
+
+func TestConfigurationMayBeInTheFolderOfWhoRunsACommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("own.yaml", []byte("version: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []*cli.Command{tryCommand(), explainCommand()} {
+		command.Action = func(c *cli.Context) error {
+			path, err := ownConfigFlag(c)
+			if err != nil {
+				return err
+			}
+			_, err = readConfig(path)
+			return err
+		}
+		app := &cli.App{Commands: []*cli.Command{command}}
+		if err := app.Run([]string{"x", command.Name, "--config", "own.yaml", "x.json"}); err != nil {
+			t.Errorf("%s: %v", command.Name, err)
 		}
 	}
 }
