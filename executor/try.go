@@ -35,19 +35,22 @@ func tryCommand() *cli.Command {
 			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. A launch waits engine.launch_wait for it to answer;\n" +
 			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here.\n\n", impatience.Seconds()) +
 			"The first interrupt (Ctrl-C) shuts the executor down, the second destroys it. When the output cannot be written, or its\n" +
-			"reader goes away (| head -1), the executor is shut down as well.\n\n" +
-			"Nothing is left behind, unless try itself is killed by SIGKILL: then the executor ends its task, and itself, within " +
-			fmt.Sprintf("%.0f s plus\n", recoveryTimeout.Seconds()) +
-			"the task's grace period, and the folder " + workPrefix + "* in $TMPDIR (or /tmp) stays until the next try.\n\n" +
+			"reader goes away (| head -1), the executor is shut down as well. With an engine that hangs, the task still ends in its\n" +
+			fmt.Sprintf("grace period, but the clean-up takes up to %.0f s more.\n\n", (lingerLimit+askLimit).Seconds()) +
+			"Nothing is left behind, with two exceptions. What an engine that hangs does not remove is named in the result, and goes\n" +
+			"with a later try. And when try itself is killed by SIGKILL, the executor begins to end its task " +
+			fmt.Sprintf("%.0f s later, with the\n", recoveryTimeout.Seconds()) +
+			"task's grace period, and ends itself some seconds after the task (more with an engine that hangs); the folder\n" +
+			workPrefix + "* in $TMPDIR (or /tmp) stays until the next try.\n\n" +
 			"With --fault the executor's engine is sick: its calls pass through a proxy that delays, holds, cuts or changes them. The engine\n" +
 			"itself is not touched, and try's own clean-up goes to it directly. --fault help lists the verbs and actions.\n\n" +
 			"With --json each line is an object with \"t\", the seconds since the start, and one of these; what is empty is left out:\n" +
 			"   event   from (agent, executor, engine, try), name, text, code (HTTP status), again (said before)\n" +
 			"   status  state, source, reason, message, healthy, ips (of the container), again\n" +
 			"   log     from (stdout and stderr of the task, executor), line\n" +
-			"   result  state, reason, message, exit_status; always the last one\n\n" +
-			"Exit status: 0 for TASK_FINISHED, or TASK_KILLED after --kill-after; 1 for any other end, or when the output cannot be\n" +
-			"written; 2 when nothing was begun.\n\n" +
+			"   result  state, reason, message, left (what could not be cleaned up), exit_status; always the last one\n\n" +
+			"Exit status: 0 for TASK_FINISHED, or TASK_KILLED after --kill-after; 1 for any other end, or when something could not be\n" +
+			"cleaned up, as when the engine hangs, or the output not be written; 2 when nothing was begun.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor try testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor try --mode custom testdata/tasks/hello.json\n" +
@@ -63,7 +66,7 @@ func tryCommand() *cli.Command {
 			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
 			&cli.StringFlag{Name: "config", DefaultText: config.DefaultPath + ", which may be missing", Usage: "host configuration `FILE`"},
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object per line"},
-			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "leave the agent's work directory, with the sandbox, and say where it is"},
+			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "leave the agent's work directory, and say where in it the sandbox and the report are"},
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {

@@ -28,7 +28,7 @@ func (f *faults) Set(text string) error {
 		f.help = true
 		return nil
 	}
-	if text == f.String() {
+	if text != "" && text == f.String() {
 		return nil
 	}
 	rule, err := enginefault.Parse(text)

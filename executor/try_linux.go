@@ -24,9 +24,6 @@ func rehearsal(runDir, work string) string {
 	return filepath.Join(runDir, "rehearsals", filepath.Base(work))
 }
 
-// oldRehearsal is when nobody of a rehearsal lives that has no claims.
-const oldRehearsal = 10 * time.Minute
-
 // sweepRehearsals removes what tries with faults have left that were killed. The engine is asked once whether it answers: somebody
 // waits.
 func (t *trial) sweepRehearsals(ctx context.Context, runDir string) {

@@ -44,6 +44,8 @@ func TestTry(t *testing.T) {
 	t.Run("a reader that goes away", f.brokenPipe)
 	t.Run("output that cannot be written", f.fullDisk)
 	t.Run("faults", f.faults)
+	t.Run("an engine that hangs at the end", f.frozen)
+	t.Run("a sandbox that is kept", f.keep)
 	t.Run("help on faults", f.faultHelp)
 	t.Run("bad command lines", f.usage)
 	t.Run("examples of the help text", f.examples)
@@ -380,6 +382,9 @@ func (f tryFixture) usage(t *testing.T) {
 		{[]string{persistent}, "try makes no persistent volumes"},
 		{[]string{"--framework", "missing.json", task}, "missing.json"},
 		{[]string{"--config", "/missing.yaml", task}, "/missing.yaml"},
+		{[]string{"--config", "missing.yaml", task}, "/missing.yaml"},
+		{[]string{"--fault", "", task}, `there is no "="`},
+		{[]string{task, "--fault", "start=hang", "--fault", ""}, `there is no "="`},
 		{[]string{"--fault", "strat=hang", task}, `unknown verb "strat"; the verbs are ping, `},
 		{[]string{task, "--fault", "start=hang", "--fault", "start=hagn"}, `unknown action "hagn"; the actions are delay, `},
 	} {

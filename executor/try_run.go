@@ -16,11 +16,15 @@ import (
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/localagent"
+	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
 )
 
 // leftoverLimit bounds the calls that look for a container that was left.
 const leftoverLimit = 30 * time.Second
+
+// askLimit is about what it takes to see that an engine hangs which was to remove what is left.
+const askLimit = 10 * time.Second
 
 // impatience is how long a launch waits for an engine where nobody has said how long, in a config.yaml, and no fault is rehearsed: somebody
 // sits before it, who may have forgotten to start the engine.
@@ -28,6 +32,9 @@ const impatience = 2 * time.Second
 
 // agentFolder is the agent's work directory in ours.
 const agentFolder = "agent"
+
+// oldRehearsal is when nobody of a rehearsal lives that has no claims.
+const oldRehearsal = 10 * time.Minute
 
 // recoveryTimeout is how long the executor outlives this process, should that be killed.
 const recoveryTimeout = 10 * time.Second
@@ -41,7 +48,7 @@ func (t *trial) run(ctx context.Context) int {
 	o := outcome{status: exitFail}
 	if err == nil {
 		o, err = t.runIn(ctx, work.path, from)
-		err = errors.Join(err, t.closeWork(work))
+		o.leave(t.closeWork(work))
 	}
 	if err != nil {
 		o.problem, o.status = err.Error(), exitFail
@@ -53,7 +60,7 @@ func (t *trial) run(ctx context.Context) int {
 	return o.status
 }
 
-// runIn runs the task in a work directory. With an error, something could not be begun or not be cleaned up.
+// runIn runs the task in a work directory. With an error it was not begun.
 func (t *trial) runIn(ctx context.Context, work string, from interruptions) (outcome, error) {
 	sick, err := t.openSickEngine(work)
 	if err != nil {
@@ -69,11 +76,32 @@ func (t *trial) runIn(ctx context.Context, work string, from interruptions) (out
 		return outcome{status: exitFail}, errors.Join(err, sick.end(ctx))
 	}
 	o := t.watch(ctx, agent, sick, from)
-	err = errors.Join(agent.Close(), sick.end(ctx), t.removeLeftovers(ctx, agent))
-	if err != nil {
-		err = fmt.Errorf("could not clean up: %w", err)
+	o.leave(agent.Close())
+	o.leave(sick.end(ctx))
+	if err := t.removeLeftovers(ctx, agent); err != nil {
+		o.leave(fmt.Errorf("%w; %s", err, t.removeLater()))
 	}
-	return o, err
+	if t.keep {
+		t.showKept(agent.Sandbox())
+	}
+	return o, nil
+}
+
+// removeLater says what removes what is left on the engine.
+func (t *trial) removeLater() string {
+	if len(t.faults) > 0 {
+		return fmt.Sprintf("run try with --fault again once the engine answers, %.0f minutes from now at the earliest", oldRehearsal.Minutes())
+	}
+	return "run try again once the engine answers"
+}
+
+// showKept says where the sandbox is that --keep leaves, and how to read what is in it.
+func (t *trial) showKept(sandbox string) {
+	t.show.note("kept the sandbox " + sandbox)
+	written := filepath.Join(sandbox, report.FileName)
+	if about, err := os.Lstat(written); err == nil && about.Mode().IsRegular() {
+		t.show.note("read the report with: mesos-docker-executor report " + written)
+	}
 }
 
 // interruptions are the signals that end a run early.
@@ -172,7 +200,7 @@ func writeConfig(path string, file config.File) error {
 // closeWork removes the work directory, or says where it is.
 func (t *trial) closeWork(work *workDir) error {
 	if t.keep {
-		t.show.note("kept " + work.path)
+		t.show.note("kept all of " + work.path + "; remove it when you have seen enough")
 		return work.lock.Close()
 	}
 	return work.remove()

@@ -279,6 +279,7 @@ type jsonResult struct {
 	State      string `json:"state,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 	Message    string `json:"message,omitempty"`
+	Left       string `json:"left,omitempty"` // what could not be cleaned up
 	ExitStatus int    `json:"exit_status"`
 }
 
@@ -323,7 +324,7 @@ func (d *jsonDisplay) fault(e enginefault.Event) {
 }
 
 func (d *jsonDisplay) result(o outcome) {
-	r := &jsonResult{Reason: o.reason, Message: o.message, ExitStatus: o.status}
+	r := &jsonResult{Reason: o.reason, Message: o.message, Left: o.left, ExitStatus: o.status}
 	if o.problem != "" {
 		r.Message = o.problem
 	}

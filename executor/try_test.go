@@ -311,6 +311,37 @@ func TestEngineIsFlagThenDockerHostThenConfig(t *testing.T) {
 	}
 }
 
+func TestResultKeepsTheTasksEndBesideWhatIsLeft(t *testing.T) {
+	failed := outcome{state: mesos.TASK_FAILED, ended: true, reason: "REASON_X", message: "engine unfit", status: exitFail}
+	finished := outcome{state: mesos.TASK_FINISHED, ended: true, message: "Container exited with status 0"}
+	for _, tt := range []struct {
+		outcome outcome
+		left    []error
+		status  int
+		text    string
+	}{
+		{failed, nil, 1, "TASK_FAILED, exit status 1: REASON_X: engine unfit"},
+		{failed, []error{errors.New("ping\nlist"), nil, errors.New("rm")}, 1, "TASK_FAILED, exit status 1: REASON_X: engine unfit; clean-up not done: ping; list; rm"},
+		{finished, nil, 0, "TASK_FINISHED, exit status 0"},
+		{finished, []error{errors.New("rm")}, 1, "TASK_FINISHED, exit status 1: Container exited with status 0; clean-up not done: rm"},
+	} {
+		for _, err := range tt.left {
+			tt.outcome.leave(err)
+		}
+		var text, object bytes.Buffer
+		newDisplay(&text, false, false).result(tt.outcome)
+		newDisplay(&object, false, true).result(tt.outcome)
+		var line jsonLine
+		if err := json.Unmarshal(object.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if tt.outcome.status != tt.status || !strings.HasSuffix(text.String(), "result     "+tt.text+"\n") ||
+			line.Result.Message != tt.outcome.message || line.Result.Left != tt.outcome.left {
+			t.Errorf("%+v: status %d, %s%s", tt.outcome, tt.outcome.status, text.String(), object.String())
+		}
+	}
+}
+
 func TestOnlyALaunchThatNobodyConfiguredIsImpatient(t *testing.T) {
 	const inFile = 20 * time.Second
 	rule, err := enginefault.Parse("start=hang")

@@ -20,6 +20,10 @@ const (
 	exitLimit = 75 * time.Second
 	// destroyLimit is the time for the executor's own end after SIGTERM; then it is killed.
 	destroyLimit = 15 * time.Second
+	// unsaid is how long an executor may live on after the terminal update without a word about it; that it may live for lingerLimit is for
+	// the rest of the output and the removal of the container, of which an engine that hangs does neither (package supervise).
+	unsaid      = 2 * time.Second
+	lingerLimit = 20 * time.Second
 	// sameInterrupt is how soon after an interrupt another one is the same: behind a program that passes signals on, one
 	// Ctrl-C arrives from the terminal and from there.
 	sameInterrupt = 300 * time.Millisecond
@@ -32,18 +36,37 @@ type outcome struct {
 	reason  string // of the terminal status, and so is the message
 	message string
 	problem string // what no status told
+	left    string // what could not be cleaned up, and why
 	status  int    // exit status
+}
+
+// leave notes what could not be cleaned up. What became of the task stays.
+func (o *outcome) leave(err error) {
+	if err == nil {
+		return
+	}
+	if o.left != "" {
+		o.left += "; "
+	}
+	o.left += strings.ReplaceAll(err.Error(), "\n", "; ")
+	o.status = exitFail
 }
 
 // why says in short what kept the run from doing well.
 func (o outcome) why() string {
+	var parts []string
 	switch {
 	case o.problem != "":
-		return o.problem
-	case o.reason == "":
-		return firstProblem(o.message)
+		parts = append(parts, o.problem)
+	case o.reason != "":
+		parts = append(parts, o.reason+": "+firstProblem(o.message))
+	case o.message != "":
+		parts = append(parts, firstProblem(o.message))
 	}
-	return o.reason + ": " + firstProblem(o.message)
+	if o.left != "" {
+		parts = append(parts, "clean-up not done: "+o.left)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // watch shows the run until the executor's process has ended and its output is read.
@@ -102,6 +125,9 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, sick *sickEn
 			w.timeout, w.timedOut = nil, true
 			t.show.note("--timeout is over: shut the executor down")
 			agent.Shutdown()
+		case <-w.linger:
+			w.linger = nil
+			t.show.note(fmt.Sprintf("the task has ended; its executor waits up to %.0f s for the engine, for the rest of the output and to remove the container", lingerLimit.Seconds()))
 		case <-w.exit:
 			w.exit = nil
 			t.show.note(fmt.Sprintf("the executor still lives %v after the terminal update: destroy it", exitLimit))
@@ -144,6 +170,7 @@ type watcher struct {
 	timedOut      bool
 	kill          <-chan time.Time
 	timeout       <-chan time.Time
+	linger        <-chan time.Time // these two are set by the terminal update
 	exit          <-chan time.Time
 	lastLines     []string // of stderr
 
@@ -161,7 +188,7 @@ func (w *watcher) entries(batch []localagent.Entry) {
 		case e.Kind == localagent.Event && e.Name == "LAUNCH" && w.killAfter > 0 && w.kill == nil && !w.killed:
 			w.kill = time.After(time.Until(e.At.Add(w.killAfter)))
 		case e.Kind == localagent.Status && w.exit == nil && hasEnded(e.Status.GetState()):
-			w.exit = time.After(exitLimit)
+			w.linger, w.exit = time.After(unsaid), time.After(exitLimit)
 		}
 	}
 }
@@ -179,7 +206,8 @@ func (w *watcher) interrupt() {
 	w.interrupts++
 	switch w.interrupts {
 	case 1:
-		w.show.note(fmt.Sprintf("interrupted: shutting down, up to %.0f s; Ctrl-C again destroys at once", w.agent.ShutdownGrace().Seconds()))
+		w.show.note(fmt.Sprintf("interrupted: shutting down; the task has up to %.0f s, the clean-up up to %.0f s more if the engine hangs; Ctrl-C again destroys at once",
+			w.agent.ShutdownGrace().Seconds(), (lingerLimit + askLimit).Seconds()))
 		w.agent.Shutdown()
 	case 2:
 		w.show.note("interrupted again: destroy the executor")
