@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -91,13 +92,24 @@ func newApp(words []string, status *int) *cli.App {
 
 // usageError turns the flag parser's errors into one line.
 func usageError(_ *cli.Context, err error, _ bool) error {
-	return cli.Exit(fmt.Sprintf("%v; see --help", err), exitUsage)
+	return cli.Exit(dashed(err)+"; see --help", exitUsage)
+}
+
+// dashed is an error of package flag, which writes one dash before a flag, with the two that everything else here has.
+func dashed(err error) string {
+	oneDash := regexp.MustCompile(`^(invalid (?:boolean )?value "(?:[^"\\]|\\.)*" for (?:flag )?|flag provided but not defined: |flag needs an argument: )-`)
+	return oneDash.ReplaceAllString(err.Error(), "$1--")
 }
 
 // noArguments refuses bare words.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return cli.Exit(fmt.Sprintf("%q is neither a command nor a flag; the task's own words come after --; see --help", c.Args().First()), exitUsage)
+		var names []string
+		for _, command := range c.App.Commands {
+			names = append(names, command.Name)
+		}
+		return cli.Exit(fmt.Sprintf("%q is neither a command nor a flag; the commands are %s, each has --help; the task's own words come after --",
+			c.Args().First(), strings.Join(names, ", ")), exitUsage)
 	}
 	return nil
 }

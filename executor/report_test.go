@@ -74,7 +74,7 @@ func TestReportThatCannotBeShown(t *testing.T) {
 	}{
 		{nil, exitUsage, "report needs a file, a sandbox, or - for stdin; see --help"},
 		{[]string{"a", "b"}, exitUsage, `report: it takes one FILE, and "b" is one more; see --help`},
-		{[]string{"--wide", "a"}, exitUsage, "flag provided but not defined: -wide; see --help"},
+		{[]string{"--wide", "a"}, exitUsage, "flag provided but not defined: --wide; see --help"},
 		{[]string{in("missing")}, exitFail, in("missing") + ": there is no such file; a report is in the sandbox of each task that ended other than by TASK_FINISHED"},
 		{[]string{in("bare")}, exitFail, in("bare/"+report.FileName) + ": there is no such file; a report is in the sandbox of each task that ended other than by TASK_FINISHED"},
 		{[]string{in("half/x")}, exitFail, in("half/x") + ": cannot be opened: not a directory"},

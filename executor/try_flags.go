@@ -45,7 +45,7 @@ func onlyArgument(c *cli.Context) (string, error) {
 		}
 	}
 	if err := late.Parse(c.Args().Tail()); err != nil {
-		return "", fmt.Errorf("%w; see --help", err)
+		return "", errors.New(dashed(err) + "; see --help")
 	}
 	if late.NArg() > 0 {
 		return "", fmt.Errorf("it takes one %s, and %q is one more; see --help", c.Command.ArgsUsage, late.Arg(0))

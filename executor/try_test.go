@@ -342,6 +342,20 @@ func TestResultKeepsTheTasksEndBesideWhatIsLeft(t *testing.T) {
 	}
 }
 
+func TestFlagsInErrorsHaveTwoDashes(t *testing.T) {
+	for in, want := range map[string]string{
+		`invalid value "a\" for flag -b" for flag -fault: no -c`: `invalid value "a\" for flag -b" for flag --fault: no -c`,
+		`invalid boolean value "3" for -json: parse error`:       `invalid boolean value "3" for --json: parse error`,
+		"flag provided but not defined: -bogus":                  "flag provided but not defined: --bogus",
+		"flag needs an argument: -fault":                         "flag needs an argument: --fault",
+		"anything else -x":                                       "anything else -x",
+	} {
+		if got := dashed(errors.New(in)); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+}
+
 func TestOnlyALaunchThatNobodyConfiguredIsImpatient(t *testing.T) {
 	const inFile = 20 * time.Second
 	rule, err := enginefault.Parse("start=hang")
