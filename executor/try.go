@@ -33,7 +33,7 @@ func tryCommand() *cli.Command {
 			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n" +
 			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls.\n\n" +
 			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. A launch waits engine.launch_wait for it to answer;\n" +
-			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here.\n\n", impatience.Seconds()) +
+			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here. A probe under way is waited for as well.\n\n", impatience.Seconds()) +
 			"The first interrupt (Ctrl-C) shuts the executor down, the second destroys it. When the output cannot be written, or its\n" +
 			"reader goes away (| head -1), the executor is shut down as well. With an engine that hangs, the task still ends in its\n" +
 			fmt.Sprintf("grace period, but the clean-up takes up to %.0f s more.\n\n", (lingerLimit+askLimit).Seconds()) +
