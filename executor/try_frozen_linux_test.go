@@ -26,7 +26,7 @@ func (f tryFixture) frozen(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	t.Cleanup(thaw) // before the containers are looked for, whatever happens here
+	defer thaw() // before the containers are looked for, whatever happens here
 	running, begun := false, false
 	r := f.json(t, func(cmd *exec.Cmd, l jsonLine) {
 		before := running && begun
