@@ -137,7 +137,15 @@ func TestBadTaskIsToldToTheFramework(t *testing.T) {
 			o.Task = parse(t, withCommand(`{"shell": false, "value": "/none"}`, enginetest.Image))
 		},
 			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LAUNCH_FAILED, "/none"},
-		{"no engine", func(o *localagent.Options) { o.DockerSocket = "/nowhere/docker.sock" },
+		{"no engine", func(o *localagent.Options) {
+			path := configFile(t, t.TempDir())
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, strings.Replace(string(text), "engine:", "engine:\n  launch_wait: 1s", 1))
+			o.DockerSocket, o.Arguments = "/nowhere/docker.sock", []string{"--config=" + path}
+		},
 			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LAUNCH_FAILED, "engine unfit"},
 		{"broken configuration", func(o *localagent.Options) { o.Arguments = []string{"--config=/nowhere/config.yaml"} },
 			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LAUNCH_FAILED, "/nowhere/config.yaml"},

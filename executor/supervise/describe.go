@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -81,11 +82,14 @@ func describeEngine(msg Message) (kind, text string, severity report.Severity) {
 	case Inspected:
 		return said(msg.Err, "inspected: "+msg.Container.Status)
 	case WaitEnded:
+		if ownEnd(msg.Err) {
+			return said(nil, "the exit is not listened to any more")
+		}
 		return said(msg.Err, fmt.Sprintf("the container's exit: %d", msg.Code))
 	case ExitInspected:
 		return said(msg.Err, fmt.Sprintf("inspected: %s, status %d", msg.Container.Status, msg.Container.ExitCode))
 	case OutputEnded:
-		if errors.Is(msg.Err, net.ErrClosed) {
+		if ownEnd(msg.Err) {
 			return said(nil, "the output is not listened to any more")
 		}
 		return said(msg.Err, "end of the output")
@@ -186,6 +190,11 @@ func describeCommand(c Command) (kind, text string) {
 		}
 	}
 	return "", ""
+}
+
+// ownEnd reports whether it was the executor that ended a connection.
+func ownEnd(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed)
 }
 
 func errorOr(err error, text string) string {

@@ -17,6 +17,9 @@ const reportLimit = 2 * time.Second
 
 // noteMessage keeps a message for the report.
 func (r *runner) noteMessage(msg Message) {
+	if fired, ok := msg.(Fired); ok && r.machine.timers[fired.Timer] != fired.Seq {
+		return // it was disarmed, or armed anew
+	}
 	if kind, text, severity := describe(msg); kind != "" {
 		r.events.Add(time.Now(), kind, severity, text)
 	}
@@ -170,7 +173,11 @@ func witnesses(e Evidence) []report.Witness {
 		add("shim", errorOr(s.Err, fmt.Sprintf("status %d", s.Code)), sourceShim)
 	}
 	if w := e.Wait; w != nil {
-		add("docker wait", strings.TrimPrefix(errorOr(w.Err, fmt.Sprintf("status %d", w.Code)), "docker wait: "), sourceDocker)
+		said := strings.TrimPrefix(errorOr(w.Err, fmt.Sprintf("status %d", w.Code)), "docker wait: ")
+		if ownEnd(w.Err) {
+			said = "no answer"
+		}
+		add("docker wait", said, sourceDocker)
 	}
 	if i := e.Inspect; i != nil {
 		c := i.Container
