@@ -122,8 +122,6 @@ func playRound(t *testing.T, seed uint64, number int, h *soakEngine, ends map[st
 		failed = append(failed, "the private engine: "+err.Error())
 	}
 	failed = append(failed, r.left(t)...)
-	if !r.calm {
-	}
 	failed = append(failed, h.left(t)...)
 	failed = append(failed, before.left(t)...)
 	for _, l := range r.lives {
