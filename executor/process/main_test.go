@@ -50,6 +50,8 @@ func play(role string) {
 			}()
 			_, _, _ = unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
 		})
+	case "first thread ends and the others stay":
+		onThread(func(leader bool) bool { return leader }, func() { _, _, _ = unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0) })
 	case "kill the own leaf":
 		hs, err := cgroupnet.Hierarchies()
 		if err == nil {
