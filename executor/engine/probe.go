@@ -32,6 +32,7 @@ type Info struct {
 	NGoroutines, NFd   int  // of the daemon: they rise for as long as calls hang
 	ContainersRunning  int
 	Warnings           []string // of the host's shortcomings, at most 8 of 200 bytes
+	SecurityOptions    []string // "name=seccomp,profile=default" and the like
 }
 
 const (

@@ -9,6 +9,7 @@
 //     another process, its death and its wait status;
 //   - [Shim]: the containerd shim, parent of the init process: its account of the exit, which it gives when
 //     both daemons hang, and its end when it hangs itself;
+//   - [Rights]: what the init process may do, read from /proc, and whether that is more than was decided;
 //   - [Memory]: whether the kernel's OOM killer killed in the container, also after its cgroup is gone;
 //   - [Lease]: the symlink through which Docker reaches the sandbox. Without it a
 //     create or start that the daemon carries out late fails;

@@ -13,6 +13,7 @@ type stat struct {
 	comm      string
 	state     string // field 3: one letter; Z is a zombie
 	parent    int    // field 4: its id, 0 outside of our PID namespace
+	flags     uint64 // field 9
 	startTime uint64 // field 22: clock ticks after boot
 	exitCode  int    // field 52: a wait status; meaningful in state Z only
 }
@@ -51,6 +52,10 @@ func parseStat(text string) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("parent: %w", err)
 	}
+	flags, err := strconv.ParseUint(fields[9-3], 10, 64)
+	if err != nil {
+		return stat{}, fmt.Errorf("flags: %w", err)
+	}
 	start, err := strconv.ParseUint(fields[22-3], 10, 64)
 	if err != nil {
 		return stat{}, fmt.Errorf("start time: %w", err)
@@ -59,7 +64,7 @@ func parseStat(text string) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("exit code: %w", err)
 	}
-	return stat{comm: text[open+1 : end], state: fields[0], parent: parent, startTime: start, exitCode: code}, nil
+	return stat{comm: text[open+1 : end], state: fields[0], parent: parent, flags: flags, startTime: start, exitCode: code}, nil
 }
 
 // namespaceIDs returns the process's ids in the PID namespaces from ours (first) to its

@@ -28,7 +28,8 @@ type (
 	// StartContainer starts it and watches the leaf for its init meanwhile. Ends in [Started], and in one of [InitSeen]
 	// (followed by [InitExited]) and [InitMissed].
 	StartContainer struct{}
-	// InspectContainer asks what TASK_RUNNING reports. Ends in [Inspected].
+	// InspectContainer verifies the rights of the container's init, and asks the engine for what TASK_RUNNING reports. Ends in
+	// [Inspected].
 	InspectContainer struct{}
 	// InspectExit asks the engine for its account of the exit. Ends in [ExitInspected].
 	InspectExit struct{}

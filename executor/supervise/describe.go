@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -80,7 +81,10 @@ func describeEngine(msg Message) (kind, text string, severity report.Severity) {
 	case Started:
 		return said(msg.Err, "the container is started")
 	case Inspected:
-		return said(msg.Err, "inspected: "+msg.Container.Status)
+		if len(msg.Exceeds) > 0 {
+			return "kernel", strings.Join(msg.Exceeds, " "), report.Error
+		}
+		return said(msg.Err, "its rights are within what was decided; inspected: "+msg.Container.Status)
 	case WaitEnded:
 		if ownEnd(msg.Err) {
 			return said(nil, "the exit is not listened to any more")

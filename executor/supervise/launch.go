@@ -156,9 +156,12 @@ func (m *Machine) inspected(msg Inspected) {
 	if m.phase != verifying {
 		return
 	}
+	if len(msg.Exceeds) > 0 {
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container may do more than the policy decided, and is killed: %s", strings.Join(msg.Exceeds, " "))
+	}
 	m.phase = running
 	m.proc.inspected = true
-	if m.kill.decided {
+	if m.kill.decided || m.failure != nil {
 		return
 	}
 	s := status(m.taskID, mesos.TASK_RUNNING, "")

@@ -67,6 +67,8 @@ type (
 	Inspected struct {
 		Container engine.Container
 		Err       error
+		// Exceeds says, a sentence each, in what the container's init may do more than was decided.
+		Exceeds []string
 	}
 	// WaitEnded is the answer to the wait that was registered before start. Err means that it proves nothing.
 	WaitEnded struct {

@@ -29,7 +29,7 @@ func (r *runner) carryOut(c Command) {
 	case StartContainer:
 		r.startContainer()
 	case InspectContainer:
-		r.inspect(r.Engine.Inspect, func(i engine.Container, err error) Message { return Inspected{i, err} })
+		r.verifyAndInspect()
 	case InspectExit:
 		r.inspect(r.Engine.InspectAgain, func(i engine.Container, err error) Message { return ExitInspected{i, err} })
 	case RevokeLease:

@@ -1,0 +1,52 @@
+package supervise
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
+	"mesos-docker-executor/security"
+)
+
+func TestInitIsVerifiedAgainstWhatWasDecided(t *testing.T) {
+	l := begin(t)
+	l.launch(busybox("exec sleep 1000"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING) // so all was as the built-in policy decided
+	groups, err := cgroupnet.Hierarchies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := l.engine.Inspect(t.Context(), "mesosx-"+l.containerID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init, err := process.OpenLeaf(groups, cgroupRoot+"/00000000/"+l.containerID).WatchInit(t.Context(), found.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer init.Close()
+	c, r := &container{}, &runner{ctx: t.Context(), Options: Options{Log: slog.New(slog.DiscardHandler)}}
+	c.init.Store(init)
+	r.info.Store(&engine.Info{SecurityOptions: []string{"name=seccomp,profile=default"}})
+
+	less := security.Spec{} // than the container has
+	less.Host.CapAdd = security.BuiltInRules().BaseCapabilities[1:]
+	more := strings.Join(r.verify(c, less), " ")
+	if !strings.Contains(more, security.BuiltInRules().BaseCapabilities[0]) || strings.Contains(more, "seccomp") {
+		t.Errorf("it exceeds what was decided by: %q", more)
+	}
+	kill(l, 0)
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(0)
+	await(t, "the end of the init", func() bool { return init.Ended() })
+	if more := r.verify(c, less); len(more) > 0 {
+		t.Errorf("a dead one exceeds it by %q", more)
+	}
+}
