@@ -16,6 +16,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # One test binary may take this long; the engine tests are the slow ones.
 TEST_TIMEOUT ?= 20m
+# Packages that are tested at a time: their tests mostly wait for daemons, so one more than there are CPUs on a small machine.
+PACKAGES ?= $(shell expr $$(nproc) + 1)
 # Time for each fuzz target.
 FUZZTIME ?= 30s
 # Random lives of `make soak`; their seed (0: another one each time), and the number of the one to play again (0: all).
@@ -44,7 +46,7 @@ demo: ## run real tasks in both modes, a trimmed and a refused one (root; instal
 .PHONY: test
 test: ## all tests with the race detector, against private engines (root; installs what is missing)
 	scripts/setup test
-	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=1 -timeout=$(TEST_TIMEOUT) ./...
+	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=1 -p=$(PACKAGES) -timeout=$(TEST_TIMEOUT) ./...
 
 # Functions aligned to 16 bytes instead of 32 need fewer pages: 0.3 MB of an executor's resident set.
 .PHONY: build
