@@ -70,8 +70,10 @@ func (r *runner) startOrAdopt(c *container) error {
 			return nil
 		case lost != nil && looks < startLooks && r.launch.Err() == nil && engine.OutcomeOf(lost) == engine.Unknown:
 			continue // the late start may be what keeps inspect waiting: both need the container's lock
+		case lost != nil && r.launch.Err() != nil:
+			return err // nobody wants to know any more
 		case lost != nil:
-			return fmt.Errorf("%w; %w", err, lost)
+			return fmt.Errorf("%w; %s", err, r.Engine.Diagnose(r.launch, c.id))
 		case found.Running || !found.StartedAt.IsZero():
 			return nil
 		case found.Error != "":
