@@ -146,8 +146,10 @@ func TestStalledPullFailsWithinItsLimits(t *testing.T) {
 	listener, err := docker.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	r := registrytest.Start(t, listener)
-	pushed := r.Push(t, "stuck", "v1", ocispec.ImageConfig{}, registrytest.Layer(t, map[string][]byte{"bin/sh": []byte(fmt.Sprint(time.Now()))}))
 	for kind, says := range map[registrytest.Kind]string{registrytest.Manifest: "pull_begin", registrytest.Blob: "pull_idle"} {
+		// Each has an image of its own: dockerd may still fetch the last one when that goes on.
+		layer := registrytest.Layer(t, map[string][]byte{"bin/sh": []byte(says + fmt.Sprint(time.Now()))})
+		pushed := r.Push(t, "stuck", strings.ReplaceAll(says, "_", "-"), ocispec.ImageConfig{}, layer)
 		r.Break(kind, -1, registrytest.Stall(100))
 		l := begin(t, docker.Host, func(s *settings) {
 			s.limits.PullBegin, s.limits.PullIdle, s.limits.PullTotal = time.Second, time.Second, 3*time.Second

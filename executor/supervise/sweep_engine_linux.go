@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -135,14 +136,18 @@ func (s *sweep) removeContainers(ctx context.Context, d *deadTask, listed []engi
 		}
 		d.swept.DockerID = id
 		d.did("container %s removed", id)
-		d.endShims(id)
 	}
 	d.gone = true
+	d.endShims()
 	s.settle(d, len(ids) > 0)
 }
 
-// endShims ends what containerd forgot.
-func (d *deadTask) endShims(id string) {
+// endShims ends what containerd forgot of a container that the engine has removed, now or at the executor's own request.
+func (d *deadTask) endShims() {
+	id := cmp.Or(d.swept.DockerID, d.record.DockerID)
+	if id == "" {
+		return
+	}
 	ended, err := process.EndShims(id)
 	if ended > 0 {
 		d.did("%d orphaned shim(s) ended", ended)
