@@ -53,12 +53,13 @@ func (r *runner) remove(c *container) error {
 
 // removeContainer removes the container, and its shim if containerd forgot that.
 func (r *runner) removeContainer(c *container) error {
+	began := time.Now()
 	if err := r.Engine.Remove(r.ctx, c.id); err != nil {
 		return err
 	}
 	shim := c.shim.Load()
-	if shim == nil && c.started.Load() {
-		return nil // it ended as quickly as the task
+	if shim == nil && c.started.Load() && time.Since(began) < slowRemoval {
+		return nil // it ended as quickly as the task, and the engine is well
 	}
 	for end := time.Now().Add(shimEnds); shim != nil; r.pause(r.ctx, reapPause) {
 		if _, alive := shim.Process(); !alive {
@@ -74,6 +75,9 @@ func (r *runner) removeContainer(c *container) error {
 	}
 	return err
 }
+
+// slowRemoval is how long a removal takes that waited for something, such as containerd's return.
+const slowRemoval = time.Second
 
 // shimEnds is how long a shim may take to end when its container is removed. It has usually ended by then.
 const shimEnds = 2 * time.Second
