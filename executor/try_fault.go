@@ -91,22 +91,6 @@ func (s *sickEngine) end(ctx context.Context) error {
 	return errors.Join(err, s.Close())
 }
 
-// follow passes on what happens, until ctx ends.
-func (s *sickEngine) follow(ctx context.Context, to chan<- []enginefault.Event) {
-	for seen := 0; ; {
-		batch, err := s.Next(ctx, seen)
-		if err != nil {
-			return
-		}
-		seen += len(batch)
-		select {
-		case to <- batch:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // faultEvents shows what the faults do. Calls that pass undisturbed are no news.
 func (w *watcher) faultEvents(batch []enginefault.Event) {
 	for _, e := range batch {

@@ -82,11 +82,11 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, sick *sickEn
 	following, stop := context.WithCancel(ctx)
 	defer stop()
 	entries := make(chan []localagent.Entry)
-	go followTimeline(following, agent, entries)
+	go passOn(following, agent.Next, entries)
 	var faultEvents chan []enginefault.Event
 	if sick != nil {
 		faultEvents = make(chan []enginefault.Event)
-		go sick.follow(following, faultEvents)
+		go passOn(following, sick.Next, faultEvents)
 	}
 
 	w := watcher{trial: t, agent: agent, sick: sick, ctx: ctx}
@@ -138,10 +138,10 @@ func (t *trial) watch(ctx context.Context, agent *localagent.Agent, sick *sickEn
 	return w.outcome()
 }
 
-// followTimeline passes the agent's entries on, in order.
-func followTimeline(ctx context.Context, agent *localagent.Agent, to chan<- []localagent.Entry) {
+// passOn hands on what happens, in order, until there is no next or ctx ends. next returns what came after so many.
+func passOn[T any](ctx context.Context, next func(context.Context, int) ([]T, error), to chan<- []T) {
 	for seen := 0; ; {
-		batch, err := agent.Next(ctx, seen)
+		batch, err := next(ctx, seen)
 		if err != nil {
 			return
 		}

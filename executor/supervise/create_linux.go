@@ -167,22 +167,8 @@ func (r *runner) createOrAdopt(c *container, spec security.Spec) error {
 	}
 }
 
-// listen connects to the container's output and exit side by side; both are there before it is started. To an engine that did not
-// answer it listens once more when that is well again: nothing has been said yet.
+// listen connects to the container's output and exit side by side; both are there before it is started.
 func (r *runner) listen(c *container) error {
-	err := r.listenOnce(c)
-	if err == nil || engine.OutcomeOf(err) != engine.Unknown {
-		return err
-	}
-	r.Gate.Failed(err)
-	if fit := r.awaitFit(r.launch); fit != nil {
-		return fmt.Errorf("%w; %w", err, fit)
-	}
-	return r.listenOnce(c)
-}
-
-func (r *runner) listenOnce(c *container) error {
-	c.close() // what one of two answers left
 	var attached error
 	var attaching sync.WaitGroup
 	attaching.Go(func() {

@@ -3,6 +3,7 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"mesos-docker-executor/cgroupnet"
@@ -110,7 +111,7 @@ func (r *runner) unwedge(c *container) {
 			break
 		}
 	}
-	if err := shim.Kill(); err != nil {
+	if err := shim.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		r.Log.Error("the shim does not reap the container's dead init and cannot be killed", "error", err)
 	}
 }

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"mesos-docker-executor/executor/process"
@@ -123,7 +124,7 @@ func (r *runner) killShim() {
 	if p, ok := shim.Process(); ok {
 		r.Log.Warn("the shim does not reap the container's dead init and is killed", "shim", p.String())
 	}
-	if err := shim.Kill(); err != nil && !errors.Is(err, process.ErrNoShim) {
+	if err := shim.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		r.Log.Error("the shim could not be killed", "error", err)
 	}
 }
