@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/admission"
@@ -219,7 +220,7 @@ func (s start) settings(unfit error) supervise.Settings {
 		KillGrace:     max(s.agent.ShutdownGrace, s.flags.StopTimeout), // as the stock executor (src/docker/executor.cpp)
 		SignalGrace:   s.signalGrace(),
 		LogDrain:      s.file.LogDrain,
-		Decide:        func(raw []byte) task.Decision { return task.Decide(raw, inputs, policy) },
+		Decide:        func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, inputs, policy) },
 		ReviewImage:   func(i engine.Image, plan *task.Plan) *task.Refusal { return reviewImage(policy, i, plan) },
 	}
 	if unfit != nil {

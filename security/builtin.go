@@ -19,14 +19,14 @@ func BuiltInRules() Rules {
 		}
 	}
 	return Rules{
-		BaseCapabilities:    capabilities(),
-		AllowedCapabilities: capabilities(),
-		NoNewPrivileges:     true,
-		AppArmorProfiles:    []string{"docker-default"},
-		DeniedGroups:        hostPowerfulGroups(),
-		Network:             NetworkRules{Modes: []string{"bridge", "none"}},
-		Mounts:              MountRules{ImageVolumes: true, TmpfsSize: 1 << 30, TmpfsOptions: []string{"noexec", "nosuid", "nodev"}},
-		Sysctls:             baselineSysctls(),
+		Capabilities:     CapabilityRules{Base: capabilities(), Allow: capabilities(), OnViolation: Trim},
+		Images:           ImageRules{Allow: []string{"**"}},
+		NoNewPrivileges:  true,
+		AppArmorProfiles: []string{"docker-default"},
+		DeniedGroups:     hostPowerfulGroups(),
+		Network:          NetworkRules{Modes: []string{"bridge", "none"}},
+		Mounts:           MountRules{ImageVolumes: true, TmpfsSize: 1 << 30, TmpfsOptions: []string{"noexec", "nosuid", "nodev"}},
+		Sysctls:          baselineSysctls(),
 		// These choose devices where the engine's default runtime is NVIDIA's. MESOS_*, MARATHON_* and all others pass: what
 		// they do, they do inside the container.
 		DeniedEnvironment: []string{

@@ -28,8 +28,8 @@ func (r *review) capabilities() {
 		case c.name == allCapabilities:
 			r.found(Trim, field, c.name, "capabilities.allow",
 				"Adding ALL gives the %d capabilities that the policy allows, not every one; name the ones that are needed.",
-				len(r.rules.AllowedCapabilities))
-		case !slices.Contains(r.rules.AllowedCapabilities, c.name):
+				len(r.rules.Capabilities.Allow))
+		case !slices.Contains(r.rules.Capabilities.Allow, c.name):
 			r.found(Trim, field, c.name, "capabilities.allow",
 				"%s is not among the capabilities that the policy allows; the container runs without it.", c.name)
 		default:
@@ -39,7 +39,7 @@ func (r *review) capabilities() {
 	r.dropped(drop)
 	r.out.Host.CapDrop = []string{allCapabilities}
 	r.out.Host.CapAdd = effectiveCapabilities(
-		r.rules.BaseCapabilities, r.rules.AllowedCapabilities, names(add), names(drop))
+		r.rules.Capabilities.Base, r.rules.Capabilities.Allow, names(add), names(drop))
 }
 
 // dropped reports the dropped capabilities, in one finding for all that come from one place: a bounding set of the task

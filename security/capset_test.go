@@ -9,7 +9,7 @@ import (
 )
 
 func TestEffectiveCapabilities(t *testing.T) {
-	base := BuiltIn().rules.BaseCapabilities
+	base := BuiltIn().rules.Capabilities.Base
 	without := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(base), func(n string) bool { return slices.Contains(names, n) })
 	}
@@ -75,7 +75,7 @@ func TestMistypedCapabilitiesAreRejected(t *testing.T) {
 
 func TestAllowedCapabilitiesAreKnown(t *testing.T) {
 	known, rules := knownCapabilities(), BuiltIn().rules
-	for _, name := range slices.Concat(rules.BaseCapabilities, rules.AllowedCapabilities) {
+	for _, name := range slices.Concat(rules.Capabilities.Base, rules.Capabilities.Allow) {
 		if !known[name] {
 			t.Errorf("%s is not a capability", name)
 		}

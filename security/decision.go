@@ -12,6 +12,10 @@ const (
 	Force Action = "force"
 	// Reject: the container must not be created.
 	Reject Action = "reject"
+	// Lift: the value is sent as it was asked for, because [BreakGlass] lifts what would deny it.
+	Lift Action = "lift"
+	// Audited: the value is sent as it was asked for, and Finding.Would says what enforcing the policy would have done.
+	Audited Action = "audit"
 )
 
 // Finding is one decision of one rule.
@@ -26,6 +30,11 @@ type Finding struct {
 	Now string `json:"now,omitempty"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`
+	// Place is where the policy says so ("policy.yaml:14"), "built-in" for what no file says, or "fixed" for what no policy can
+	// change.
+	Place string `json:"place,omitempty"`
+	// Would is what enforcing the policy would have done; only with [Audited].
+	Would Action `json:"would,omitempty"`
 	// Origin is where the value came from; empty when the task did not ask for it.
 	Origin string `json:"origin,omitempty"`
 	// Message is a full sentence: what was decided, why, and for a rejection what to write instead.
@@ -48,8 +57,9 @@ func (d Decision) Rejected() bool { return len(d.Rejections()) > 0 }
 // Rejections returns every rejection, not just the first.
 func (d Decision) Rejections() []Finding { return d.filter(Reject) }
 
-// Changes returns every trim and every force: what runs differently from what the task's author wrote or left open.
-func (d Decision) Changes() []Finding { return d.filter(Trim, Force) }
+// Changes returns every trim and every force: what runs differently from what the task's author wrote or left open; and
+// every lift and audited finding: what runs only by way of exception.
+func (d Decision) Changes() []Finding { return d.filter(Trim, Force, Lift, Audited) }
 
 func (d Decision) filter(actions ...Action) []Finding {
 	var found []Finding

@@ -15,10 +15,13 @@ package security
 //
 // The JSON form is what the policy's hash is made from, so every field that influences a decision has to be in it.
 type Rules struct {
-	// BaseCapabilities is what a container has when its task asks for nothing, AllowedCapabilities the most it can have; the
-	// rest of what a task asks for is trimmed. Normalised names (CAP_CHOWN).
-	BaseCapabilities    []string `json:"base_capabilities,omitempty"`
-	AllowedCapabilities []string `json:"allowed_capabilities,omitempty"`
+	// Mode is [Enforce] (also when it is empty) or [Audit].
+	Mode Mode `json:"mode,omitempty"`
+	// BreakGlass lifts denials that nothing else lifts.
+	BreakGlass BreakGlass `json:"break_glass,omitzero"`
+
+	Capabilities CapabilityRules `json:"capabilities"`
+	Images       ImageRules      `json:"images"`
 
 	// NoNewPrivileges stops setuid binaries and file capabilities from adding rights (prctl(2), PR_SET_NO_NEW_PRIVS), unless
 	// the task switches it off, which it can only where NewPrivileges is set.
@@ -33,7 +36,7 @@ type Rules struct {
 	// SELinuxLabels that a task may set, as patterns of what follows label= ("type:container_t", "level:s0:*"). "disable"
 	// has to be written out, no '*' stands for it.
 	SELinuxLabels []string `json:"selinux_labels,omitempty"`
-	// HostNamespaces that a task may share with the host: any of "cgroup", "ipc", "userns" and "uts".
+	// HostNamespaces that a task may share with the host: any of "cgroup" and "uts"; the others need [BreakGlass].
 	HostNamespaces []string `json:"host_namespaces,omitempty"`
 	// RunAsNonRoot demands a user by number other than 0, of the task or else of the image: whether a name is root is
 	// decided by a file in the image.
@@ -85,6 +88,25 @@ type Rules struct {
 	Ulimits map[string]int64 `json:"ulimits,omitempty"`
 	// ZeroUlimits are set to 0, soft and hard, for a task that does not ask. Lowering to 0 needs no right on any host.
 	ZeroUlimits []string `json:"zero_ulimits,omitempty"`
+}
+
+// CapabilityRules say what a container may have of root's rights. Normalised names (CAP_CHOWN).
+type CapabilityRules struct {
+	// Base is what a container has when its task asks for nothing, Allow the most it can have.
+	Base  []string `json:"base,omitempty"`
+	Allow []string `json:"allow,omitempty"`
+	// OnViolation is what happens to a capability that a task asks for beyond Allow: [Trim] (also when it is empty), the
+	// container runs without it, or [Reject].
+	OnViolation Action `json:"on_violation,omitempty"`
+}
+
+// ImageRules say which images may run.
+type ImageRules struct {
+	// Allow are patterns of repositories as Docker writes them in full ("docker.io/library/busybox",
+	// "registry.example:5000/team/app"). A "**" at the end stands for everything below: "registry.example/**".
+	Allow []string `json:"allow,omitempty"`
+	// RequireDigest refuses references without a digest: a tag can be moved to another image.
+	RequireDigest bool `json:"require_digest"`
 }
 
 // NetworkRules say which networks a container may be connected to, and how.

@@ -192,7 +192,7 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 // everyRule allows as much as rules can.
 func everyRule() Rules {
 	r := BuiltInRules()
-	r.AllowedCapabilities = append(r.AllowedCapabilities, sortedCapabilities()...)
+	r.Capabilities.Allow = append(r.Capabilities.Allow, sortedCapabilities()...)
 	all := []string{"*", "*/*", "*/*/*", "*/*/*/*"}
 	r.NewPrivileges, r.GPUs, r.UnlimitedMemory, r.NoNewPrivileges = true, true, true, false
 	r.SeccompProfiles = map[string]string{"unconfined": "unconfined"}
@@ -338,7 +338,7 @@ func TestEveryRuleIsInTheHash(t *testing.T) {
 	if changed < 39 {
 		t.Errorf("only %d fields", changed)
 	}
-	rules.Ulimits["nofile"], rules.BaseCapabilities[0] = 1, "CAP_SYS_ADMIN"
+	rules.Ulimits["nofile"], rules.Capabilities.Base[0] = 1, "CAP_SYS_ADMIN"
 	if policy.Hash() != before {
 		t.Error("a policy shares memory with the rules that it was made of")
 	}

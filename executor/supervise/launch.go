@@ -30,7 +30,7 @@ func (m *Machine) launch(msg Launched) {
 		m.conclude(withReason(status(m.taskID, mesos.TASK_ERROR, msg.Err.Error()), mesos.REASON_TASK_INVALID))
 		return
 	}
-	d := m.set.Decide(msg.Raw)
+	d := m.set.Decide(msg.Raw, m.framework)
 	if d.Refusal != nil {
 		m.conclude(withReason(status(m.taskID, d.Refusal.State, d.Refusal.Message), d.Refusal.Reason))
 		return

@@ -20,7 +20,7 @@ func TestInfiniteLimitsLeaveTheKernelsDefaults(t *testing.T) {
 		rules.UnlimitedMemory = true
 		policy := security.New("test", rules)
 		l.inputs.HostMemory = 128 << 20
-		o.Settings.Decide = func(raw []byte) task.Decision { return task.Decide(raw, l.inputs, policy) }
+		o.Settings.Decide = func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, policy) }
 	})
 	l.launch(taskJSON(`{"value": "cd /sys/fs/cgroup; cat cpu/cpu.cfs_quota_us memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes /proc/self/oom_score_adj"}`,
 		enginetest.Image, `"limits": {"cpus": {"value": "Infinity"}, "mem": {"value": "Infinity"}}`))

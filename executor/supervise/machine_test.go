@@ -33,7 +33,7 @@ func newScript(t *testing.T, plan task.Plan) *script {
 		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
 		ReviewImage:   func(engine.Image, *task.Plan) *task.Refusal { return nil },
-		Decide:        func([]byte) task.Decision { return task.Decision{Plan: &plan} },
+		Decide:        func([]byte, mesos.FrameworkInfo) task.Decision { return task.Decision{Plan: &plan} },
 	})}
 	s.tell(Subscribed{mesos.FrameworkInfo{Capabilities: []mesos.FrameworkInfo_Capability{
 		{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE}}}})

@@ -21,7 +21,7 @@ func withNetworks() lifeOption {
 		rules := security.BuiltInRules()
 		rules.Network = security.NetworkRules{Modes: []string{"bridge", "host", "none"}, Names: []string{"*"}}
 		policy := security.New("test", rules)
-		o.Settings.Decide = func(raw []byte) task.Decision { return task.Decide(raw, l.inputs, policy) }
+		o.Settings.Decide = func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, policy) }
 	}
 }
 

@@ -36,9 +36,9 @@ func TestInitIsVerifiedAgainstWhatWasDecided(t *testing.T) {
 	r.info.Store(&engine.Info{SecurityOptions: []string{"name=seccomp,profile=default"}})
 
 	less := security.Spec{} // than the container has
-	less.Host.CapAdd = security.BuiltInRules().BaseCapabilities[1:]
+	less.Host.CapAdd = security.BuiltInRules().Capabilities.Base[1:]
 	more := strings.Join(r.verify(c, less), " ")
-	if !strings.Contains(more, security.BuiltInRules().BaseCapabilities[0]) || strings.Contains(more, "seccomp") {
+	if !strings.Contains(more, security.BuiltInRules().Capabilities.Base[0]) || strings.Contains(more, "seccomp") {
 		t.Errorf("it exceeds what was decided by: %q", more)
 	}
 	kill(l, 0)

@@ -120,7 +120,7 @@ func newWorld(seed uint64) *world {
 		set.Unfit = "the sandbox is not writable"
 	}
 	set.ReviewImage = func(engine.Image, *task.Plan) *task.Refusal { return nil }
-	set.Decide = func([]byte) task.Decision {
+	set.Decide = func([]byte, mesos.FrameworkInfo) task.Decision {
 		if w.chance(5) {
 			return task.Decision{Refusal: &task.Refusal{State: mesos.TASK_ERROR, Reason: mesos.REASON_TASK_INVALID}}
 		}

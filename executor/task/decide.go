@@ -49,6 +49,16 @@ type Inputs struct {
 	// Words is a command line, used in custom mode when TaskInfo.data is empty: a program (or, if the image has an
 	// entrypoint, its first argument) and its arguments.
 	Words []string
+	// Principal of the framework, and whether the agent that says so and that says the resources' role is the one that started
+	// the executor; see [security.Identity].
+	Principal string
+	Trusted   bool
+}
+
+// Policies holds the policy for each identity; a [security.Policy] holds itself for all.
+type Policies interface {
+	// For returns an error, for people, if the identity asks for what there is not.
+	For(security.Identity) (security.Policy, error)
 }
 
 // Decision is either a Plan or a Refusal, and everything that was found on the way.
@@ -59,6 +69,8 @@ type Decision struct {
 	Findings []security.Finding
 	// Refusal is nil when the task was accepted.
 	Refusal *Refusal
+	// Policy is the one that decided, and that decides over the image.
+	Policy security.Policy
 }
 
 // Plan is the complete description of the container to create.
@@ -95,15 +107,16 @@ type Refusal struct {
 
 // Rules of the findings that are made here. All others are the policy's.
 const (
+	ruleProfile      = "profile"          // a profile of the policy that the task may not pick
 	ruleTaskInfo     = "task_info"        // malformed, contradictory or not supported
 	ruleParameters   = "parameters.allow" // a docker run flag that is not on the list
 	ruleNetwork      = "network.modes"
 	ruleMountSources = "mounts.sources" // a relative path that leaves the sandbox
 )
 
-// Decide translates a TaskInfo, as the protobuf bytes that the agent sent, and has the policy review the result. It
-// never fails otherwise than by a Refusal.
-func Decide(raw []byte, in Inputs, p security.Policy) Decision {
+// Decide translates a TaskInfo, as the protobuf bytes that the agent sent, and has the policy for its identity review the
+// result. It never fails otherwise than by a Refusal.
+func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	t := translation{in: in, spec: security.Spec{Origins: security.Origins{}}}
 	encoding := checkWire(raw, taskInfoSchema())
 	for _, problem := range encoding.list {
@@ -113,15 +126,20 @@ func Decide(raw []byte, in Inputs, p security.Policy) Decision {
 		if len(t.findings) == 0 {
 			t.invalid("", "", "The bytes cannot be decoded.")
 		}
-		return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash())}
+		return t.refused(policies)
 	}
 	if !t.counts() {
-		return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash())}
+		return t.refused(policies)
 	}
 
 	plan := t.translate()
+	p, err := policies.For(t.who())
+	if err != nil {
+		t.reject(ruleProfile, labelField, t.who().Profile, "%v", err)
+		return t.refused(policies)
+	}
 	review := p.Review(t.spec, security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted})
-	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...)}
+	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...), Policy: p}
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
@@ -129,6 +147,12 @@ func Decide(raw []byte, in Inputs, p security.Policy) Decision {
 	plan.Notes = append(notesOf(review.Changes()), plan.Notes...)
 	d.Plan = &plan
 	return d
+}
+
+// refused is the decision over a task whose policy could not be asked. The one of nobody names the file all the same.
+func (t *translation) refused(policies Policies) Decision {
+	p, _ := policies.For(security.Identity{})
+	return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash()), Policy: p}
 }
 
 // decode fills m from bytes that checkWire let through. The generated decoders of mesos-go were made before gogo/protobuf
