@@ -148,7 +148,9 @@ func (l *life) options(set settings, stdout *os.File) supervise.Options {
 			KillGrace:     5 * time.Second,
 			LogDrain:      2 * time.Second,
 			ReviewImage:   func(engine.Image, *task.Plan) *task.Refusal { return nil },
-			Decide:        func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, security.BuiltIn()) },
+			Decide: func(raw []byte, _ mesos.FrameworkInfo) task.Decision {
+				return task.Decide(raw, l.inputs, security.BuiltIn())
+			},
 		},
 		Agent:  l,
 		Engine: l.engine,

@@ -141,7 +141,9 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		KillGrace:     5 * time.Second,
 		LogDrain:      2 * time.Second,
 		ReviewImage:   func(engine.Image, *task.Plan) *task.Refusal { return nil },
-		Decide:        func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, security.BuiltIn()) },
+		Decide: func(raw []byte, _ mesos.FrameworkInfo) task.Decision {
+			return task.Decide(raw, l.inputs, security.BuiltIn())
+		},
 	}
 	for _, option := range options {
 		option(l, &o)
