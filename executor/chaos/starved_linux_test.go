@@ -110,7 +110,7 @@ func TestOutOfMemoryUnderAFrozenEngineIsNamed(t *testing.T) {
 	l.running("trap 'exec tail /dev/zero' USR1; echo ready; while :; do sleep 0.05; done")
 	thaw := freeze(t)
 	must(t, l.signal())
-	failed := l.fails("Out of memory: Container exited with status 137 (SIGKILL)", "limit 64 MiB")
+	failed := l.fails("Out of memory: Container exited with status 137 (", "limit 64 MiB")
 	if failed.GetReason() != mesos.REASON_CONTAINER_LIMITATION_MEMORY || failed.Limitation == nil {
 		t.Errorf("%v, limitation %v", failed.GetReason(), failed.Limitation)
 	}

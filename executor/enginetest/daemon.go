@@ -64,7 +64,7 @@ func (e *Engine) startDaemon(ctx context.Context) error {
 		Setsid:    true, // Ctrl-C is for the caller, who then stops the daemon
 		Pdeathsig: unix.SIGTERM,
 	}
-	d, err := launch(cmd, e.enterPidsGroup)
+	d, err := launch(cmd, e.enterPidsGroup, e.leavePidsGroup)
 	if err != nil {
 		return fmt.Errorf("start dockerd: %w", err)
 	}
@@ -76,13 +76,15 @@ func (e *Engine) startDaemon(ctx context.Context) error {
 //
 // The namespace belongs to a thread: a goroutine keeps that thread for as long as the daemon runs,
 // because the parent-death signal (PR_SET_PDEATHSIG, prctl(2)) comes when the starting thread ends, not the
-// process. It is never unlocked, so the runtime discards the thread instead of using it for others.
-func launch(cmd *exec.Cmd, prepare func() error) (*daemon, error) {
+// process. It is never unlocked, so the runtime discards the thread instead of using it for others; the first thread of the
+// process it only puts to rest, which is why the thread has to undo by undo what would hold something.
+func launch(cmd *exec.Cmd, prepare func() error, undo func()) (*daemon, error) {
 	d := &daemon{exited: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		defer close(d.exited)
 		runtime.LockOSThread()
+		defer undo()
 		if err := errors.Join(enterNewNetwork(), prepare()); err != nil {
 			started <- err
 			return

@@ -175,9 +175,28 @@ func (e *Engine) Terminate() error {
 	return e.waitForContainerd()
 }
 
-// Restart starts dockerd again after [Engine.Kill] or [Engine.Terminate], on the same folders and socket, and returns once
-// it answers. ctx bounds the start.
+// Died reports whether dockerd ended by itself since it was started. Restart brings it back.
+func (e *Engine) Died() bool {
+	if e.daemon == nil {
+		return false
+	}
+	select {
+	case <-e.daemon.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// Restart starts dockerd again after [Engine.Kill] or [Engine.Terminate], or after it died, on the same folders and socket,
+// and returns once it answers. ctx bounds the start.
 func (e *Engine) Restart(ctx context.Context) error {
+	if e.Died() {
+		e.daemon = nil
+		if err := e.waitForContainerd(); err != nil {
+			return err
+		}
+	}
 	if e.daemon != nil {
 		return errors.New("restart: dockerd still runs, kill it first")
 	}

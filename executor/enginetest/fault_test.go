@@ -33,6 +33,7 @@ func TestFaults(t *testing.T) {
 		"a wedged shim hangs its container only":   wedgedShim,
 		"a full disk fails create":                 fullDisk,
 		"no more threads fail start":               noThreads,
+		"a daemon that died is brought back":       died,
 		"goroutines and files are counted":         counted,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, e) })
@@ -133,6 +134,7 @@ func fullDisk(t *testing.T, e *Engine) {
 	remove(t, e, id)
 }
 
+// The daemon needs a thread itself now and then, and then dies as any Go program does.
 func noThreads(t *testing.T, e *Engine) {
 	c := dockerClient(t, e)
 	made, err := c.ContainerCreate(t.Context(), &container.Config{Image: Image}, nil, nil, nil, "")
@@ -141,12 +143,25 @@ func noThreads(t *testing.T, e *Engine) {
 	must(t, err)
 	must(t, e.LimitPids(n))
 	err = c.ContainerStart(t.Context(), made.ID, container.StartOptions{})
-	if err == nil || !strings.Contains(err.Error(), "resource temporarily unavailable") {
+	must(t, e.LimitPids(-1))
+	if _, down := c.Ping(t.Context()); down != nil && poll(sweepLimit, e.Died) {
+		t.Logf("dockerd died with %d processes and threads: %v", n, err)
+		must(t, e.Restart(t.Context()))
+	} else if err == nil || !strings.Contains(err.Error(), "resource temporarily unavailable") {
 		t.Errorf("start with %d processes and threads: %v", n, err)
 	}
-	must(t, e.LimitPids(-1))
 	must(t, c.ContainerStart(t.Context(), made.ID, container.StartOptions{}))
 	remove(t, e, made.ID)
+}
+
+func died(t *testing.T, e *Engine) {
+	must(t, e.signal(unix.SIGABRT))
+	if !poll(sweepLimit, e.Died) {
+		t.Fatal("dockerd lives on")
+	}
+	must(t, e.Restart(t.Context()))
+	_, err := dockerClient(t, e).Ping(t.Context())
+	must(t, err)
 }
 
 func counted(t *testing.T, e *Engine) {

@@ -100,6 +100,16 @@ func (e *Engine) enterPidsGroup() error {
 	return writeExisting(filepath.Join(group, "tasks"), strconv.Itoa(unix.Gettid()))
 }
 
+// leavePidsGroup moves the calling thread out of the daemon's cgroup, into the root of the hierarchy.
+func (e *Engine) leavePidsGroup() {
+	group, err := e.pidsGroup()
+	if !e.options.Pids || err != nil {
+		return
+	}
+	// A failure shows when the cgroup cannot be removed.
+	_ = writeExisting(filepath.Join(group, "..", "..", "tasks"), strconv.Itoa(unix.Gettid()))
+}
+
 // Pids counts the processes and threads of dockerd, containerd and the shims of an engine with Options.Pids.
 func (e *Engine) Pids() (int, error) {
 	group, err := e.pidsGroup()
