@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -56,7 +57,7 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	configPath, err := ownConfigFlag(c)
+	configPath, err := ownPathFlag(c, "config")
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func (e explanation) print(w io.Writer, sandbox string) {
 		e.Create.print(w, sandbox)
 	}
 	for _, note := range e.Notes {
-		if isTrim(note) {
+		if isFinding(note) {
 			continue
 		}
 		fmt.Fprintln(w, "note:", note)
@@ -181,9 +182,10 @@ func (e explanation) print(w io.Writer, sandbox string) {
 	}
 }
 
-// isTrim tells the notes about trims from the others (task.Plan.Notes).
-func isTrim(note string) bool {
-	return strings.HasPrefix(note, "trimmed ") || strings.HasPrefix(note, "and ") && strings.HasSuffix(note, " more trimmed")
+// isFinding tells the notes that say what findings say from the others (task.Plan.Notes).
+func isFinding(note string) bool {
+	return slices.ContainsFunc([]string{"trimmed ", "break glass: ", "audit: "}, func(p string) bool { return strings.HasPrefix(note, p) }) ||
+		strings.HasPrefix(note, "and ") && strings.HasSuffix(note, " more")
 }
 
 func prefixed(prefix, s string) string {

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/executor/trust"
+	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 // start is what the two launch modes make of flags and environment: everything that a run depends on.
@@ -20,6 +23,8 @@ type start struct {
 	trust       *trust.Check // whether the agent is the one that started this process; set by run
 	file        config.File
 	fileErr     error // config.yaml cannot be used: the executor subscribes, and no task starts
+	policy      *policyfile.File
+	policyErr   error // the policy cannot be used: likewise
 	engineHost  string
 	sandbox     string // host path without symbolic links
 	name        string // of the container
@@ -41,23 +46,20 @@ func runCommand(words []string, status *int) *cli.Command {
 		Usage: "serve the Mesos agent that started this process (default)",
 		Description: "Started by agents, not by people: it needs the MESOS_* variables of an agent. To run a task by hand, use `try`.\n" +
 			"Exit status: 0 after the acknowledged terminal update of a container that ran, 1 when none ran, 2 for a bad start.",
-		Flags: []cli.Flag{&cli.StringFlag{
-			Name:  "config",
-			Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing",
-		}},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
+			&cli.StringFlag{Name: "policy", Usage: "security policy `FILE`; default " + policyfile.DefaultPath + ", which may be missing"},
+		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			path, err := configFlag(c)
+			paths, err := filePaths(c)
 			if err != nil {
 				return err
 			}
-			if path != "" && !filepath.IsAbs(path) {
-				return cli.Exit(fmt.Sprintf("--config: %q is not an absolute path; an executor's working directory is its sandbox", path), exitUsage)
-			}
-			*status = executeClean(task.Custom, func(environ []string) (start, error) { return customStart(environ, path, words) })
+			*status = executeClean(task.Custom, func(environ []string) (start, error) { return customStart(environ, paths, words) })
 			return nil
 		},
 	}
@@ -77,7 +79,26 @@ func dropIn(args []string) int {
 	return executeClean(task.DropIn, func(environ []string) (start, error) { return dropInStart(environ, flags) })
 }
 
-func customStart(environ []string, path string, words []string) (start, error) {
+// files are the paths of the operator's files that flags name; "" where there is no flag.
+type files struct{ config, policy string }
+
+// filePaths are the paths of --config and --policy.
+func filePaths(c *cli.Context) (files, error) {
+	var paths files
+	for name, path := range map[string]*string{"config": &paths.config, "policy": &paths.policy} {
+		value, err := pathFlag(c, name)
+		if err != nil {
+			return files{}, err
+		}
+		if value != "" && !filepath.IsAbs(value) {
+			return files{}, cli.Exit(fmt.Sprintf("--%s: %q is not an absolute path; an executor's working directory is its sandbox", name, value), exitUsage)
+		}
+		*path = value
+	}
+	return paths, nil
+}
+
+func customStart(environ []string, paths files, words []string) (start, error) {
 	agent, err := config.AgentFromEnviron(environ)
 	if err != nil {
 		return start{}, err
@@ -86,7 +107,7 @@ func customStart(environ []string, path string, words []string) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
-	file, fileErr, err := loadConfig(path)
+	file, fileErr, err := loadConfig(paths.config)
 	if err != nil {
 		return start{}, err
 	}
@@ -94,6 +115,7 @@ func customStart(environ []string, path string, words []string) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
+	policy, policyErr := loadPolicy(paths.policy)
 	dns, dnsErr := task.ParseDefaultDNS(file.Container.DefaultDNS)
 	return start{
 		mode:        task.Custom,
@@ -101,6 +123,8 @@ func customStart(environ []string, path string, words []string) (start, error) {
 		route:       route,
 		file:        file,
 		fileErr:     fileErr,
+		policy:      policy,
+		policyErr:   policyErr,
 		engineHost:  file.Engine.Host,
 		sandbox:     run.Path,
 		containerID: run.ContainerID,
@@ -138,6 +162,7 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 	if host == "" {
 		host = file.Engine.Host
 	}
+	policy, policyErr := loadPolicy(flags.Policy)
 	dns, dnsErr := task.ParseDefaultDNS(flags.DefaultContainerDNS)
 	return start{
 		mode:        task.DropIn,
@@ -145,6 +170,8 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 		route:       route,
 		file:        file,
 		fileErr:     fileErr,
+		policy:      policy,
+		policyErr:   policyErr,
 		engineHost:  host,
 		sandbox:     run.Path,
 		containerID: run.ContainerID,
@@ -166,28 +193,28 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// configFlag is --config of the command, or the one before the command; "" when there is none.
-func configFlag(c *cli.Context) (string, error) {
+// pathFlag is a flag of the command with the path of a file, or the one before the command; "" when there is none.
+func pathFlag(c *cli.Context, name string) (string, error) {
 	for _, level := range c.Lineage() {
-		if !level.IsSet("config") {
+		if !level.IsSet(name) {
 			continue
 		}
-		if path := level.String("config"); path != "" {
+		if path := level.String(name); path != "" {
 			return path, nil
 		}
-		return "", cli.Exit("--config: the path is empty", exitUsage)
+		return "", cli.Exit(fmt.Sprintf("--%s: the path is empty", name), exitUsage)
 	}
 	return "", nil
 }
 
-// ownConfigFlag is configFlag of a command that people run: a path may be relative to their folder.
-func ownConfigFlag(c *cli.Context) (string, error) {
-	path, err := configFlag(c)
+// ownPathFlag is pathFlag of a command that people run: a path may be relative to their folder.
+func ownPathFlag(c *cli.Context, name string) (string, error) {
+	path, err := pathFlag(c, name)
 	if path == "" || err != nil {
 		return "", err
 	}
 	if path, err = filepath.Abs(path); err != nil {
-		return "", cli.Exit(fmt.Sprintf("--config: %v", err), exitUsage)
+		return "", cli.Exit(fmt.Sprintf("--%s: %v", name, err), exitUsage)
 	}
 	return path, nil
 }
@@ -215,6 +242,22 @@ func readConfig(path string) (config.File, error) {
 		return config.Load(config.DefaultPath, false)
 	}
 	return config.Load(path, true)
+}
+
+// loadPolicy reads policy.yaml at a path of --policy or, for "", at its own.
+func loadPolicy(path string) (*policyfile.File, error) {
+	if path == "" {
+		return policyfile.Load(policyfile.DefaultPath, false, time.Now())
+	}
+	return policyfile.Load(path, true, time.Now())
+}
+
+// policies are those that tasks are judged by. Without a policy there are none, and no task starts.
+func (s start) policies() task.Policies {
+	if s.policy == nil {
+		return security.Policy{}
+	}
+	return s.policy
 }
 
 // sandboxSource is the lease through which Docker gets at the sandbox, as supervise makes it (supervise.LeasePath, which is

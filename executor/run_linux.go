@@ -23,7 +23,6 @@ import (
 	"mesos-docker-executor/executor/supervise"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/executor/trust"
-	"mesos-docker-executor/security"
 )
 
 // executeClean makes sure that the process runs with an environment of allow-listed names only, by executing itself once
@@ -72,12 +71,13 @@ func (s start) run() int {
 	defer closeLog()
 	log.Info("start", "version", version, "mode", string(s.mode), "agent", s.route.target.String(), "task_container", s.name, "engine", s.engineHost)
 	s.route.logNotes(log)
+	s.logPolicy(log)
 
 	docker, engineErr := engine.Open(s.engineHost, engine.Limits(s.file.Engine.Limits))
 	if docker != nil {
 		defer docker.Close()
 	}
-	unfit := errors.Join(wrap("config.yaml", s.fileErr), s.dnsErr, wrap("sandbox", logErr), wrap("engine", engineErr))
+	unfit := errors.Join(wrap("config.yaml", s.fileErr), wrap("policy.yaml", s.policyErr), s.dnsErr, wrap("sandbox", logErr), wrap("engine", engineErr))
 	voice := newSpeaker()
 	defer voice.close()
 	if unfit != nil {
@@ -96,11 +96,11 @@ func (s start) run() int {
 	go func() { registered <- s.register(agent, log) }()
 	go func() { // the first decision is a slow one, and LAUNCH is soon to come
 		defer close(warm)
-		task.Decide(nil, s.inputs(), security.BuiltIn())
+		task.Decide(nil, s.inputs(), s.policies())
 	}()
 	defer func() { (<-registered)(); <-warm }()
 	status := supervise.Run(ctx, supervise.Options{
-		Settings:    s.settings(unfit),
+		Settings:    s.settings(ctx, log, unfit),
 		Agent:       agent,
 		Engine:      docker,
 		Gate:        s.gate(log),
@@ -212,30 +212,25 @@ func (s start) register(agent *session.Session, log *slog.Logger) func() {
 	return func() { registration.Close() }
 }
 
-func (s start) settings(unfit error) supervise.Settings {
-	inputs, policy := s.inputs(), security.BuiltIn()
+func (s start) settings(ctx context.Context, log *slog.Logger, unfit error) supervise.Settings {
+	inputs, policies := s.inputs(), s.policies()
+	inputs.Trusted = s.agentTrusted(ctx)
 	settings := supervise.Settings{
 		ContainerID:   s.containerID,
 		ShutdownGrace: s.agent.ShutdownGrace,
 		KillGrace:     max(s.agent.ShutdownGrace, s.flags.StopTimeout), // as the stock executor (src/docker/executor.cpp)
 		SignalGrace:   s.signalGrace(),
 		LogDrain:      s.file.LogDrain,
-		Decide:        func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, inputs, policy) },
-		ReviewImage:   func(i engine.Image, plan *task.Plan) *task.Refusal { return reviewImage(policy, i, plan) },
+		Decide: func(raw []byte, framework mesos.FrameworkInfo) task.Decision {
+			inputs.Principal = framework.GetPrincipal()
+			return task.Decide(raw, inputs, policies)
+		},
+		ReviewImage: func(i engine.Image, plan *task.Plan) *task.Refusal { return reviewImage(log, i, plan) },
 	}
 	if unfit != nil {
 		settings.Unfit = unfit.Error()
 	}
 	return settings
-}
-
-// reviewImage refuses an image that reaches what the task itself may not ask for; nil when it is fine.
-func reviewImage(policy security.Policy, image engine.Image, plan *task.Plan) *task.Refusal {
-	inherited := security.Image{
-		Labels: image.Labels, User: image.User, WorkingDir: image.WorkingDir, Entrypoint: image.Entrypoint, Cmd: image.Cmd,
-		Path: image.Path, Volumes: image.Volumes,
-	}
-	return task.Refuse(policy.ReviewImage(inherited, plan.Spec), policy.Hash())
 }
 
 // signalGrace is the time that a container gets after SIGTERM to its executor. The Docker containerizer sends it when it

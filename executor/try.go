@@ -124,7 +124,7 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	if t.framework, err = frameworkFromFile(c.String("framework")); err != nil {
 		return nil, err
 	}
-	configPath, err := ownConfigFlag(c)
+	configPath, err := ownPathFlag(c, "config")
 	if err != nil {
 		return nil, err
 	}

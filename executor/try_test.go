@@ -387,7 +387,7 @@ func TestConfigurationMayBeInTheFolderOfWhoRunsACommand(t *testing.T) {
 	}
 	for _, command := range []*cli.Command{tryCommand(), explainCommand()} {
 		command.Action = func(c *cli.Context) error {
-			path, err := ownConfigFlag(c)
+			path, err := ownPathFlag(c, "config")
 			if err != nil {
 				return err
 			}

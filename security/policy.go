@@ -44,5 +44,8 @@ func (p Policy) Hash() string {
 // every host; the order of a list counts.
 func (p Policy) Digest() string { return p.digest }
 
+// String names the policy in full: "policy.yaml@sha256:" and the 64 digits of its [Policy.Digest].
+func (p Policy) String() string { return cmp.Or(p.source, "none") + "@sha256:" + p.digest }
+
 // For returns the policy itself: it is the same for every identity.
 func (p Policy) For(Identity) (Policy, error) { return p, nil }

@@ -110,7 +110,7 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 		return err
 	}
 	spec.Host.CgroupParent = c.placement.Parent
-	spec.Config.Labels = r.operatorLabels(spec.Config.Labels, plan.TaskID, spec.Image)
+	spec.Config.Labels = r.operatorLabels(plan)
 	spec.Config.Image = imageID
 	if err := r.createOrAdopt(c, spec); err != nil {
 		return explainCreate(err, c, plan.Spec.Image)
@@ -270,14 +270,15 @@ func (r *runner) placeLeaf(c *container) error {
 
 // operatorLabels adds our own labels to the reviewed ones. They name the task and its image for the people who look at the host,
 // and the claim for who cleans up after a dead executor.
-func (r *runner) operatorLabels(reviewed map[string]string, taskID, image string) map[string]string {
+func (r *runner) operatorLabels(plan *task.Plan) map[string]string {
 	labels := map[string]string{}
-	for k, v := range reviewed {
+	for k, v := range plan.Spec.Config.Labels {
 		labels[k] = v
 	}
-	labels[labelTask] = taskID
+	labels[labelTask] = plan.TaskID
 	labels[labelContainer] = r.ContainerID
-	labels[labelImage] = image
+	labels[labelImage] = plan.Spec.Image
+	labels[labelPolicy] = plan.Policy.String()
 	labels[labelClaim] = r.claim.Path()
 	labels[labelBoot] = r.boot
 	return labels
@@ -288,4 +289,5 @@ const (
 	labelTask      = "mesos-docker-executor.task_id"
 	labelContainer = "mesos-docker-executor.container_id"
 	labelImage     = "mesos-docker-executor.image"
+	labelPolicy    = "mesos-docker-executor.policy"
 )

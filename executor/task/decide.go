@@ -69,7 +69,7 @@ type Decision struct {
 	Findings []security.Finding
 	// Refusal is nil when the task was accepted.
 	Refusal *Refusal
-	// Policy is the one that decided, and that decides over the image.
+	// Policy is the one that decided.
 	Policy security.Policy
 }
 
@@ -88,6 +88,8 @@ type Plan struct {
 	KillGrace *time.Duration
 	// MaxCompletion is how long the task may run; 0 is for ever.
 	MaxCompletion time.Duration
+	// Policy is the one that decided, and that decides over the image.
+	Policy security.Policy
 	// Notes are for the log and the STARTING message: what the container gets otherwise than written. Joined by "; " they
 	// have at most 16 KiB.
 	Notes []string
@@ -143,8 +145,8 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
-	plan.Spec = review.Spec
-	plan.Notes = append(notesOf(review.Changes()), plan.Notes...)
+	plan.Spec, plan.Policy = review.Spec, p
+	plan.Notes = append(append(notesOf(review.Changes()), plan.Notes...), "policy "+p.String())
 	d.Plan = &plan
 	return d
 }

@@ -135,7 +135,7 @@ func TestManyTrimsMakeBoundedNotes(t *testing.T) {
 		if len(notes) > maxMessage || len(plan.Notes) > maxTrims+5 {
 			t.Errorf("%d notes of %d bytes", len(plan.Notes), len(notes))
 		}
-		for _, want := range []string{"trimmed " + security.ReservedLabelPrefix, " more trimmed; forced ", "health check not performed"} {
+		for _, want := range []string{"trimmed " + security.ReservedLabelPrefix, " more; forced ", "health check not performed"} {
 			if !strings.Contains(notes, want) {
 				t.Errorf("the notes have no %q: %.300s", want, notes)
 			}
@@ -156,7 +156,7 @@ func TestWhatIsForcedManyTimesIsNamedOnce(t *testing.T) {
 	for i := range 900 {
 		forced = append(forced, fmt.Sprintf("%04d", i))
 	}
-	if note := forcedNote(forced); len(note) != 1 || len(note[0]) > 2*maxForced || !strings.HasSuffix(note[0], " more") {
+	if note := oneNote("forced ", forced); len(note) != 1 || len(note[0]) > 2*maxForced || !strings.HasSuffix(note[0], " more") {
 		t.Errorf("the note is %q", note)
 	}
 }

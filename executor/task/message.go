@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,33 +69,45 @@ func enumerate(lines []string) string {
 	return b.String()
 }
 
-// notesOf writes the policy's changes for people: one line per trim, one for everything that was forced.
+// notesOf writes the policy's changes and exceptions for people: one line for each, but one for everything that was forced.
 func notesOf(changes []security.Finding) []string {
-	var trims, forced []string
+	var single, forced, spared []string
 	for _, c := range changes {
-		if c.Action == security.Force {
+		switch {
+		case c.Action == security.Force:
 			forced = append(forced, c.Value)
-			continue
+		case c.Action == security.Lift:
+			single = append(single, "break glass: "+c.Message)
+		case c.Would == security.Force:
+			spared = append(spared, c.Value)
+		case c.Action == security.Audited:
+			single = append(single, "audit: would "+string(c.Would)+" "+changed(c))
+		default:
+			single = append(single, "trimmed "+changed(c))
 		}
-		note := "trimmed " + c.Value
-		if c.Now != "" {
-			note += " to " + c.Now
-		}
-		if c.Origin != "" {
-			note += " (" + shortOrigin(c.Origin) + ")"
-		}
-		trims = append(trims, note)
 	}
-	notes := fitting(trims, maxTrims)
-	if more := len(trims) - len(notes); more > 0 {
-		notes = append(notes, fmt.Sprintf("and %d more trimmed", more))
+	notes := fitting(single, maxTrims)
+	if more := len(single) - len(notes); more > 0 {
+		notes = append(notes, fmt.Sprintf("and %d more", more))
 	}
-	return append(notes, forcedNote(forced)...)
+	return append(append(notes, oneNote("audit: would force ", spared)...), oneNote("forced ", forced)...)
 }
 
-// forcedNote is one line for everything that was forced. Most of it is forced on every task and short; what a task has
+// changed names the value of a finding, what it becomes and who asked for it.
+func changed(c security.Finding) string {
+	text := cmp.Or(c.Value, c.Field)
+	if c.Now != "" {
+		text += " to " + c.Now
+	}
+	if c.Origin != "" {
+		text += " (" + shortOrigin(c.Origin) + ")"
+	}
+	return text
+}
+
+// oneNote is one line for everything that was forced. Most of it is forced on every task and short; what a task has
 // forced many times, such as the size of each of its tmpfs, is named once.
-func forcedNote(forced []string) []string {
+func oneNote(begin string, forced []string) []string {
 	if len(forced) == 0 {
 		return nil
 	}
@@ -107,7 +120,7 @@ func forcedNote(forced []string) []string {
 		case text.Len()+len(value) > maxForced:
 			more++
 		default:
-			text.WriteString(map[bool]string{true: "forced ", false: ", "}[len(named) == 0] + value)
+			text.WriteString(map[bool]string{true: begin, false: ", "}[len(named) == 0] + value)
 			named = append(named, value)
 		}
 	}

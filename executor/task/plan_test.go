@@ -300,6 +300,7 @@ func TestNotesSayWhatRunsOtherwise(t *testing.T) {
 		"trimmed CAP_NET_ADMIN (parameter 0 `cap-add`)",
 		"trimmed CAP_SYS_ADMIN (parameter 1 `cap-add`)",
 		"forced no-new-privileges, no swap, pids limit 4096, ulimit core=0:0, Docker health checks off, init off",
+		"policy built-in@sha256:" + security.BuiltIn().Digest(),
 	}
 	if diff := cmp.Diff(want, plan.Notes); diff != "" {
 		t.Error(diff)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 const recordingsDir = "../../testdata/recordings"
@@ -78,7 +80,7 @@ func TestRecordedTasksAreAcceptedInBothEncodings(t *testing.T) {
 			plan := accepted(t, raw, in)
 			if again := accepted(t, marshal(t, fromJSON), in); true {
 				again.TaskID = plan.TaskID // two runs
-				if diff := cmp.Diff(plan, again); diff != "" {
+				if diff := cmp.Diff(plan, again, cmp.Comparer(samePolicy)); diff != "" {
 					t.Error("the encodings differ:", diff)
 				}
 			}
@@ -130,3 +132,5 @@ func firstBytes(data []byte, number uint64) []byte {
 	}
 	return nil
 }
+
+func samePolicy(a, b security.Policy) bool { return a.String() == b.String() }

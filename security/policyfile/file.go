@@ -15,6 +15,9 @@ type File struct{}
 
 // Load reads policy.yaml.
 func Load(path string, named bool, now time.Time) (*File, error) {
+	if !named {
+		return BuiltIn(), nil
+	}
 	return nil, errors.New("policy files cannot be read yet")
 }
 

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security"
+)
+
+// trustWait is how long a policy that goes by identity waits for the inquiry about the agent, which takes milliseconds.
+const trustWait = 2 * time.Second
+
+// logPolicy says by which policy the task will be judged.
+func (s start) logPolicy(log *slog.Logger) {
+	if s.policy == nil {
+		return
+	}
+	log.Info("policy", "file", s.policy.Name(), "sha256", s.policy.Digest())
+	for _, note := range s.policy.Notes() {
+		log.Warn("policy", "note", note)
+	}
+}
+
+// agentTrusted reports whether the agent's word counts for a policy that goes by who a task belongs to.
+func (s start) agentTrusted(ctx context.Context) bool {
+	if s.policy == nil || !s.policy.UsesIdentity() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, trustWait)
+	defer cancel()
+	verdict, err := s.trust.Verdict(ctx)
+	return err == nil && verdict.Trusted
+}
+
+// reviewImage refuses an image that reaches what the task itself may not ask for; nil when it is fine.
+func reviewImage(log *slog.Logger, image engine.Image, plan *task.Plan) *task.Refusal {
+	inherited := security.Image{
+		Labels: image.Labels, User: image.User, WorkingDir: image.WorkingDir, Entrypoint: image.Entrypoint, Cmd: image.Cmd,
+		Path: image.Path, Volumes: image.Volumes,
+	}
+	found := plan.Policy.ReviewImage(inherited, plan.Spec)
+	for _, f := range found {
+		if f.Action == security.Audited || f.Action == security.Lift {
+			log.Warn("image", "action", string(f.Action), "would", string(f.Would), "field", f.Field, "value", f.Value, "rule", f.Rule, "place", f.Place)
+		}
+	}
+	return task.Refuse(found, plan.Policy.Hash())
+}
