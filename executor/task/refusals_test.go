@@ -3,6 +3,7 @@ package task
 import (
 	"cmp"
 	"math"
+	"strings"
 	"testing"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -215,5 +216,15 @@ func TestPersistentVolumeOfTheAgentNeedsNothing(t *testing.T) {
 	plan := hello(t, testInputs(), withDisk(persistent("data")))
 	if len(plan.Notes) != len(plain.Notes) || len(plan.Spec.Host.Mounts) != len(plain.Spec.Host.Mounts) {
 		t.Errorf("notes %q, mounts %v", plan.Notes, plan.Spec.Host.Mounts)
+	}
+}
+
+func TestPasswordInAnImageIsNotShown(t *testing.T) {
+	for _, image := range []string{"https://user:canary@registry.example/app", "user:canary@registry.example/app", "//user:canary@r/app:1"} {
+		raw := helloTask(t, func(task *mesos.TaskInfo) { task.Container.Docker.Image = image })
+		message := refused(t, raw, testInputs(), mesos.REASON_TASK_INVALID, "container.docker.image", "is not an image reference")
+		if strings.Contains(message, "canary") {
+			t.Errorf("%s: %s", image, message)
+		}
 	}
 }

@@ -176,7 +176,12 @@ func (t *translation) image(image string) {
 	const field = "container.docker.image"
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		t.invalid(field, image, "%s is not an image reference; write [registry/]repository[:tag] in lower case.", quote(image))
+		const remedy = "is not an image reference; write [registry/]repository[:tag] in lower case."
+		if user, _, ok := strings.Cut(image, "@"); ok && strings.Contains(user, ":") {
+			t.invalid(field, "", "What may hold a password %s", remedy) // as in https://user:password@registry
+			return
+		}
+		t.invalid(field, image, "%s "+remedy, quote(image))
 		return
 	}
 	t.spec.Image = reference.FamiliarString(reference.TagNameOnly(named))
