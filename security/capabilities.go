@@ -18,29 +18,46 @@ func (r *review) privileged() {
 // capabilities computes the effective set here and sends it in full (drop ALL, add each), so that neither Docker's
 // defaults nor its rules for combining the two lists have a say in it.
 func (r *review) capabilities() {
-	known := knownCapabilities()
-	add := r.capabilityList("Host.CapAdd", take(&r.left.Host.CapAdd), known)
-	drop := r.capabilityList("Host.CapDrop", take(&r.left.Host.CapDrop), known)
-
+	add := r.capabilityList("Host.CapAdd", take(&r.left.Host.CapAdd))
+	drop := r.capabilityList("Host.CapDrop", take(&r.left.Host.CapDrop))
 	for _, c := range add {
-		field := "Host.CapAdd[" + c.written + "]"
-		switch {
-		case c.name == allCapabilities:
-			r.found(Trim, field, c.name, "capabilities.allow",
-				"Adding ALL gives the %d capabilities that the policy allows, not every one; name the ones that are needed.",
-				len(r.rules.Capabilities.Allow))
-		case !slices.Contains(r.rules.Capabilities.Allow, c.name):
-			r.found(Trim, field, c.name, "capabilities.allow",
-				"%s is not among the capabilities that the policy allows; the container runs without it.", c.name)
-		default:
-			r.allow(field, c.name, "capabilities.allow")
-		}
+		r.added(c, names(drop))
 	}
 	r.dropped(drop)
 	r.out.Host.CapDrop = []string{allCapabilities}
 	r.out.Host.CapAdd = effectiveCapabilities(
 		r.rules.Capabilities.Base, r.rules.Capabilities.Allow, names(add), names(drop))
 }
+
+// added decides over one capability that the task adds, or over ALL less those that it drops by name.
+func (r *review) added(c namedCapability, drop []string) {
+	const rule = "capabilities.allow"
+	field, allow := "Host.CapAdd["+c.written+"]", r.rules.Capabilities.Allow
+	beyond := !slices.Contains(allow, c.name)
+	if c.name == allCapabilities {
+		beyond = slices.ContainsFunc(capabilityNames(), func(name string) bool {
+			return !slices.Contains(allow, name) && !slices.Contains(drop, name)
+		})
+	}
+	switch trims := r.rules.Capabilities.trims(); {
+	case !beyond:
+		r.allow(field, c.name, rule)
+	case c.name == allCapabilities && trims:
+		given := effectiveCapabilities(nil, allow, []string{allCapabilities}, drop)
+		r.found(Trim, field, c.name, rule,
+			"Adding ALL gives the %d capabilities that the policy allows, not every one; name the ones that are needed.", len(given))
+	case c.name == allCapabilities:
+		r.reject(field, c.name, rule, "Adding ALL is refused: it asks for every capability, and %s.", chooseFrom(allow))
+	case trims:
+		r.found(Trim, field, c.name, rule,
+			"%s is not among the capabilities that the policy allows; the container runs without it.", c.name)
+	default:
+		r.reject(field, c.name, rule, "%s is refused: %s.", c.name, chooseFrom(allow))
+	}
+}
+
+// trims reports whether a task runs without what it may not have. An action that means nothing here is taken for the strictest.
+func (c CapabilityRules) trims() bool { return c.OnViolation == "" || c.OnViolation == Trim }
 
 // dropped reports the dropped capabilities, in one finding for all that come from one place: a bounding set of the task
 // arrives as the long list of what is not in it.
@@ -70,17 +87,17 @@ func (r *review) dropped(list []namedCapability) {
 // namedCapability is a capability as written in the task and as Docker would write it.
 type namedCapability struct{ written, name string }
 
-func (r *review) capabilityList(field string, written []string, known map[string]bool) []namedCapability {
+func (r *review) capabilityList(field string, written []string) []namedCapability {
 	var list []namedCapability
 	for _, w := range written {
-		c := namedCapability{written: w, name: normalizeCapability(w)}
-		if c.name != allCapabilities && !known[c.name] {
+		name, ok := ParseCapability(w)
+		if !ok {
 			r.reject(field+"["+w+"]", w, "capabilities.known",
 				"%q is not a capability; write one name per parameter as in capabilities(7), for example NET_BIND_SERVICE.", Shorten(w))
 			continue
 		}
-		if !slices.ContainsFunc(list, func(o namedCapability) bool { return o.name == c.name }) {
-			list = append(list, c)
+		if !slices.ContainsFunc(list, func(o namedCapability) bool { return o.name == name }) {
+			list = append(list, namedCapability{written: w, name: name})
 		}
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/syndtr/gocapability/capability"
 )
@@ -11,25 +12,38 @@ import (
 // allCapabilities is the word that Docker takes for every capability, in any case but without the CAP_ prefix.
 const allCapabilities = "ALL"
 
-// knownCapabilities returns every capability that the library knows, as CAP_NAME. It uses the library's fixed list and
-// not its CAP_LAST_CAP variable, which the library reads from /proc when it is loaded: a review must not depend on the
-// host that it runs on.
-func knownCapabilities() map[string]bool {
-	known := map[string]bool{}
+const capabilityPrefix = "CAP_"
+
+// capabilityNames are all that the library knows, as CAP_NAME. It is the library's fixed list and not its CAP_LAST_CAP variable,
+// which the library reads from /proc when it is loaded: a review must not depend on the host that it runs on. What the host
+// cannot give is found out there (package process, HostCapabilities).
+func capabilityNames() []string {
+	var names []string
 	for _, c := range capability.List() {
-		known["CAP_"+strings.ToUpper(c.String())] = true
+		names = append(names, capabilityPrefix+strings.ToUpper(c.String()))
 	}
-	return known
+	return names
 }
 
-// normalizeCapability writes a name the way Docker does: upper case, with CAP_ before it. Blanks are not trimmed, as
-// Docker does not trim them either.
-func normalizeCapability(name string) string {
-	name = strings.ToUpper(name)
-	if name == allCapabilities || strings.HasPrefix(name, "CAP_") {
-		return name
+// ParseCapability returns the name of a capability as Docker writes it, CAP_CHOWN, or ALL: it takes any case, and names with and
+// without CAP_. Blanks are not trimmed, as Docker does not trim them either.
+//
+// Only ASCII letters have another case here. In Unicode, "\u017fys_admin" is SYS_ADMIN in upper case, and whoever reads the task
+// need not see that.
+func ParseCapability(written string) (name string, ok bool) {
+	if strings.ContainsFunc(written, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return "", false
 	}
-	return "CAP_" + name
+	name = strings.ToUpper(written)
+	if name == allCapabilities {
+		return name, true
+	}
+	if !strings.HasPrefix(name, capabilityPrefix) {
+		name = capabilityPrefix + name
+	}
+	return name, slices.ContainsFunc(capability.List(), func(c capability.Cap) bool {
+		return strings.EqualFold(name[len(capabilityPrefix):], c.String())
+	})
 }
 
 // effectiveCapabilities is what a container gets: the base less the dropped ones, plus the added ones, within what is

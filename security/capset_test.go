@@ -61,15 +61,88 @@ func TestEffectiveCapabilities(t *testing.T) {
 }
 
 func TestMistypedCapabilitiesAreRejected(t *testing.T) {
-	for _, name := range []string{"", "FOO", "CAP_", "CAP_CAP_KILL", "CAP_ALL", "KILL ", "KILL,CHOWN", "37", "KILL\n"} {
+	for _, name := range []string{
+		"", "FOO", "CAP_", "CAP_CAP_KILL", "CAP_ALL", "KILL ", " KILL", "KILL,CHOWN", "37", "KILL\n", "NET ADMIN", "NET-ADMIN",
+		// What strings.ToUpper or a reader takes for an ASCII letter.
+		"\u017fys_admin", "CAP_\u017fys_admin", "\u017fetuid", "k\u0131ll", "net_adm\u0131n", "\u212aILL", "\uff2bILL", "K\u0406LL", "\u0391LL", "al\u217c", "KILL\u200b", "\xff",
+	} {
 		for _, change := range []func(*Spec){
 			func(s *Spec) { s.Host.CapAdd = []string{name} },
 			func(s *Spec) { s.Host.CapDrop = []string{name} },
 		} {
-			if d := reviewOf(change); len(d.Rejections()) != 1 || d.Rejections()[0].Rule != "capabilities.known" {
-				t.Errorf("%q: %+v", name, d.Rejections())
+			d := reviewOf(change)
+			if !slices.ContainsFunc(d.Rejections(), func(f Finding) bool { return f.Rule == "capabilities.known" || f.Rule == "text" }) {
+				t.Errorf("%q: %+v", name, d.Findings)
 			}
 		}
+		if canonical, ok := ParseCapability(name); ok {
+			t.Errorf("%q is %s", name, canonical)
+		}
+	}
+}
+
+func TestEverySpellingOfACapability(t *testing.T) {
+	for _, want := range capabilityNames() {
+		short := strings.TrimPrefix(want, "CAP_")
+		for _, written := range []string{want, short, strings.ToLower(want), strings.ToLower(short), strings.ToLower(want[:6]) + want[6:], "Cap_" + strings.ToLower(short)} {
+			if name, ok := ParseCapability(written); !ok || name != want {
+				t.Errorf("%q: %q, %v", written, name, ok)
+			}
+		}
+	}
+}
+
+// TestCapabilitiesBeyondTheAllowedOnes: a policy may reject what another takes away.
+func TestCapabilitiesBeyondTheAllowedOnes(t *testing.T) {
+	everything := strings.Join(capabilityNames(), " ")
+	const base, allow = "CAP_CHOWN", "CAP_CHOWN CAP_KILL"
+	tests := []struct {
+		name      string
+		allow     string
+		action    Action
+		add, drop string
+		want      []string // what the container has
+		found     string   // action and value of each finding about what is added
+	}{
+		{"within", allow, Reject, "kill", "", []string{"CAP_CHOWN", "CAP_KILL"}, "allow CAP_KILL"},
+		{"beyond, unset", allow, "", "net_raw", "", []string{"CAP_CHOWN"}, "trim CAP_NET_RAW"},
+		{"beyond, trim", allow, Trim, "net_raw kill", "", []string{"CAP_CHOWN", "CAP_KILL"}, "trim CAP_NET_RAW, allow CAP_KILL"},
+		{"beyond, reject", allow, Reject, "net_raw Cap_Net_Raw kill", "", nil, "reject CAP_NET_RAW, allow CAP_KILL"},
+		{"beyond, reject, although dropped too", allow, Reject, "net_raw", "net_raw", nil, "reject CAP_NET_RAW"},
+		{"beyond, an action that there is not", allow, "ignore", "net_raw", "", nil, "reject CAP_NET_RAW"},
+		{"all, trim", allow, Trim, "all", "", []string{"CAP_CHOWN", "CAP_KILL"}, "trim ALL"},
+		{"all, trim, less one", allow, Trim, "all", "kill", []string{"CAP_CHOWN"}, "trim ALL"},
+		{"all, reject", allow, Reject, "all", "", nil, "reject ALL"},
+		{"all of nothing, reject", "", Reject, "ALL", "", nil, "reject ALL"},
+		{"all, and all are allowed", everything, Reject, "ALL", "", slices.Sorted(slices.Values(capabilityNames())), "allow ALL"},
+		{"all, and all but a dropped one are allowed", strings.Replace(everything, "CAP_BPF ", "", 1), Reject, "ALL", "bpf",
+			slices.DeleteFunc(slices.Sorted(slices.Values(capabilityNames())), func(n string) bool { return n == "CAP_BPF" }), "allow ALL"},
+		{"drop what the policy does not allow", allow, Reject, "", "SYS_ADMIN", []string{"CAP_CHOWN"}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			rules := BuiltInRules()
+			rules.Capabilities = CapabilityRules{Base: strings.Fields(base), Allow: strings.Fields(test.allow), OnViolation: test.action}
+			spec := goodSpec()
+			spec.Host.CapAdd, spec.Host.CapDrop = strings.Fields(test.add), strings.Fields(test.drop)
+			d := New("test", rules).Review(spec, testRoots)
+			var found []string
+			for _, f := range d.Findings {
+				if f.Rule != "capabilities.allow" {
+					continue
+				}
+				found = append(found, string(f.Action)+" "+f.Value)
+				if !strings.HasSuffix(f.Message, ".") || f.Action == Reject && !strings.Contains(f.Message, "remove it") {
+					t.Errorf("message %q", f.Message)
+				}
+			}
+			if got := strings.Join(found, ", "); got != test.found {
+				t.Errorf("found %q, want %q", got, test.found)
+			}
+			if diff := cmp.Diff(test.want, []string(d.Spec.Host.CapAdd)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
@@ -83,4 +156,12 @@ func TestAllowedCapabilitiesAreKnown(t *testing.T) {
 	if len(known) < 38 {
 		t.Errorf("only %d capabilities are known", len(known))
 	}
+}
+
+func knownCapabilities() map[string]bool {
+	known := map[string]bool{}
+	for _, name := range capabilityNames() {
+		known[name] = true
+	}
+	return known
 }
