@@ -177,46 +177,6 @@ func TestBadTasksAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestHostileTasksAreRefusedWithTheirRule(t *testing.T) {
-	// The rule that has to refuse; of the files whose name starts with "parameter-", the parameter has to be named.
-	want := map[string]string{
-		"host-network": "network.modes", "unset-network": "network.modes",
-		"user-network": "network.modes", "user-network-named-bridge": "network.modes",
-		"bind-root": "mounts.sources", "bind-etc-read-only": "mounts.sources", "bind-docker-socket": "mounts.sources",
-		"bind-traversal": "mounts.sources", "bind-traversal-in-the-middle": "mounts.sources",
-		"bind-other-sandbox": "mounts.sources",
-		"target-root":        "mounts.targets", "target-proc": "mounts.targets", "target-proc-below": "mounts.targets",
-		"target-sys-traversal": "mounts.targets", "target-dev": "mounts.targets",
-		"cap-unknown": "capabilities.known", "cap-list": "capabilities.known", "cap-blank": "capabilities.known",
-		"cap-drop-unknown": "capabilities.known", "workdir-proc-self-fd": "workdir", "workdir-hidden-proc": "workdir",
-		"several": "privileged",
-		// Not a question of rights: these cannot be read as anything.
-		"target-out-of-sandbox": "", "volume-in-key": "",
-	}
-	for _, name := range fixtureNames(t, "hostile") {
-		t.Run(name, func(t *testing.T) {
-			base := filepath.Base(name)
-			rule, listed := want[base]
-			switch {
-			case listed:
-			case strings.HasPrefix(base, "privileged-"):
-				rule = "privileged"
-			case strings.HasPrefix(base, "parameter-"):
-				refused(t, fixture(t, name), testInputs(), mesos.REASON_TASK_UNAUTHORIZED, "container.docker.parameters[0] `", "[rule ")
-				return
-			default:
-				t.Fatal("the file has no entry in the table")
-			}
-			if rule == "" {
-				refused(t, fixture(t, name), testInputs(), mesos.REASON_TASK_INVALID)
-				return
-			}
-			refused(t, fixture(t, name), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
-				"[rule "+rule+"]", security.BuiltIn().Hash())
-		})
-	}
-}
-
 func TestRefusalNamesEveryRejection(t *testing.T) {
 	message := refused(t, fixture(t, "hostile/several"), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
 		"5 problems", "container.docker.privileged: ", "container.docker.network: ",
