@@ -4,7 +4,7 @@
 // What it offers, one idea per file:
 //
 //   - [Leaf]: the task's cgroup. Finds the container's init process while Docker is
-//     still starting it, lists and kills everything in it;
+//     still starting it, also one in the host's PID namespace, lists and kills everything in it;
 //   - [Init]: the container's init process, held by a pidfd: signals that cannot hit
 //     another process, its death and its wait status;
 //   - [Shim]: the containerd shim, parent of the init process: its account of the exit, which it gives when
@@ -44,7 +44,7 @@
 // id in between, and the one in the cgroup, or the ancestor, is the one of the pidfd. What is read
 // from /proc by the id counts only with the same start time.
 //
-// Blocking: [Leaf.WatchInit], [Init.Wait] and [Shim.Wait] wait until their context ends at the
+// Blocking: [Leaf.WatchInit], [Leaf.WatchHostInit], [Init.Wait] and [Shim.Wait] wait until their context ends at the
 // latest, [Leaf.Kill] for [KillLimit]; everything else takes a few system calls. File
 // operations on cgroups and /proc have no time limit in the kernel.
 //

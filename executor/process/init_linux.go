@@ -25,7 +25,8 @@ type Init struct {
 //
 // The init of a PID namespace ignores signals from inside that it has no handler for, but not
 // SIGKILL and SIGSTOP from outside (pid_namespaces(7)). With SIGKILL the
-// kernel kills all the processes of its namespace, too. A process in a frozen v1
+// kernel kills all the processes of its namespace, too. One in the host's PID namespace takes signals as any
+// process does, and leaves its children behind. A process in a frozen v1
 // cgroup (docker pause) dies when it is thawed: see [Leaf.Kill].
 func (i *Init) Signal(sig unix.Signal) error {
 	err := sendSignal(i.pidfd, sig)

@@ -120,11 +120,11 @@ func TestOpenInitRefusesAProcessOutsideOfTheCgroup(t *testing.T) {
 	// The process id that was read from the cgroup belongs to another process by now.
 	elsewhere := f.start("elsewhere", nil, shell("exec sleep 1000", true))
 	f.start(testID, nil, shell("exec sleep 1000", false))
-	init, err := openInit(elsewhere.Process.Pid, f.freezer(testID))
+	init, err := openInit(elsewhere.Process.Pid, f.freezer(testID), isNumberOne)
 	if init != nil || err != nil {
 		t.Errorf("got %+v, %v", init, err)
 	}
-	init, err = openInit(1<<22+1, f.freezer(testID)) // above pid_max
+	init, err = openInit(1<<22+1, f.freezer(testID), isNumberOne) // above pid_max
 	if init != nil || err != nil {
 		t.Errorf("no such process: got %+v, %v", init, err)
 	}

@@ -144,7 +144,7 @@ func membersIDReused(t *testing.T) bool {
 	if err := f.signalBatch([]int{other.Process.Pid}, unix.SIGKILL); err != nil {
 		t.Error(err)
 	}
-	if init, err := openInit(other.Process.Pid, f.freezer(testID)); init != nil || err != nil {
+	if init, err := openInit(other.Process.Pid, f.freezer(testID), isNumberOne); init != nil || err != nil {
 		t.Errorf("taken for the init process: %+v, %v", init, err)
 	}
 	wantAlive(t, other)

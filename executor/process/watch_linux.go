@@ -33,12 +33,17 @@ const (
 // The init process is the one of the cgroup <leaf>/<docker id> that is number 1 of its
 // own PID namespace. Before it execs the container's program it is called "runc init";
 // that exec keeps the process, the pidfd stays good. A container in the host's PID namespace
-// has no such process and is never found.
+// has no such process: see [Leaf.WatchHostInit].
 //
 // WatchInit blocks until ctx ends, and looks once more then; its error wraps context.Cause(ctx). Other errors
 // mean that no later try would do better (no PID namespaces, no pidfd, no cgroup
 // hierarchy).
 func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
+	return l.watch(ctx, dockerID, findInit)
+}
+
+// watch looks into the container's cgroup until find finds the init process there, which returns nil as long as it does not.
+func (l *Leaf) watch(ctx context.Context, dockerID string, find func(dir string) (*Init, error)) (*Init, error) {
 	dirs, err := l.watchDirs(dockerID)
 	if err != nil {
 		return nil, fmt.Errorf("watch for the container's init process: %w", err)
@@ -51,7 +56,7 @@ func (l *Leaf) WatchInit(ctx context.Context, dockerID string) (*Init, error) {
 	for ended := false; ; {
 		unmade = unmade && !anyExists(dirs)
 		for _, dir := range dirs {
-			init, err := findInit(dir)
+			init, err := find(dir)
 			if err != nil {
 				return nil, fmt.Errorf("watch for the container's init process: %w", err)
 			}
@@ -136,29 +141,34 @@ func findInit(dir string) (*Init, error) {
 	if best == 0 {
 		return nil, nil
 	}
-	return openInit(best, dir)
+	return openInit(best, dir, isNumberOne)
+}
+
+// isNumberOne reports whether the process is number 1 of a PID namespace other than ours.
+func isNumberOne(pid int, _ []int) (bool, error) {
+	ids, err := namespaceIDs(pid)
+	return err == nil && len(ids) > 1 && ids[len(ids)-1] == 1, err
 }
 
 // openInit opens the pidfd of the process and proves that it is the one that was seen
 // in the cgroup: a process id may be given to another process once its process is
 // dead and reaped. The id is looked up in the cgroup a second time, after the pidfd was
 // opened, and the pidfd's process is alive after that: so from the opening on the
-// id meant one process, and that one is in the cgroup. nil when it is not so (any
+// id meant one process, and that one is in the cgroup and, by isInit, the init. nil when it is not so (any
 // more); the caller looks again.
-func openInit(pid int, dir string) (*Init, error) {
+func openInit(pid int, dir string, isInit func(pid int, group []int) (bool, error)) (*Init, error) {
 	file, err := openPidfd(pid)
 	if file == nil {
 		return nil, err
 	}
 	st, err := readStat(pid)
 	if err == nil {
-		var ids, pids []int
-		ids, err = namespaceIDs(pid)
-		if err == nil {
-			pids, err = readPIDs(dir)
+		var pids []int
+		is := false
+		if pids, err = readPIDs(dir); err == nil && slices.Contains(pids, pid) {
+			is, err = isInit(pid, pids)
 		}
-		isInit := len(ids) > 1 && ids[len(ids)-1] == 1
-		if err == nil && isInit && slices.Contains(pids, pid) && !isOver(file) {
+		if err == nil && is && !isOver(file) {
 			return &Init{PID: pid, StartTime: st.startTime, pidfd: file}, nil
 		}
 	}
