@@ -82,6 +82,8 @@ type Plan struct {
 	// SandboxDirs are the folders, relative to the sandbox, that are mounted: they must exist before create, and
 	// nothing in them may lead out of the sandbox.
 	SandboxDirs []string
+	// NonRoot says that the policy forbids the container to run as root.
+	NonRoot bool
 	// Networks are the task's network_infos, whose labels go into its status with the addresses.
 	Networks []mesos.NetworkInfo
 	// KillGrace is kill_policy.grace_period; nil if the task has none.
@@ -145,7 +147,7 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
-	plan.Spec, plan.Policy = review.Spec, p
+	plan.Spec, plan.Policy, plan.NonRoot = review.Spec, p, p.ForbidsRoot()
 	plan.Notes = append(append(notesOf(review.Changes()), plan.Notes...), "policy "+p.String())
 	d.Plan = &plan
 	return d
