@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
 )
@@ -33,6 +36,19 @@ func (s start) agentTrusted(ctx context.Context) bool {
 	defer cancel()
 	verdict, err := s.trust.Verdict(ctx)
 	return err == nil && verdict.Trusted
+}
+
+// hostGives refuses an accepted task whose container this host cannot give what was decided.
+func hostGives(d task.Decision) task.Decision {
+	if d.Refusal != nil {
+		return d
+	}
+	const unknownEngine = 0
+	if err := process.CheckCapabilities(d.Plan.Spec.Host.CapAdd, unknownEngine); err != nil {
+		d.Plan = nil
+		d.Refusal = &task.Refusal{State: mesos.TASK_FAILED, Reason: mesos.REASON_CONTAINER_LAUNCH_FAILED, Message: "capabilities: " + err.Error()}
+	}
+	return d
 }
 
 // reviewImage refuses an image that reaches what the task itself may not ask for; nil when it is fine.

@@ -223,7 +223,7 @@ func (s start) settings(ctx context.Context, log *slog.Logger, unfit error) supe
 		LogDrain:      s.file.LogDrain,
 		Decide: func(raw []byte, framework mesos.FrameworkInfo) task.Decision {
 			inputs.Principal = framework.GetPrincipal()
-			return task.Decide(raw, inputs, policies)
+			return hostGives(task.Decide(raw, inputs, policies))
 		},
 		ReviewImage: func(i engine.Image, plan *task.Plan) *task.Refusal { return reviewImage(log, i, plan) },
 	}

@@ -99,7 +99,7 @@ type Plan struct {
 
 // Refusal is what the framework is told about a task that is not started.
 type Refusal struct {
-	// State is always TASK_ERROR: trying again without a change is pointless.
+	// State is TASK_ERROR: trying again without a change is pointless. TASK_FAILED is for what another host may accept.
 	State mesos.TaskState
 	// Reason is REASON_TASK_INVALID if the TaskInfo is malformed, contradictory or asks for what this version does not
 	// support, else REASON_TASK_UNAUTHORIZED.
