@@ -10,6 +10,9 @@ import (
 
 // Image is what a container inherits from its image, as an inspection of it shows.
 type Image struct {
+	// RepoDigests are the digests that registries know it by ("busybox@sha256:..."). One that was built or loaded has none.
+	RepoDigests []string
+
 	Labels     map[string]string
 	User       string // USER; "" is root
 	WorkingDir string // WORKDIR; "" is /
@@ -20,14 +23,15 @@ type Image struct {
 }
 
 // ReviewImage decides over what a container inherits from its image and what [Policy.Review], which sees only the task's
-// wishes, cannot know: labels, which Docker merges into the container's; user and working directory, if the reviewed Spec
+// wishes, cannot know: its digest, if one is demanded; labels, which Docker merges into the container's; user and working directory, if the reviewed Spec
 // has none of its own; volumes; and the program, which Docker puts together from both. It returns its findings in a stable
 // order: rejections, and an allowance of the volumes, which are the one thing of an image that takes something of the host.
 func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 	r := &review{rules: p.rules, origins: Origins{}}
-	for _, field := range []string{"Labels", "User", "WorkingDir", "Entrypoint", "Path", "Volumes"} {
+	for _, field := range []string{"Labels", "User", "WorkingDir", "Entrypoint", "Path", "Volumes", "RepoDigests"} {
 		r.origins["Image."+field] = "image"
 	}
+	r.imageDigest(image, spec.Image)
 	for _, key := range slices.Sorted(maps.Keys(image.Labels)) {
 		if isReservedLabel(key) {
 			r.reject("Image.Labels["+key+"]", key, "image.labels",

@@ -23,7 +23,7 @@ func (r *review) identity() {
 	if err != nil || reference.IsNameOnly(parsed) || reference.FamiliarString(parsed) != image || image != configured {
 		r.reject("Image", image, "image", "%q is not a normalised image reference; write repository:tag or repository@digest.", Shorten(image))
 	} else {
-		r.allow("Image", image, "image")
+		r.imageSource(parsed)
 	}
 	r.out.Name, r.out.Image, r.out.Config.Image = name, image, image
 }
