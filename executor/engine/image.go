@@ -14,7 +14,10 @@ import (
 
 // Image is what a container inherits from its image.
 type Image struct {
-	ID         string // "sha256:<64 hex digits>"
+	ID string // "sha256:<64 hex digits>"
+	// RepoDigests are what registries know it by ("busybox@sha256:..."); none if it was built here or loaded.
+	RepoDigests []string
+
 	StopSignal string // "" = SIGTERM
 	User       string // "" = root
 	WorkingDir string // "" = /
@@ -49,7 +52,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		if want, ok := parsed.(reference.Canonical); ok && !carries(said.RepoDigests, want) {
 			return fmt.Errorf("%w: the image that the daemon has for %s does not carry this digest", ErrNotFound, ref)
 		}
-		found = Image{ID: said.ID}
+		found = Image{ID: said.ID, RepoDigests: said.RepoDigests}
 		if c := said.Config; c != nil {
 			found.StopSignal, found.User, found.WorkingDir, found.Labels = c.StopSignal, c.User, c.WorkingDir, c.Labels
 			found.Entrypoint, found.Cmd = c.Entrypoint, c.Cmd

@@ -23,9 +23,12 @@ func TestImageCarriesTheDigestThatWasAskedFor(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := startFake(t, say(jsonAnswer(200, `{"Id":"sha256:1","RepoDigests":`+tc.digests+`}`)))
-			_, err := openFake(t, f, fakeLimits(10*time.Second)).Image(t.Context(), tc.ref)
+			image, err := openFake(t, f, fakeLimits(10*time.Second)).Image(t.Context(), tc.ref)
 			if errors.Is(err, ErrNotFound) != tc.missing || (err != nil) != tc.missing {
 				t.Error(err)
+			}
+			if err == nil && len(image.RepoDigests) != strings.Count(tc.digests, "@") {
+				t.Errorf("%q", image.RepoDigests)
 			}
 		})
 	}
