@@ -84,6 +84,9 @@ type Plan struct {
 	SandboxDirs []string
 	// NonRoot says that the policy forbids the container to run as root.
 	NonRoot bool
+	// HostBinds are the mounts of the Spec that come from paths of the host: what they lead to has to be made sure of before
+	// create.
+	HostBinds []security.HostBind
 	// Networks are the task's network_infos, whose labels go into its status with the addresses.
 	Networks []mesos.NetworkInfo
 	// KillGrace is kill_policy.grace_period; nil if the task has none.
@@ -142,12 +145,14 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 		t.reject(ruleProfile, labelField, t.who().Profile, "%v", err)
 		return t.refused(policies)
 	}
-	review := p.Review(t.spec, security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted})
+	granted := security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted}
+	review := p.Review(t.spec, granted)
 	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...), Policy: p}
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
 	plan.Spec, plan.Policy, plan.NonRoot = review.Spec, p, p.ForbidsRoot()
+	plan.HostBinds = p.HostBinds(review.Spec, granted)
 	plan.Notes = append(append(notesOf(review.Changes()), plan.Notes...), "policy "+p.String())
 	d.Plan = &plan
 	return d
