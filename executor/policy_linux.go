@@ -55,7 +55,7 @@ func hostGives(d task.Decision) task.Decision {
 func reviewImage(log *slog.Logger, image engine.Image, plan *task.Plan) *task.Refusal {
 	inherited := security.Image{
 		Labels: image.Labels, User: image.User, WorkingDir: image.WorkingDir, Entrypoint: image.Entrypoint, Cmd: image.Cmd,
-		Path: image.Path, Volumes: image.Volumes,
+		Path: image.Path, Volumes: image.Volumes, RepoDigests: image.RepoDigests,
 	}
 	found := plan.Policy.ReviewImage(inherited, plan.Spec)
 	for _, f := range found {
