@@ -1,48 +1,149 @@
 package policyfile
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"time"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
 
 	"mesos-docker-executor/security"
 )
 
-// DefaultPath is where policy.yaml is looked for when no flag names another.
-const DefaultPath = "/etc/mesos-docker-executor/policy.yaml"
-
 // File is a policy.yaml, or the built-in policy. It is immutable.
-type File struct{}
+type File struct {
+	name         string
+	digest       string
+	builtIn      bool
+	mode         security.Mode // "" if it is not written
+	modeLine     int
+	appIDTrusted map[string]bool // principals
+	defaults     layer
+	profiles     map[string]layer
+	identities   []identity
+	exceptions   []exception
+}
 
-// Load reads policy.yaml.
-func Load(path string, named bool, now time.Time) (*File, error) {
-	if !named {
-		return BuiltIn(), nil
+// BuiltIn returns the policy that holds where there is no file: [security.BuiltIn] for every identity, and no profiles.
+func BuiltIn() *File {
+	return &File{name: "built-in", digest: security.BuiltIn().Digest(), builtIn: true}
+}
+
+func baseName(name string) string {
+	if base := path.Base(name); base != "." && base != "/" {
+		return base
 	}
-	return nil, errors.New("policy files cannot be read yet")
+	return "policy.yaml"
 }
 
-// Parse reads the content of a policy.yaml.
-func Parse(name string, data []byte, now time.Time) (*File, error) {
-	return nil, errors.New("policy files cannot be read yet")
+// seal finishes a file that was read without a problem.
+func (f *File) seal(data []byte, profiles map[string]string) {
+	f.digest = sum(string(data))
+	if len(profiles) == 0 {
+		return
+	}
+	lines := f.digest + "  policy.yaml\n"
+	for _, path := range slices.Sorted(maps.Keys(profiles)) {
+		lines += sum(profiles[path]) + "  " + path + "\n"
+	}
+	f.digest = sum(lines)
 }
 
-// BuiltIn returns the policy that holds where there is no file.
-func BuiltIn() *File { return &File{} }
+func sum(s string) string {
+	digest := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(digest[:])
+}
 
-// For returns the policy for an identity.
-func (f *File) For(id security.Identity) (security.Policy, error) { return security.BuiltIn(), nil }
+// Name is what messages call the file: the last element of its path, or "built-in".
+func (f *File) Name() string { return f.name }
 
-// Digest is the SHA-256 of the file in 64 hexadecimal digits.
-func (f *File) Digest() string { return security.BuiltIn().Digest() }
+// Digest is 64 hexadecimal digits: the SHA-256 of the file, as sha256sum(1) prints it. If the file names seccomp profiles, it is that
+// of what sha256sum prints for "policy.yaml" and then for each profile by its path, in the order of their bytes. For the
+// built-in policy it is [security.Policy.Digest].
+func (f *File) Digest() string { return f.digest }
 
-// Name is what messages call the file.
-func (f *File) Name() string { return "built-in" }
+// UsesIdentity reports whether any rule goes by principal, role or app ID, so that it matters whether they are known.
+func (f *File) UsesIdentity() bool {
+	return len(f.identities) > 0 || slices.ContainsFunc(f.exceptions, func(x exception) bool { return !x.expired })
+}
 
-// Notes are for the log.
-func (f *File) Notes() []string { return nil }
+// Notes returns sentences for the log about what is no error: audit mode, and the entries of break_glass, in force or not.
+func (f *File) Notes() []string {
+	var notes []string
+	if f.mode == security.Audit {
+		notes = append(notes, place(f.name, f.modeLine)+": the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported.")
+	}
+	for i, id := range f.identities {
+		if id.mode != "" && id.mode != cmp.Or(f.mode, security.Enforce) {
+			notes = append(notes, fmt.Sprintf("%s: the mode for identities[%d] (%s) is %s.", place(f.name, id.modeLine), i, id.match, id.mode))
+		}
+	}
+	for _, x := range f.exceptions {
+		what := fmt.Sprintf("%s: break_glass[%d] (%s; reason: %s)", place(f.name, x.line), x.index, x.match, x.lifts.Reason)
+		if x.expired {
+			notes = append(notes, what+" expired on "+x.lasts+" and lifts nothing any more; remove it.")
+		} else {
+			notes = append(notes, what+" is in force to the end of "+x.lasts+", in UTC.")
+		}
+	}
+	return notes
+}
 
-// UsesIdentity reports whether any rule goes by principal, role or app ID.
-func (f *File) UsesIdentity() bool { return false }
+// For returns the policy for an identity. The error, a sentence for the task's author, says that the identity asks for a profile that
+// there is not or that it may not use; its other fields never make one. Two identities with the same rules have the same
+// policy, and every policy of a file has the file's digest.
+func (f *File) For(id security.Identity) (security.Policy, error) {
+	entry := slices.IndexFunc(f.identities, func(i identity) bool { return i.match.covers(id, f.appIDTrusted) })
+	var offered []string
+	if entry >= 0 {
+		offered = f.identities[entry].profiles
+	}
+	if id.Profile != "" && !slices.Contains(offered, id.Profile) {
+		return security.Policy{}, profileRefused(id.Profile, offered)
+	}
+	if f.builtIn {
+		return security.BuiltIn(), nil
+	}
+	rules, places := security.BuiltInRules(), map[string]string{}
+	mode := f.mode
+	if mode != "" {
+		places["mode"] = place(f.name, f.modeLine)
+	}
+	f.defaults.apply(&rules, places, f.name)
+	if entry >= 0 {
+		own := f.identities[entry]
+		if own.rules.apply(&rules, places, f.name); own.mode != "" {
+			mode, places["mode"] = own.mode, place(f.name, own.modeLine)
+		}
+	}
+	f.profiles[id.Profile].apply(&rules, places, f.name)
+	if mode == security.Audit { // else the built-in mode, which is to enforce
+		rules.Mode = mode
+	}
+	rules.BreakGlass = f.lifted(id, places)
+	return security.FromFile(f.name, f.digest, rules, places), nil
+}
 
-// Default returns the built-in policy as a commented policy.yaml.
-func Default() string { return "version: 1\n" }
+func profileRefused(profile string, offered []string) error {
+	remedy := "this task may pick none; remove the label, or ask the operator for a profile"
+	if len(offered) > 0 {
+		remedy = "this task may pick " + strings.Join(offered, ", ") + "; write one of these, or remove the label"
+	}
+	return errors.New("Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + ".") //lint:ignore ST1005 It is a sentence of its own in a finding.
+}
+
+// lifted returns what all entries in force for an identity lift together.
+func (f *File) lifted(id security.Identity, places map[string]string) security.BreakGlass {
+	var all security.BreakGlass
+	for _, x := range f.exceptions {
+		if x.expired || !x.match.covers(id, f.appIDTrusted) {
+			continue
+		}
+		x.addTo(&all, places, f.name)
+	}
+	return all
+}

@@ -1,0 +1,283 @@
+package policyfile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/syndtr/gocapability/capability"
+
+	"mesos-docker-executor/security"
+)
+
+// onlyBreakGlass ends the errors about what ordinary rules cannot lift.
+const onlyBreakGlass = "only an entry of `break_glass` can lift this, with reason and expiry"
+
+func wrongWord(s string, words []string) error {
+	return fmt.Errorf("%s is none of the words for it%s; allowed: %s", quote(s), meant(strings.ToLower(s), words), oneOf(words))
+}
+
+// capabilities returns the check of capabilities, which writes them as the rules do. The names are the library's fixed list, not
+// what the host's kernel has: one file is for many hosts.
+func capabilities() func(string) (string, error) {
+	known := map[string]bool{}
+	for _, c := range capability.List() {
+		known["CAP_"+strings.ToUpper(c.String())] = true
+	}
+	return func(s string) (string, error) {
+		name := strings.ToUpper(s)
+		if name == "ALL" || name == "CAP_ALL" {
+			return "", fmt.Errorf("%s is refused: with it a container is as good as privileged; write the names of those that are needed", quote(s))
+		}
+		if !strings.HasPrefix(name, "CAP_") {
+			name = "CAP_" + name
+		}
+		if !known[name] {
+			return "", fmt.Errorf("%s is no capability%s; write a name of capabilities(7)", quote(s), meant(name, slices.Sorted(maps.Keys(known))))
+		}
+		return name, nil
+	}
+}
+
+// nonEmpty takes any text of one word.
+func nonEmpty(s string) (string, error) {
+	if s == "" || strings.ContainsFunc(s, unicode.IsSpace) {
+		return "", fmt.Errorf("%s is no name: it is empty or has a blank", quote(s))
+	}
+	return s, nil
+}
+
+// isWord reports whether s begins with a letter or digit of ASCII, and goes on with those and some other characters.
+func isWord(s, others string) bool {
+	for i, r := range s {
+		alphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !alphanumeric && (i == 0 || !strings.ContainsRune(others, r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// word takes a name of Docker's: of a driver, a runtime or an option.
+func word(s string) (string, error) {
+	if !isWord(s, "_.:/-") {
+		return "", fmt.Errorf("%s is no name; write letters, digits and _ . : / -, and no pattern", quote(s))
+	}
+	return s, nil
+}
+
+func wordOrNone(s string) (string, error) {
+	if s == "" {
+		return s, nil
+	}
+	return word(s)
+}
+
+// checkName says what is wrong with a name that tasks have to write.
+func checkName(name string) error {
+	if len(name) > maxName || !isWord(name, "_.-") {
+		return fmt.Errorf("%s is no name; write at most %d letters, digits, '-', '_' and '.', the first a letter or digit", quote(name), maxName)
+	}
+	return nil
+}
+
+// confined refuses the word that switches a confinement off.
+func confined(off string, check func(string) (string, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if strings.EqualFold(s, off) {
+			return "", fmt.Errorf("%s is refused here; %s: `allow: {unconfined: [...]}`", quote(s), onlyBreakGlass)
+		}
+		return check(s)
+	}
+}
+
+func selinuxLabel(s string) (string, error) {
+	kind, value, found := strings.Cut(s, ":")
+	if !found || value == "" || !slices.Contains([]string{"user", "role", "type", "level", "filetype"}, kind) {
+		return "", fmt.Errorf("%s is no label; write user:, role:, type:, level: or filetype: and its value, such as type:container_t", quote(s))
+	}
+	return nonEmpty(s)
+}
+
+func ordinaryNamespace(s string) (string, error) {
+	switch s {
+	case "cgroup", "uts":
+		return s, nil
+	case "ipc", "pid", "userns":
+		return "", fmt.Errorf("%s is refused here; %s: `allow: {host_namespaces: [%s]}`", quote(s), onlyBreakGlass, s)
+	case "net", "network":
+		return "", fmt.Errorf("%s is no namespace of this list; write `host` into network.modes", quote(s))
+	}
+	return "", wrongWord(s, []string{"cgroup", "uts"})
+}
+
+// account takes a name or a number of a group; see [security.CheckUser].
+func account(s string) (string, error) {
+	if strings.Contains(s, ":") || security.CheckUser(s) != nil {
+		return "", fmt.Errorf("%s is no group; write a name or a number from 0 to 2147483647", quote(s))
+	}
+	return s, nil
+}
+
+// imagePattern takes patterns of repositories as Docker writes them in full.
+func imagePattern(s string) (string, error) {
+	registry, rest, found := strings.Cut(s, "/")
+	switch head, _ := strings.CutSuffix(s, "**"); {
+	case s == "**":
+		return s, nil
+	case strings.Contains(head, "**") || head != s && !strings.HasSuffix(head, "/"):
+		return "", fmt.Errorf("%s has ** elsewhere than in /** at the end; write `*` for a part without a slash", quote(s))
+	case strings.Contains(s, "@") || strings.Contains(rest, ":"):
+		return "", fmt.Errorf("%s has a tag or digest; write the repository alone", quote(s))
+	case s != strings.ToLower(s) || !isWord(strings.ReplaceAll(s, "*", "x"), "._:/-") || strings.HasSuffix(s, "/") || strings.Contains(s, "//"):
+		return "", fmt.Errorf("%s is no repository; write one in lower case such as docker.io/library/busybox, or a pattern of it", quote(s))
+	case !found:
+		return "", fmt.Errorf("%s matches no repository, which is written in full; write docker.io/library/%s, or with its registry", quote(s), s)
+	case !strings.ContainsAny(registry, ".:*") && registry != "localhost":
+		return "", fmt.Errorf("%s does not begin with a registry; write docker.io/%s", quote(s), s)
+	}
+	return s, nil
+}
+
+func networkPattern(s string) (string, error) {
+	switch {
+	case s == "bridge" || s == "none" || s == "host":
+		return "", fmt.Errorf("%s is no user network; write it into network.modes", quote(s))
+	case s == "default" || !isWord(strings.ReplaceAll(s, "*", "x"), "_.-"):
+		return "", fmt.Errorf("%s is no name of a user network; write letters, digits and _ . -, and * for any of them", quote(s))
+	}
+	return s, nil
+}
+
+// hostIP takes an address in the spelling that tasks have to use: the rules compare texts.
+func hostIP(s string) (string, error) {
+	address, err := netip.ParseAddr(s)
+	switch {
+	case err != nil || address.Zone() != "":
+		return "", fmt.Errorf("%s is no IP address; write one such as 10.0.0.5, without port, prefix or zone", quote(s))
+	case address.String() != s:
+		return "", fmt.Errorf("%s is not in its shortest form, which is %s", quote(s), address)
+	}
+	return s, nil
+}
+
+// checkPath says what is wrong with an absolute path. It must be in its shortest form, so that it has one spelling.
+func checkPath(p string) error {
+	switch {
+	case p == "":
+		return errors.New("is empty; an absolute path is needed")
+	case !strings.HasPrefix(p, "/"):
+		return fmt.Errorf("%s is not an absolute path", quote(p))
+	case strings.ContainsFunc(p, unicode.IsControl):
+		return fmt.Errorf("%s contains a control character", quote(p))
+	case path.Clean(p) != p:
+		return fmt.Errorf("%s is not in its shortest form, which is %s", quote(p), quote(path.Clean(p)))
+	}
+	return nil
+}
+
+func hostPath(s string) (string, error) {
+	switch err := checkPath(s); {
+	case err != nil:
+		return "", err
+	case s == "/":
+		return "", fmt.Errorf("%s would be the whole host; name the folders that are meant", quote(s))
+	case strings.Contains(s, "*"):
+		return "", fmt.Errorf("%s is a path and no pattern; name the folder, all below it is meant too", quote(s))
+	}
+	return s, nil
+}
+
+func volumePattern(s string) (string, error) {
+	if !isWord(strings.ReplaceAll(s, "*", "x"), "_.-") {
+		return "", fmt.Errorf("%s is no name of a volume; write letters, digits and _ . -, and * for any of them", quote(s))
+	}
+	return s, nil
+}
+
+func devicePattern(s string) (string, error) {
+	if err := checkPath(s); err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(s, "/dev/") {
+		return "", fmt.Errorf("%s is not in /dev; write a path such as /dev/fuse", quote(s))
+	}
+	return s, nil
+}
+
+func devicePermissions(s string) (string, error) {
+	if s == "" || len(s) > 3 || strings.Trim(s, "rwm") != "" || strings.Count(s, s[:1]) > 1 || len(s) == 3 && s[1] == s[2] {
+		return "", fmt.Errorf("%s are no permissions; write letters of rwm (read, write, mknod), each once", quote(s))
+	}
+	return s, nil
+}
+
+// deviceRule takes a rule of the devices cgroup as docker run does, for one kind of device.
+func deviceRule(s string) (string, error) {
+	kind, rest, _ := strings.Cut(s, " ")
+	numbers, permissions, _ := strings.Cut(rest, " ")
+	major, minor, _ := strings.Cut(numbers, ":")
+	_, err := devicePermissions(permissions)
+	if !slices.Contains([]string{"a", "b", "c"}, kind) || !isNumberOrStar(major) || !isNumberOrStar(minor) || err != nil {
+		return "", fmt.Errorf("%s is no rule; write type, major:minor and permissions, such as \"c 10:229 rwm\"", quote(s))
+	}
+	if kind == "a" || major == "*" {
+		return "", fmt.Errorf("%s would open the devices of all drivers, the host's disks among them; write c or b and a major number", quote(s))
+	}
+	return s, nil
+}
+
+func isNumberOrStar(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 32)
+	return err == nil || s == "*"
+}
+
+// sysctlPattern takes parameters of namespaces, which are all that the container runtime sets (runc,
+// libcontainer/configs/validate, sysctl).
+func sysctlPattern(s string) (string, error) {
+	ofIPC := []string{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"}
+	head, _, wild := strings.Cut(s, "*")
+	switch {
+	case !isWord(s, "_.*/-"):
+		return "", fmt.Errorf("%s is no kernel parameter; write a name such as net.ipv4.tcp_syncookies, or a pattern of it", quote(s))
+	case strings.HasPrefix(head, "net.") || strings.HasPrefix(head, "fs.mqueue."):
+	case !wild && slices.Contains(ofIPC, s):
+	case wild && slices.ContainsFunc([]string{"kernel.msg", "kernel.shm"}, func(p string) bool { return strings.HasPrefix(head, p) }):
+	default:
+		return "", fmt.Errorf("%s is not only of a container's namespaces, and the others are the host's; write names of net.*, fs.mqueue.* or %s",
+			quote(s), strings.Join(ofIPC, ", "))
+	}
+	return s, nil
+}
+
+func variablePattern(s string) (string, error) {
+	if s == "" || strings.ContainsAny(s, "= \t") {
+		return "", fmt.Errorf("%s is no name of a variable; write one such as NVIDIA_*, without = and blanks", quote(s))
+	}
+	return s, nil
+}
+
+// ulimitNames are those that the built-in rules know.
+func ulimitNames() []string { return slices.Sorted(maps.Keys(security.BuiltInRules().Ulimits)) }
+
+// byteUlimits are in bytes (getrlimit(2)).
+func byteUlimits() []string {
+	return []string{"as", "core", "data", "fsize", "memlock", "msgqueue", "rss", "stack"}
+}
+
+func byteUlimitList() string { return strings.Join(byteUlimits(), ", ") }
+
+func ulimit(s string) (string, error) { return s, checkUlimit(s) }
+
+func checkUlimit(s string) error {
+	if known := ulimitNames(); !slices.Contains(known, s) {
+		return fmt.Errorf("%s is no ulimit%s; known are %s", strconv.Quote(s), meant(s, known), strings.Join(known, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package policyfile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker/api/types/mount"
+
+	"mesos-docker-executor/security"
+)
+
+// openedPath is a folder of the host that some section of rules opens.
+type openedPath struct {
+	entry entry
+	path  string
+}
+
+func (p *parser) noteOpened(e entry, key string, value any) {
+	if opened, ok := value.(security.HostPath); ok && key == "mounts.host_paths" {
+		p.opened = append(p.opened, openedPath{entry: e, path: opened.Path})
+	}
+}
+
+// checkHostPaths refuses paths that open nothing, or the engine's sockets: which those are, the review itself is asked. One review
+// is enough for all, since what one path opens another cannot close.
+func (p *parser) checkHostPaths() {
+	if len(p.opened) == 0 {
+		return
+	}
+	var rules security.Rules
+	var spec security.Spec
+	at := map[string]openedPath{}
+	for i, opened := range p.opened {
+		target := fmt.Sprintf("/%d", i)
+		rules.Mounts.HostPaths = append(rules.Mounts.HostPaths, security.HostPath{Path: opened.path})
+		spec.Host.Mounts = append(spec.Host.Mounts, mount.Mount{Type: mount.TypeBind, Source: opened.path, Target: target, ReadOnly: true})
+		at["Host.Mounts["+target+"]"] = opened
+	}
+	for _, f := range security.New("", rules).Review(spec, security.Grants{}).Rejections() {
+		opened, ours := at[f.Field]
+		if !ours {
+			continue
+		}
+		line, key := opened.entry.line, opened.entry.path+".path"
+		if isEngines(opened.path) {
+			p.problems.add(line, key, "%s is an engine's socket or state, or the executor's own; %s: `allow: {paths: [...]}`", quote(opened.path), onlyBreakGlass)
+		} else {
+			p.problems.add(line, key, "%s opens nothing: it holds what nobody may mount as a whole; name the folder below it that is meant, or, for what has to be, use `break_glass`", quote(opened.path))
+		}
+	}
+}
+
+// isEngines only chooses the words; what is refused is the review's.
+func isEngines(path string) bool {
+	for _, word := range []string{"docker", "containerd"} {
+		if strings.Contains(path, word) {
+			return true
+		}
+	}
+	return false
+}

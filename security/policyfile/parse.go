@@ -1,0 +1,282 @@
+package policyfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"mesos-docker-executor/security"
+)
+
+// fileVersion is the version of policy.yaml that this package reads.
+const fileVersion = 1
+
+// Parse is [ParseWith] without reading any seccomp profile: each stands for one that forbids every call, and [File.Digest] is that
+// of the file alone. It is for looking at a policy away from its host, never for running a task.
+func Parse(name string, data []byte, now time.Time) (*File, error) {
+	return ParseWith(name, data, now, nil)
+}
+
+// ParseWith reads the content of a policy.yaml; name is what errors call it, and its last element what [File.Name] is. profile
+// returns the content of a seccomp profile that the file names by its path.
+//
+// It is strict: an unknown key, a key twice, a value of another type, without a unit or out of range, an alias, a tag, a second
+// document, what no policy can allow or only break_glass, all are errors with the number of their line. The error is an
+// [*Error].
+func ParseWith(name string, data []byte, now time.Time, profile func(path string) ([]byte, error)) (*File, error) {
+	p := newParser(name, now, profile)
+	if root := p.document(data); root != nil {
+		p.file(root)
+	}
+	if err := p.problems.orNil(); err != nil {
+		return nil, err
+	}
+	p.out.seal(data, p.profiles)
+	return p.out, nil
+}
+
+// parser walks the nodes of a file. It does not let the YAML library fill structs: that would report neither all problems nor the
+// possible values.
+type parser struct {
+	out      *File
+	problems *Error
+	now      time.Time
+	rules    []rule          // that a section of rules can write
+	facts    map[string]fact // by the rules' keys
+	words    map[string]bool // normalised capabilities
+	read     func(path string) ([]byte, error)
+	profiles map[string]string // seccomp profiles read so far, by their path
+	opened   []openedPath      // of the host, in all sections of rules
+}
+
+func newParser(name string, now time.Time, read func(path string) ([]byte, error)) *parser {
+	return &parser{
+		out:      &File{name: baseName(name)},
+		problems: &Error{Source: name},
+		now:      now,
+		rules:    ordinaryRules(),
+		facts:    facts(),
+		read:     read,
+		profiles: map[string]string{},
+	}
+}
+
+// document returns the one mapping that the file consists of, nil after noting why there is none. For an empty file it is an empty
+// mapping.
+func (p *parser) document(data []byte) *yaml.Node {
+	if len(data) > maxFileSize {
+		p.problems.add(0, "", "%v", tooLarge(maxFileSize))
+		return nil
+	}
+	if line := badTextLine(data); line > 0 {
+		p.problems.add(line, "", "holds bytes that are not UTF-8 text; save the file as UTF-8")
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
+		return &yaml.Node{Kind: yaml.MappingNode, Line: 1}
+	} else if err != nil {
+		p.syntax(err)
+		return nil
+	}
+	if err := decoder.Decode(&more); err == nil {
+		p.problems.add(more.Line, "", "a second document begins here; the file holds one")
+		return nil
+	} else if !errors.Is(err, io.EOF) {
+		p.syntax(err)
+		return nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		p.problems.add(root.Line, "", "is not a list of keys; begin with `version: %d`", fileVersion)
+		return nil
+	}
+	return root
+}
+
+// syntax notes an error of the YAML library, which has the line in its text unless it is the first.
+func (p *parser) syntax(err error) {
+	m := regexp.MustCompile(`(?s)^yaml: (?:line ([0-9]+): )?(.*)$`).FindStringSubmatch(err.Error())
+	if m == nil {
+		m = []string{"", "", err.Error()}
+	}
+	line, _ := strconv.Atoi(m[1])
+	text := strings.ReplaceAll(m[2], "\n", " ")
+	if strings.Contains(text, "unknown anchor") || strings.Contains(text, "alphabetic or numeric") {
+		text += "; a pattern that begins with * or & has to be in quotes"
+	}
+	p.problems.add(max(line, 1), "", "is not valid YAML here or just below: %s", text)
+}
+
+// file reads the whole file. A version other than ours leaves nothing else to judge.
+func (p *parser) file(root *yaml.Node) {
+	known := []string{"version", "mode", "principals", "defaults", "profiles", "identities", "break_glass"}
+	entries := p.mapping(root, "")
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.key == "version" })
+	if at < 0 {
+		p.problems.add(1, "version", "is missing; write `version: %d`", fileVersion)
+	} else if v := entries[at].value; v.Tag != "!!int" || v.Value != strconv.Itoa(fileVersion) {
+		p.problems.Problems = nil
+		p.problems.add(v.Line, "version", "%s is not a version that this program reads; write `version: %d`", quote(v.Value), fileVersion)
+		return
+	}
+	sections := map[string]entry{}
+	for _, e := range entries {
+		if !slices.Contains(known, e.key) {
+			p.unknown(e, known)
+			continue
+		}
+		sections[e.key] = e
+	}
+	// Profiles and principals first: entries refer to them.
+	p.section(sections, "mode", func(e entry) { p.out.mode, p.out.modeLine = p.mode(e), e.line })
+	p.section(sections, "principals", p.principals)
+	p.section(sections, "defaults", func(e entry) { p.out.defaults = p.layer(e) })
+	p.section(sections, "profiles", p.namedProfiles)
+	p.section(sections, "identities", p.identities)
+	p.section(sections, "break_glass", p.breakGlass)
+	p.checkHostPaths()
+}
+
+func (p *parser) section(sections map[string]entry, key string, read func(entry)) {
+	if e, written := sections[key]; written {
+		read(e)
+	}
+}
+
+// entry is a key of a mapping and its value.
+type entry struct {
+	key   string
+	path  string // of the key, from the root: "identities[0].match"
+	line  int    // of the key
+	value *yaml.Node
+}
+
+// mapping returns the entries of a mapping, without those that are wrong whatever they mean. A section all of whose keys are
+// commented out is an empty one.
+func (p *parser) mapping(node *yaml.Node, path string) []entry {
+	if !p.plain(node, path) || isNull(node) {
+		return nil
+	}
+	if node.Kind != yaml.MappingNode {
+		p.problems.add(node.Line, path, "is a section of keys with values; write `key: value` lines below it")
+		return nil
+	}
+	var entries []entry
+	seen := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 || key.Tag == "!!merge" || isNull(key):
+			p.problems.add(key.Line, path, "has a key that is no plain text (%s); write its name without anchor, alias or tag", quote(key.Value))
+			continue
+		case key.Value == "" || strings.ContainsFunc(key.Value, unicode.IsControl):
+			p.problems.add(key.Line, path, "has the key %s, which is empty or holds a control character; write a name", quote(key.Value))
+			continue
+		case seen[key.Value] > 0:
+			p.problems.add(key.Line, join(path, key.Value), "is here a second time, the first is on line %d; keep one of them", seen[key.Value])
+			continue
+		}
+		seen[key.Value] = key.Line
+		e := entry{key: key.Value, path: join(path, key.Value), line: key.Line, value: value}
+		if p.plain(value, e.path) {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// list returns the elements of a list, without those that are wrong whatever they mean.
+func (p *parser) list(e entry, of string) []entry {
+	switch {
+	case isNull(e.value):
+		p.problems.add(e.value.Line, e.path, "has no value; write a list of %s, `[]` for none, or remove the key", of)
+		return nil
+	case e.value.Kind != yaml.SequenceNode:
+		p.problems.add(e.value.Line, e.path, "is a list of %s; write %s", of, "`[a, b]` or lines that begin with `- `")
+		return nil
+	}
+	var elements []entry
+	for i, node := range e.value.Content {
+		element := entry{key: e.key, path: fmt.Sprintf("%s[%d]", e.path, i), line: node.Line, value: node}
+		if p.plain(node, element.path) {
+			elements = append(elements, element)
+		}
+	}
+	return elements
+}
+
+// plain refuses what makes a value other than it looks.
+func (p *parser) plain(node *yaml.Node, path string) bool {
+	switch {
+	case node.Kind == yaml.AliasNode || node.Anchor != "":
+		p.problems.add(node.Line, path, "uses an anchor or alias; write the value out, and patterns that begin with * or & in quotes")
+	case node.Style&yaml.TaggedStyle != 0:
+		p.problems.add(node.Line, path, "has the tag %s; write the value without", quote(node.Tag))
+	default:
+		return true
+	}
+	return false
+}
+
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
+
+func join(path, key string) string {
+	if path == "" {
+		return shortKey(key)
+	}
+	return path + "." + shortKey(key)
+}
+
+// shortKey keeps a key of any length and content readable in a path.
+func shortKey(key string) string { return security.Printable(key) }
+
+// unknown notes a key that is none, and where it belongs if that is known.
+func (p *parser) unknown(e entry, known []string) {
+	isRule := slices.ContainsFunc(p.rules, func(r rule) bool {
+		section, _, _ := strings.Cut(r.key, ".")
+		return section == strings.TrimPrefix(e.key, "+")
+	})
+	inRules := strings.Contains(e.path, "rules.") || strings.HasPrefix(e.path, "defaults.") || strings.HasPrefix(e.path, "profiles.")
+	switch {
+	case strings.EqualFold(e.key, "privileged"):
+		p.problems.add(e.line, e.path, "cannot be allowed by any section of any file; remove it, and allow single capabilities in `capabilities`")
+	case inRules && e.key == "mode":
+		p.problems.add(e.line, e.path, "is no rule; write it at the top of the file, or in an entry of `identities` beside `match`")
+	case inRules && slices.Contains([]string{"break_glass", "paths", "propagation", "unconfined"}, e.key):
+		p.problems.add(e.line, e.path, "is no rule: only an entry of `break_glass` at the top of the file can lift this, with reason and expiry")
+	case isRule && !inRules:
+		p.problems.add(e.line, e.path, "is a rule; write it under `defaults`, a profile, or `rules` of an entry of `identities`")
+	default:
+		p.problems.add(e.line, e.path, "is an unknown key%s; known here: %s", meant(e.key, known), strings.Join(known, ", "))
+	}
+}
+
+// badTextLine returns the line of the first byte that is not UTF-8 or that YAML does not print (c-printable in section 5.1 of
+// YAML 1.2), 0 if there is none. The YAML library would give no line for it.
+func badTextLine(data []byte) int {
+	line := 1
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		control := r < ' ' && r != '\n' && r != '\r' && r != '\t' || 0x7f <= r && r <= 0x9f && r != 0x85
+		if r == utf8.RuneError && size == 1 || control || r == 0xfffe || r == 0xffff {
+			return line
+		}
+		if r == '\n' {
+			line++
+		}
+		rest = rest[size:]
+	}
+	return 0
+}
