@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"mesos-docker-executor/security"
 )
 
 // none takes a name out of an inherited map.
@@ -69,6 +71,7 @@ func (p *parser) slice(e entry, key string, kind reflect.Type) reflect.Value {
 	}
 	before := len(p.problems.Problems)
 	out := reflect.MakeSlice(kind, 0, 0)
+	there := seen{}
 	for _, element := range p.list(e, "entries with "+oneOf(lastNames(fieldsOf(kind.Elem(), "")))) {
 		if element.value.Kind != yaml.MappingNode {
 			p.problems.add(element.line, element.path, "is an entry with %s; write {%s: ...}",
@@ -78,7 +81,7 @@ func (p *parser) slice(e entry, key string, kind reflect.Type) reflect.Value {
 		value := p.value(element, key, kind.Elem())
 		switch {
 		case !value.IsValid():
-		case contains(out, value):
+		case there.before(value):
 			p.problems.add(element.line, element.path, "is in the list twice; keep one")
 		default:
 			out = reflect.Append(out, value)
@@ -115,6 +118,9 @@ func (p *parser) structure(e entry, key string, kind reflect.Type) reflect.Value
 	if len(p.problems.Problems) > before {
 		return reflect.Value{}
 	}
+	if rule, ok := out.Interface().(security.VolumeRule); ok && rule.Driver == "local" && len(rule.Options) > 0 {
+		p.problems.add(e.line, e.path+".options", "allows nothing: options of the driver local can mount any folder of the host; remove them")
+	}
 	p.noteOpened(e, key, out.Interface())
 	return out
 }
@@ -123,6 +129,7 @@ func (p *parser) structure(e entry, key string, kind reflect.Type) reflect.Value
 func (p *parser) texts(e entry, key string, kind reflect.Type, layered bool) (list reflect.Value, adds bool) {
 	before := len(p.problems.Problems)
 	out := reflect.MakeSlice(kind, 0, len(e.value.Content))
+	there := seen{}
 	elements := p.list(e, "texts")
 	added := 0
 	for _, element := range elements {
@@ -144,7 +151,7 @@ func (p *parser) texts(e entry, key string, kind reflect.Type, layered bool) (li
 		value := reflect.ValueOf(text).Convert(kind.Elem())
 		switch {
 		case !ok:
-		case contains(out, value):
+		case there.before(value):
 			p.problems.add(element.line, element.path, "%s is in the list twice; keep one", quote(text))
 		default:
 			out = reflect.Append(out, value)

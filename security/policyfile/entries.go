@@ -293,7 +293,7 @@ func (x exception) addTo(all *security.BreakGlass, places map[string]string, fil
 	sum, own := reflect.ValueOf(all).Elem(), reflect.ValueOf(x.lifts)
 	for _, r := range fieldsOf(sum.Type(), "", "reason", "expires") {
 		if to := sum.FieldByIndex(r.index); to.Kind() == reflect.Slice {
-			to.Set(added(to, own.FieldByIndex(r.index)))
+			to.Set(orZero(added(to, own.FieldByIndex(r.index))))
 		} else if to.IsZero() {
 			to.Set(own.FieldByIndex(r.index))
 		}

@@ -97,35 +97,45 @@ func (f *File) Notes() []string {
 // there is not or that it may not use; its other fields never make one. Two identities with the same rules have the same
 // policy, and every policy of a file has the file's digest.
 func (f *File) For(id security.Identity) (security.Policy, error) {
-	entry := slices.IndexFunc(f.identities, func(i identity) bool { return i.match.covers(id, f.appIDTrusted) })
-	var offered []string
-	if entry >= 0 {
-		offered = f.identities[entry].profiles
-	}
-	if id.Profile != "" && !slices.Contains(offered, id.Profile) {
-		return security.Policy{}, profileRefused(id.Profile, offered)
+	rules, places := security.BuiltInRules(), map[string]string{}
+	if err := f.layered(id, &rules, places); err != nil {
+		return security.Policy{}, err
 	}
 	if f.builtIn {
 		return security.BuiltIn(), nil
 	}
-	rules, places := security.BuiltInRules(), map[string]string{}
-	mode := f.mode
+	return security.FromFile(f.name, f.digest, rules, places), nil
+}
+
+// layered lays what the file says for an identity over the built-in rules.
+func (f *File) layered(id security.Identity, rules *security.Rules, places map[string]string) error {
+	var own identity
+	if at := slices.IndexFunc(f.identities, func(i identity) bool { return i.match.covers(id, f.appIDTrusted) }); at >= 0 {
+		own = f.identities[at]
+	}
+	if id.Profile != "" && !slices.Contains(own.profiles, id.Profile) {
+		return profileRefused(id.Profile, own.profiles)
+	}
+	f.defaults.apply(rules, places, f.name)
+	own.rules.apply(rules, places, f.name)
+	f.profiles[id.Profile].apply(rules, places, f.name)
+
+	mode, line := f.mode, f.modeLine
+	if own.mode != "" {
+		mode, line = own.mode, own.modeLine
+	}
 	if mode != "" {
-		places["mode"] = place(f.name, f.modeLine)
+		places["mode"] = place(f.name, line)
 	}
-	f.defaults.apply(&rules, places, f.name)
-	if entry >= 0 {
-		own := f.identities[entry]
-		if own.rules.apply(&rules, places, f.name); own.mode != "" {
-			mode, places["mode"] = own.mode, place(f.name, own.modeLine)
-		}
-	}
-	f.profiles[id.Profile].apply(&rules, places, f.name)
 	if mode == security.Audit { // else the built-in mode, which is to enforce
 		rules.Mode = mode
 	}
-	rules.BreakGlass = f.lifted(id, places)
-	return security.FromFile(f.name, f.digest, rules, places), nil
+	for _, x := range f.exceptions {
+		if !x.expired && x.match.covers(id, f.appIDTrusted) {
+			x.addTo(&rules.BreakGlass, places, f.name)
+		}
+	}
+	return nil
 }
 
 func profileRefused(profile string, offered []string) error {
@@ -134,16 +144,4 @@ func profileRefused(profile string, offered []string) error {
 		remedy = "this task may pick " + strings.Join(offered, ", ") + "; write one of these, or remove the label"
 	}
 	return errors.New("Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + ".") //lint:ignore ST1005 It is a sentence of its own in a finding.
-}
-
-// lifted returns what all entries in force for an identity lift together.
-func (f *File) lifted(id security.Identity, places map[string]string) security.BreakGlass {
-	var all security.BreakGlass
-	for _, x := range f.exceptions {
-		if x.expired || !x.match.covers(id, f.appIDTrusted) {
-			continue
-		}
-		x.addTo(&all, places, f.name)
-	}
-	return all
 }

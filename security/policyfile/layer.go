@@ -85,6 +85,8 @@ func (p *parser) rulesBelow(e entry, prefix string, l *layer) {
 		full := prefix + name
 		at := slices.IndexFunc(p.rules, func(r rule) bool { return r.key == full })
 		switch {
+		case strings.Contains(name, "."): // would pass for a key in a section
+			p.unknown(key, p.knownBelow(prefix))
 		case at >= 0:
 			p.oneSetting(key, p.rules[at], adds, l)
 		case !adds && p.isSection(full):
@@ -185,9 +187,10 @@ func orZero(v reflect.Value) reflect.Value {
 // added returns a new list with what is not in it yet at its end.
 func added(list, more reflect.Value) reflect.Value {
 	out := reflect.MakeSlice(list.Type(), 0, list.Len()+more.Len())
+	there := seen{}
 	for _, from := range []reflect.Value{list, more} {
 		for _, element := range from.Seq2() {
-			if !contains(out, element) {
+			if !there.before(element) {
 				out = reflect.Append(out, element)
 			}
 		}
@@ -195,13 +198,18 @@ func added(list, more reflect.Value) reflect.Value {
 	return out
 }
 
-func contains(list, element reflect.Value) bool {
-	for _, e := range list.Seq2() {
-		if reflect.DeepEqual(e.Interface(), element.Interface()) {
-			return true
-		}
+// seen are the elements of a list so far.
+type seen map[string]bool
+
+// before reports whether it was called for an equal element before.
+func (s seen) before(element reflect.Value) bool {
+	text := element.String()
+	if element.Kind() != reflect.String {
+		text = fmt.Sprintf("%#v", element.Interface())
 	}
-	return false
+	again := s[text]
+	s[text] = true
+	return again
 }
 
 func place(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
