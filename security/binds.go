@@ -49,10 +49,9 @@ func (r *review) bind(field string, m *mount.Mount, options *mount.BindOptions) 
 
 // hostPath decides over a source outside the caller's roots.
 func (r *review) hostPath(field, source, target string, readOnly bool) {
-	opens := func(p HostPath) bool { return p.Path != "/" && isCleanAbsolute(p.Path) && isBelow(source, p.Path) }
 	var covered, open, writable bool
 	for _, p := range r.rules.Mounts.HostPaths {
-		if !opens(p) {
+		if !p.opens(source) {
 			continue
 		}
 		covered = true
@@ -60,20 +59,35 @@ func (r *review) hostPath(field, source, target string, readOnly bool) {
 			open, writable = true, writable || p.Writable
 		}
 	}
-	switch {
-	case !covered:
-		r.reject(field, source, "mounts.sources",
-			"Mounting %q is refused: bind mounts may only come from %s; for a folder of the sandbox write %s.",
-			Shorten(source), r.allowedSources(), sandboxFolder(r.origins.Of(field), source, target))
+	switch allowed := open && (writable || readOnly); {
 	case strings.ContainsFunc(source, unicode.IsControl):
 		r.reject(field, source, "mounts.sources", "Mounting %q is refused: the path holds a control character; rename it.", Shorten(source))
-	case !open:
-		r.reject(field, source, "mounts.denied",
+	case allowed || r.liftedPath(field, source, readOnly):
+	case open:
+		r.deny(field, source, "mounts.modes", "Mounting %q for writing is refused: the policy allows it read-only; set the mode to RO.", Shorten(source))
+	case covered:
+		r.deniesPath(field, source, "mounts.denied",
 			"Mounting %q is refused: it would show %s, which none of the policy's paths opens; mount another folder.",
 			Shorten(source), r.deniedFor(source, "/"))
-	case !writable && !readOnly:
-		r.reject(field, source, "mounts.modes", "Mounting %q for writing is refused: the policy allows it read-only; set the mode to RO.", Shorten(source))
+	default:
+		r.deniesPath(field, source, "mounts.sources",
+			"Mounting %q is refused: bind mounts may only come from %s; for a folder of the sandbox write %s.",
+			Shorten(source), r.allowedSources(), sandboxFolder(r.origins.Of(field), source, target))
 	}
+}
+
+// deniesPath refuses in audit mode too what no path of any rules opens, not even the source's own.
+func (r *review) deniesPath(field, source, rule, format string, args ...any) {
+	if place := r.deniedPath(source); place != "" {
+		r.found(Reject, field, source, rule, format, args...)
+		r.at("mounts.denied_paths")
+		return
+	}
+	if !isCleanAbsolute(source) || r.deniedFor(source, source) != "" {
+		r.reject(field, source, rule, format, args...)
+		return
+	}
+	r.deny(field, source, rule, format, args...)
 }
 
 // grantedBind keeps even a folder that the cluster grants out of the places that no policy opens: a disk's root comes from
@@ -100,13 +114,18 @@ func (r *review) allowedSources() string {
 
 // deniedFor returns the place that a mount of source would show and that an allowed path does not open, or "".
 func (r *review) deniedFor(source, allowed string) string {
+	return cmp.Or(r.deniedPath(source), shownOf(source, neverMounted()), shownOf(source, closedTo(allowed)))
+}
+
+// deniedPath returns the one of the policy's denied paths that a mount of source would show, or "".
+func (r *review) deniedPath(source string) string {
 	for _, place := range r.rules.Mounts.DeniedPaths {
 		// What cannot be a place on a host denies everything: a mistake in a denial must not allow.
 		if place = path.Clean(place); !path.IsAbs(place) || place == "/" || shows(source, place) {
 			return place
 		}
 	}
-	return cmp.Or(shownOf(source, neverMounted()), shownOf(source, closedTo(allowed)))
+	return ""
 }
 
 // shows reports whether a mount of source has the place, or a part of it, in it.
@@ -129,8 +148,8 @@ func closedTo(allowed string) []string {
 	return slices.DeleteFunc(deniedFolders(), func(place string) bool { return allowed != place && isBelow(allowed, place) })
 }
 
-// neverMounted are the sockets and the run-time state of the engine, by which anybody becomes root on the host, and the
-// executor's own folders.
+// neverMounted are the sockets and the run-time state of the engine, by which anybody becomes root on the host, the
+// executor's own folders, and /proc, whose links lead to all of them.
 func neverMounted() []string {
 	var places []string
 	for _, run := range []string{"/run", "/var/run"} { // one is a link to the other
@@ -138,14 +157,14 @@ func neverMounted() []string {
 			places = append(places, run+"/"+name)
 		}
 	}
-	return append(places, "/etc/mesos-docker-executor", "/var/lib/mesos-docker-executor")
+	return append(places, "/etc/mesos-docker-executor", "/proc", "/var/lib/mesos-docker-executor")
 }
 
 // deniedFolders hold secrets, other users' files, or what makes a reader or writer of it root on the host. Mounting them
 // read-only does not help.
 func deniedFolders() []string {
 	return []string{
-		"/boot", "/dev", "/etc", "/home", "/lib/modules", "/proc", "/root", "/run", "/sys", "/usr/lib/modules",
+		"/boot", "/dev", "/etc", "/home", "/lib/modules", "/root", "/run", "/sys", "/usr/lib/modules",
 		"/var/lib/containerd", "/var/lib/docker", "/var/lib/kubelet", "/var/lib/mesos", "/var/run",
 	}
 }
@@ -157,9 +176,13 @@ func (r *review) bindOptions(field string, readOnly bool, asked *mount.BindOptio
 		return out
 	}
 	o := *asked
-	if propagation := take(&o.Propagation); propagation != "" && propagation != mount.PropagationRPrivate {
+	switch propagation := take(&o.Propagation); {
+	case propagation == "" || propagation == mount.PropagationRPrivate:
+	case isLiftablePropagation(propagation) && r.lifted(r.rules.BreakGlass.Propagation, string(propagation), field, string(propagation), liftPropagation):
+		out.Propagation = propagation
+	default:
 		r.reject(field, string(propagation), "mounts.propagation",
-			"Mount propagation %q is refused, and no policy can allow it; leave it out, mounts are rprivate.", Shorten(string(propagation)))
+			"Mount propagation %q is refused, and only break_glass can lift that; leave it out, mounts are rprivate.", Shorten(string(propagation)))
 	}
 	if take(&o.CreateMountpoint) {
 		r.reject(field+".BindOptions.CreateMountpoint", "true", "mounts.options",
@@ -176,4 +199,9 @@ func (r *review) bindOptions(field string, readOnly bool, asked *mount.BindOptio
 	out.NonRecursive = take(&o.NonRecursive)
 	r.unknown(field+".BindOptions", reflect.ValueOf(o))
 	return out
+}
+
+// isLiftablePropagation reports whether a mount of this propagation shows later mounts of the host, or shows its own to it.
+func isLiftablePropagation(p mount.Propagation) bool {
+	return slices.Contains([]mount.Propagation{mount.PropagationRShared, mount.PropagationRSlave, mount.PropagationShared, mount.PropagationSlave}, p)
 }

@@ -26,25 +26,26 @@ func (r *review) confinement() {
 		case "label":
 			r.selinux(field, value)
 		case "systempaths":
-			r.reject(field, value, "security_opt.systempaths", systemPathsRefused)
+			if value == unconfined && r.lifted(r.rules.BreakGlass.Unconfined, "systempaths", field, value, liftConfinement) {
+				// What the docker command makes of it; the engine itself does not know the option.
+				r.out.Host.MaskedPaths, r.out.Host.ReadonlyPaths = []string{}, []string{}
+			} else {
+				r.reject(field, value, "security_opt.systempaths", systemPathsRefused)
+			}
 		default:
 			r.reject(field, key, "security_opt",
 				"Security option %q is refused: the policy does not know it; remove it.", Shorten(key))
 		}
 	}
 	switch {
-	case noNewPrivileges:
+	case noNewPrivileges && (asked || r.forcedNoNewPrivileges()):
 		// The bare form is the one that every daemon version understands without a deprecation warning.
 		r.out.Host.SecurityOpt = append([]string{"no-new-privileges"}, r.out.Host.SecurityOpt...)
-		if !asked {
-			r.found(Force, "Host.SecurityOpt", "no-new-privileges", "no_new_privileges",
-				"no-new-privileges is on: setuid binaries and file capabilities add no rights inside the container.")
-		}
 	case asked: // said, since a daemon may be configured to switch it on
 		r.out.Host.SecurityOpt = append([]string{"no-new-privileges=false"}, r.out.Host.SecurityOpt...)
 	}
-	r.systemPaths("Host.MaskedPaths", take(&r.left.Host.MaskedPaths))
-	r.systemPaths("Host.ReadonlyPaths", take(&r.left.Host.ReadonlyPaths))
+	r.systemPaths("Host.MaskedPaths", take(&r.left.Host.MaskedPaths), &r.out.Host.MaskedPaths)
+	r.systemPaths("Host.ReadonlyPaths", take(&r.left.Host.ReadonlyPaths), &r.out.Host.ReadonlyPaths)
 }
 
 // cutSecurityOption reads an option as the engine does (daemon/daemon_unix.go, parseSecurityOpt), which still takes a
@@ -61,16 +62,21 @@ func cutSecurityOption(option string) (key, value string) {
 	return key, value
 }
 
+func (r *review) forcedNoNewPrivileges() bool {
+	r.found(Force, "Host.SecurityOpt", "no-new-privileges", "no_new_privileges",
+		"no-new-privileges is on: setuid binaries and file capabilities add no rights inside the container.")
+	return r.acts()
+}
+
 func (r *review) noNewPrivileges(field, value string) (on, ok bool) {
 	on, err := strconv.ParseBool(value)
 	switch {
 	case err != nil:
 		r.reject(field, value, "no_new_privileges", "%q is neither true nor false; write no-new-privileges=true.", Shorten(value))
 		return false, false
-	case !on && r.rules.NoNewPrivileges && !r.rules.NewPrivileges:
-		r.reject(field, value, "no_new_privileges",
-			"Switching no-new-privileges off is refused; remove it, and have the task start as the user that it needs.")
-		return false, false
+	case !on && r.rules.NoNewPrivileges && !r.rules.NewPrivileges && r.deny(field, value, "no_new_privileges",
+		"Switching no-new-privileges off is refused; remove it, and have the task start as the user that it needs."):
+		return true, true
 	}
 	r.allow(field, value, "no_new_privileges")
 	return on, true
@@ -79,14 +85,19 @@ func (r *review) noNewPrivileges(field, value string) (on, ok bool) {
 // seccomp replaces the name of a profile by what the policy has under it. That itself is allowed as well, so that a
 // reviewed Spec passes a second time.
 func (r *review) seccomp(field, value string) {
+	if strings.EqualFold(value, unconfined) {
+		r.unconfined("seccomp", field, "seccomp="+value, "security_opt.seccomp")
+		return
+	}
 	profile, known := r.rules.SeccompProfiles[value]
 	for _, name := range slices.Sorted(maps.Keys(r.rules.SeccompProfiles)) {
 		if !known && r.rules.SeccompProfiles[name] == value {
 			profile, known, value = value, true, name
 		}
 	}
-	if !known || profile == "" {
-		r.reject(field, "", "security_opt.seccomp",
+	if !known || profile == "" || strings.EqualFold(profile, unconfined) {
+		// In audit mode too: there is no profile that could be sent.
+		r.found(Reject, field, "", "security_opt.seccomp",
 			"A seccomp profile of the task is refused: profiles go by names, and %s. Without one, the engine's own profile holds.",
 			chooseFrom(slices.Sorted(maps.Keys(r.rules.SeccompProfiles))))
 		return
@@ -96,9 +107,12 @@ func (r *review) seccomp(field, value string) {
 }
 
 func (r *review) apparmor(field, value string) {
-	if !slices.Contains(r.rules.AppArmorProfiles, value) {
-		r.reject(field, value, "security_opt.apparmor",
-			"AppArmor profile %q is refused: %s.", Shorten(value), chooseFrom(r.rules.AppArmorProfiles))
+	if isUnconfinedProfile(value) {
+		r.unconfined("apparmor", field, "apparmor="+value, "security_opt.apparmor")
+		return
+	}
+	if !slices.Contains(r.rules.AppArmorProfiles, value) && r.deny(field, value, "security_opt.apparmor",
+		"AppArmor profile %q is refused: %s.", Shorten(value), chooseFrom(r.rules.AppArmorProfiles)) {
 		return
 	}
 	r.allow(field, value, "security_opt.apparmor")
@@ -106,24 +120,53 @@ func (r *review) apparmor(field, value string) {
 }
 
 func (r *review) selinux(field, value string) {
-	allowed := slices.Contains(r.rules.SELinuxLabels, value)
-	if !allowed && value != "disable" {
-		allowed = matchesAny(r.rules.SELinuxLabels, value)
+	if isUnconfinedLabel(value) {
+		r.unconfined("selinux", field, "label="+value, "security_opt.selinux")
+		return
 	}
-	if !allowed {
-		r.reject(field, value, "security_opt.selinux",
-			"SELinux label %q is refused: %s.", Shorten(value), chooseFrom(r.rules.SELinuxLabels))
+	if !matchesAny(r.rules.SELinuxLabels, value) && r.deny(field, value, "security_opt.selinux",
+		"SELinux label %q is refused: %s.", Shorten(value), chooseFrom(r.rules.SELinuxLabels)) {
 		return
 	}
 	r.allow(field, value, "security_opt.selinux")
 	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, "label="+value)
 }
 
-const systemPathsRefused = "Uncovering the paths of /proc and /sys that the engine hides is refused, and no policy can allow it; remove it."
+// unconfined decides over an option that switches one of the three off. kind is its name among [BreakGlass].Unconfined.
+func (r *review) unconfined(kind, field, option, rule string) {
+	_, value := cutSecurityOption(option)
+	if !r.lifted(r.rules.BreakGlass.Unconfined, kind, field, value, liftConfinement) {
+		r.reject(field, value, rule, "%q, which switches %s off, is refused, and only break_glass can lift that; remove it.", Shorten(option), kind)
+		return
+	}
+	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, option)
+}
 
-// systemPaths rejects a list even if it is empty: it replaces the engine's own, and an empty one hides nothing.
-func (r *review) systemPaths(field string, paths []string) {
-	if paths != nil {
+// unconfined is the engine's word for no profile at all, of seccomp as of AppArmor.
+const unconfined = "unconfined"
+
+// isUnconfinedProfile takes the word also as a part of an AppArmor name, where it can stand for a namespace's own
+// (":ns:unconfined") or be stacked ("a//&unconfined"); see apparmor.d(5).
+func isUnconfinedProfile(profile string) bool {
+	parts := strings.FieldsFunc(profile, func(c rune) bool { return strings.ContainsRune(":/& ", c) })
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, unconfined) })
+}
+
+// isUnconfinedLabel takes also the types to which SELinux's container policy refuses nothing (container-selinux).
+func isUnconfinedLabel(label string) bool {
+	return slices.Contains([]string{"disable", "type:spc_t", "type:unconfined_t"}, label)
+}
+
+const systemPathsRefused = "Uncovering the paths of /proc and /sys that the engine hides is refused, and only break_glass can lift that; remove it."
+
+// systemPaths rejects a list even if it is empty: it replaces the engine's own, and an empty one hides nothing. That is what
+// BreakGlass lifts; any other list is for nobody.
+func (r *review) systemPaths(field string, paths []string, out *[]string) {
+	switch {
+	case paths == nil:
+	case len(paths) == 0 && r.lifted(r.rules.BreakGlass.Unconfined, "systempaths", field, "", liftConfinement):
+		*out = []string{}
+	default:
 		r.reject(field, "", "security_opt.systempaths", systemPathsRefused)
 	}
 }

@@ -18,9 +18,8 @@ func (r *review) devices() {
 	}
 	for _, rule := range take(&r.left.Host.DeviceCgroupRules) {
 		field := "Host.DeviceCgroupRules[" + rule + "]"
-		if !slices.Contains(r.rules.DeviceCgroupRules, rule) {
-			r.reject(field, rule, "devices.cgroup_rules",
-				"Device cgroup rule %q is refused: %s.", Shorten(rule), chooseFrom(r.rules.DeviceCgroupRules))
+		if !slices.Contains(r.rules.DeviceCgroupRules, rule) && r.deny(field, rule, "devices.cgroup_rules",
+			"Device cgroup rule %q is refused: %s.", Shorten(rule), chooseFrom(r.rules.DeviceCgroupRules)) {
 			continue
 		}
 		r.allow(field, rule, "devices.cgroup_rules")
@@ -51,9 +50,8 @@ func (r *review) device(d container.DeviceMapping) (container.DeviceMapping, boo
 			Shorten(d.PathOnHost), Shorten(d.PathInContainer))
 	case strings.Trim(d.CgroupPermissions, "rwm") != "":
 		r.reject(field, value, "devices", "Permissions %q are refused; write letters of rwm.", Shorten(d.CgroupPermissions))
-	case !allowed:
-		r.reject(field, value, "devices", "Device %q with permissions %s is refused: %s.",
-			Shorten(d.PathOnHost), Shorten(d.CgroupPermissions), chooseFrom(deviceRules(r.rules.Devices)))
+	case !allowed && r.deny(field, value, "devices", "Device %q with permissions %s is refused: %s.",
+		Shorten(d.PathOnHost), Shorten(d.CgroupPermissions), chooseFrom(deviceRules(r.rules.Devices))):
 	default:
 		r.allow(field, value, "devices")
 		return d, true
@@ -86,9 +84,8 @@ func (r *review) deviceRequest(field string, request container.DeviceRequest) bo
 	switch {
 	case !reflect.ValueOf(request).IsZero():
 		r.unknown(field, reflect.ValueOf(request))
-	case !r.rules.GPUs:
-		r.reject(field, value, "devices.requests",
-			"Requesting devices from a driver (GPUs) is refused; remove it, the policy gives no container any.")
+	case !r.rules.GPUs && r.deny(field, value, "devices.requests",
+		"Requesting devices from a driver (GPUs) is refused; remove it, the policy gives no container any."):
 	case !isGPU || driver != "" && driver != "nvidia" || len(options) > 0:
 		r.reject(field, value, "devices.requests",
 			"Of devices from drivers only GPUs of NVIDIA's can be requested, without options of the driver; write, for example, 1.")

@@ -59,9 +59,8 @@ func (r *review) extraHost(entry string) bool {
 	switch {
 	case !isEndpointName(name):
 		r.reject(field, entry, "add_host", "The host %q cannot be added; write name:address with a name of letters, digits, '_', '.' and '-'.", Shorten(entry))
-	case gateway && !r.rules.Network.HostGateway:
-		r.reject(field, entry, "add_host",
-			"Adding %q is refused: host-gateway stands for the host itself, whose own services the task is not to find; write an IP address.", Shorten(entry))
+	case gateway && !r.rules.Network.HostGateway && r.deny(field, entry, "add_host",
+		"Adding %q is refused: host-gateway stands for the host itself, whose own services the task is not to find; write an IP address.", Shorten(entry)):
 	case !gateway && !isIP(address):
 		r.reject(field, entry, "add_host", "The host %q cannot be added: %q is no IP address; write name:address.", Shorten(entry), Shorten(address))
 	default:

@@ -58,9 +58,8 @@ func (r *review) endpoint(mode, field string, e network.EndpointSettings) (out n
 
 func (r *review) endpointAlias(mode, field, alias string) bool {
 	switch {
-	case !r.rules.Network.Aliases:
-		r.reject(field, alias, "network.aliases",
-			"Network alias %q is refused: it could take the place of another container's name; remove it.", Shorten(alias))
+	case !r.rules.Network.Aliases && r.deny(field, alias, "network.aliases",
+		"Network alias %q is refused: it could take the place of another container's name; remove it.", Shorten(alias)):
 	case !isUserNetwork(mode):
 		r.reject(field, alias, "network.aliases", "Network alias %q is refused: only user networks have aliases; remove it.", Shorten(alias))
 	case !isEndpointName(alias):
@@ -96,9 +95,8 @@ func (r *review) staticAddresses(mode, field string, ipam network.EndpointIPAMCo
 func (r *review) staticAddress(mode, field, ip string, fits func(netip.Addr) bool) bool {
 	addr, err := netip.ParseAddr(ip)
 	switch {
-	case !r.rules.Network.StaticAddresses:
-		r.reject(field, ip, "network.addresses",
-			"The address %q is refused: it could be another container's; remove it, the engine assigns one.", Shorten(ip))
+	case !r.rules.Network.StaticAddresses && r.deny(field, ip, "network.addresses",
+		"The address %q is refused: it could be another container's; remove it, the engine assigns one.", Shorten(ip)):
 	case !isUserNetwork(mode):
 		r.reject(field, ip, "network.addresses",
 			"The address %q is refused: only user networks have addresses to choose; remove it.", Shorten(ip))
@@ -120,9 +118,8 @@ func (r *review) macAddress(field, address string) string {
 	}
 	hardware, err := net.ParseMAC(address)
 	switch {
-	case !r.rules.Network.MACAddress:
-		r.reject(field, address, "network.mac_address",
-			"The hardware address %q is refused: it could be another container's; remove it, the engine assigns one.", Shorten(address))
+	case !r.rules.Network.MACAddress && r.deny(field, address, "network.mac_address",
+		"The hardware address %q is refused: it could be another container's; remove it, the engine assigns one.", Shorten(address)):
 	case err != nil || len(hardware) != 6 || hardware[0]&1 != 0:
 		r.reject(field, address, "network.mac_address",
 			"%q is no hardware address of one interface; write six bytes such as 02:42:ac:11:00:02.", Shorten(address))

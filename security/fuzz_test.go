@@ -66,8 +66,8 @@ const hostileWords = `host none bridge private container:x team-a cafe default s
 	A=b NVIDIA_VISIBLE_DEVICES=all A NONE CMD gpu nvidia type device nofile core nope NET_ADMIN ALL KILL always mesos-docker-executor.x`
 
 // FuzzEveryField sets any fields of the Docker structs to any of these words and to small and large numbers. What the
-// built-in policy accepts holds [violation], what the most generous one accepts holds [hardViolation], and what either
-// accepts it accepts again, unchanged.
+// built-in policy accepts holds [violation], what the most generous one accepts, and what either accepts in audit mode, holds
+// [hardViolation]; each accepts it again, unchanged; and audit mode finds the same.
 func FuzzEveryField(f *testing.F) {
 	fields, words := everyField(), strings.Fields(hostileWords)
 	for i := range fields {
@@ -86,10 +86,17 @@ func FuzzEveryField(f *testing.F) {
 		for len(data) > 0 {
 			fillFrom(fields[next()%len(fields)].in(&spec), words, next)
 		}
+		everything := everyRule()
+		audited, auditedEverything := inAudit(BuiltInRules()), inAudit(everything)
+		for _, pair := range [][2]Policy{{BuiltIn(), audited}, {New("everything", everything), auditedEverything}} {
+			if problem := otherFindings(pair[0].Review(spec, testRoots), pair[1].Review(spec, testRoots)); problem != "" {
+				t.Fatalf("%s in audit mode: %s", pair[0].Hash(), problem)
+			}
+		}
 		for _, p := range []struct {
 			policy Policy
 			broken func(Spec, []string) string
-		}{{BuiltIn(), violation}, {New("everything", everyRule()), hardViolation}} {
+		}{{BuiltIn(), violation}, {New("everything", everything), hardViolation}, {audited, hardViolation}, {auditedEverything, hardViolation}} {
 			d := p.policy.Review(spec, testRoots)
 			if d.Rejected() {
 				continue

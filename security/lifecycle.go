@@ -44,6 +44,9 @@ func (r *review) lifecycle() {
 		// Said explicitly because a daemon may be configured to add an init to every container.
 		r.found(Force, "Host.Init", map[bool]string{true: "init on", false: "init off"}[enabled], "init",
 			"The task says nothing about an init process, so the policy's default holds.")
+		if !r.acts() {
+			return
+		}
 	}
 	r.out.Host.Init = &enabled
 }
@@ -71,12 +74,10 @@ func (r *review) health() {
 func (r *review) runtime() {
 	host := &r.left.Host
 	if name := take(&host.Runtime); name != "" {
-		if slices.Contains(r.rules.Runtimes, name) {
+		if slices.Contains(r.rules.Runtimes, name) || !r.deny("Host.Runtime", name, "runtime",
+			"Runtime %q is refused: beside the engine's default %s.", Shorten(name), chooseFrom(r.rules.Runtimes)) {
 			r.allow("Host.Runtime", name, "runtime")
 			r.out.Host.Runtime = name
-		} else {
-			r.reject("Host.Runtime", name, "runtime",
-				"Runtime %q is refused: beside the engine's default %s.", Shorten(name), chooseFrom(r.rules.Runtimes))
 		}
 	}
 	if isolation := take(&host.Isolation); !isolation.IsDefault() {
@@ -96,33 +97,33 @@ func (r *review) logging() {
 	if log.Type == "" && len(log.Config) == 0 {
 		return
 	}
+	var options []string
 	at := slices.IndexFunc(r.rules.LogDrivers, func(d LogDriver) bool { return d.Name == log.Type })
-	if at < 0 {
-		var allowed []string
-		for _, d := range r.rules.LogDrivers {
-			allowed = append(allowed, fmt.Sprintf("%q", d.Name))
-		}
-		if log.Type != "" {
-			r.reject("Host.LogConfig.Type", log.Type, "log_driver",
-				"Log driver %q is refused: beside the engine's default %s.", Shorten(log.Type), chooseFrom(allowed))
-		}
-		r.logOptions(log.Config, nil)
-		return
+	if at >= 0 {
+		options = r.rules.LogDrivers[at].Options
 	}
-	if log.Type != "" {
+	if log.Type != "" && (at >= 0 || !r.deniesLogDriver(log.Type)) {
 		r.allow("Host.LogConfig.Type", log.Type, "log_driver")
 	}
-	r.logOptions(log.Config, r.rules.LogDrivers[at].Options)
-	r.out.Host.LogConfig = log
+	r.logOptions(log.Config, options)
+	r.out.Host.LogConfig = log // not sent if anything of it was rejected
+}
+
+func (r *review) deniesLogDriver(name string) bool {
+	var allowed []string
+	for _, d := range r.rules.LogDrivers {
+		allowed = append(allowed, fmt.Sprintf("%q", d.Name))
+	}
+	return r.deny("Host.LogConfig.Type", name, "log_driver",
+		"Log driver %q is refused: beside the engine's default %s.", Shorten(name), chooseFrom(allowed))
 }
 
 func (r *review) logOptions(options map[string]string, allowed []string) {
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		field := "Host.LogConfig.Config[" + name + "]"
-		if slices.Contains(allowed, name) {
+		if slices.Contains(allowed, name) ||
+			!r.deny(field, name, "log_options", "Log option %q is refused: %s.", Shorten(name), chooseFrom(allowed)) {
 			r.allow(field, name, "log_options")
-			continue
 		}
-		r.reject(field, name, "log_options", "Log option %q is refused: %s.", Shorten(name), chooseFrom(allowed))
 	}
 }

@@ -100,7 +100,7 @@ func (r *review) anonymousVolumes(taken map[string]bool) {
 	for _, target := range slices.Sorted(maps.Keys(volumes)) {
 		field, before := "Config.Volumes["+target+"]", len(r.findings)
 		if !r.rules.Mounts.AnonymousVolumes {
-			r.reject(field, target, "mounts.anonymous", anonymousRefused)
+			r.deny(field, target, "mounts.anonymous", anonymousRefused)
 		}
 		r.target(field, target)
 		if !r.freeTarget(field, target, taken) || r.rejectedSince(before) {

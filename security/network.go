@@ -20,24 +20,53 @@ func (r *review) network() {
 	mode := string(take(&r.left.Host.NetworkMode))
 	remedy := r.networkRemedy(r.origins.Of("Host.NetworkMode"))
 	switch {
-	case isUserNetwork(mode) && r.allowsUserNetwork(mode), isNetworkMode(mode) && slices.Contains(r.rules.Network.Modes, mode):
+	case isNetworkMode(mode):
+		if !slices.Contains(r.rules.Network.Modes, mode) && r.deniesMode(mode, remedy) {
+			break
+		}
 		r.allow("Host.NetworkMode", mode, "network.modes")
 		r.out.Host.NetworkMode = container.NetworkMode(mode)
-	case mode == "host":
-		r.reject("Host.NetworkMode", mode, "network.modes",
-			"The host's network is refused%s; %s.", r.defaultNetworkNote(), remedy)
+	case isUserNetwork(mode):
+		if !r.allowsUserNetwork(mode) && r.deniesUserNetwork(mode, remedy) {
+			break
+		}
+		r.allow("Host.NetworkMode", mode, "network.modes")
+		r.at("network.names")
+		r.out.Host.NetworkMode = container.NetworkMode(mode)
 	case strings.HasPrefix(mode, "container:"):
 		r.reject("Host.NetworkMode", mode, "network.modes",
 			"Another container's network is refused, and no policy can allow it; %s.", remedy)
 	default:
-		r.reject("Host.NetworkMode", mode, "network.modes",
-			"Network %q is refused; %s.", Shorten(mode), remedy)
+		r.reject("Host.NetworkMode", mode, "network.modes", networkRefused, Shorten(mode), remedy)
 	}
 	r.ports(mode)
 	r.endpoints(mode)
 
 	refuseEach(r, "Host.Links", take(&r.left.Host.Links), "network.links",
 		"Links to other containers are refused, and no policy can allow them; put both tasks on a user network, or find the other by its host and port.")
+}
+
+const networkRefused = "Network %q is refused; %s."
+
+func (r *review) deniesMode(mode, remedy string) bool {
+	if mode == "host" {
+		return r.deny("Host.NetworkMode", mode, "network.modes",
+			"The host's network is refused%s; %s.", r.defaultNetworkNote(), remedy)
+	}
+	return r.deny("Host.NetworkMode", mode, "network.modes", networkRefused, Shorten(mode), remedy)
+}
+
+// deniesUserNetwork refuses in audit mode too what could be the start of the ID of the host's network, on which other rules
+// depend.
+func (r *review) deniesUserNetwork(name, remedy string) bool {
+	if hexadecimal().MatchString(name) {
+		r.reject("Host.NetworkMode", name, "network.modes", networkRefused, Shorten(name), remedy)
+		r.at("network.names")
+		return true
+	}
+	denied := r.deny("Host.NetworkMode", name, "network.modes", networkRefused, Shorten(name), remedy)
+	r.at("network.names")
+	return denied
 }
 
 // isNetworkMode reports whether Docker takes this for one of its modes and not for a network's name. "default" and "" are

@@ -101,7 +101,7 @@ func TestExposedPortsPass(t *testing.T) {
 func TestNamesThatCannotBe(t *testing.T) {
 	hostNetwork := func(r *Rules) {
 		r.Network = NetworkRules{Modes: []string{"host", "bridge"}, Names: []string{"team-*"}, Aliases: true, StaticAddresses: true, MACAddress: true, HostGateway: true}
-		r.HostNamespaces = []string{"uts", "ipc"}
+		r.HostNamespaces, r.BreakGlass.HostNamespaces, r.Sysctls = []string{"uts"}, []string{"ipc"}, append(r.Sysctls, "kernel.*name", "net/*/*")
 	}
 	ipam := func(c network.EndpointIPAMConfig) func(*Spec) {
 		return onTeamNetwork(network.EndpointSettings{IPAMConfig: &c})
@@ -129,6 +129,12 @@ func TestNamesThatCannotBe(t *testing.T) {
 		}},
 		{"sysctl of the host's IPC", "sysctls", func(s *Spec) {
 			s.Host.IpcMode, s.Host.Sysctls = "host", map[string]string{"kernel.shm_rmid_forced": "0"}
+		}},
+		{"sysctl of the host's network with slashes", "sysctls", func(s *Spec) {
+			s.Host.NetworkMode, s.Host.Sysctls = "host", map[string]string{"net/ipv4/ip_forward": "0"}
+		}},
+		{"sysctl of the host's name", "sysctls", func(s *Spec) {
+			s.Host.UTSMode, s.Host.Sysctls = "host", map[string]string{"kernel.domainname": "x"}
 		}},
 		{"alias on the bridge", "network.aliases", func(s *Spec) {
 			s.Network.EndpointsConfig = map[string]*network.EndpointSettings{"bridge": {Aliases: []string{"a"}}}

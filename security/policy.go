@@ -11,8 +11,10 @@ import (
 type Policy struct {
 	source string
 	digest string
-	places map[string]string
 	rules  Rules
+	// places are those of the keys that a file has, if the policy is of one.
+	places   map[string]string
+	fromFile bool
 }
 
 // New returns the policy with these rules. source is a short name of where they come from, for [Policy.Hash]. The rules
@@ -28,7 +30,7 @@ func New(source string, r Rules) Policy {
 // places says for keys of the rules, by their JSON names with dots between them ("capabilities.allow"), where the file has
 // them ("policy.yaml:14"); the key of a section stands for what is in it. Keys that are missing are built in.
 func FromFile(source, digest string, r Rules, places map[string]string) Policy {
-	return Policy{source: source, digest: digest, rules: clone(r), places: clone(places)}
+	return Policy{source: source, digest: digest, rules: clone(r), places: clone(places), fromFile: true}
 }
 
 // Rules returns a copy of the policy's rules.

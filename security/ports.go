@@ -50,10 +50,12 @@ func (r *review) portBinding(mode string, port nat.Port, bindings []nat.PortBind
 			r.reject(field, value, "network.ports",
 				"Host port %q cannot be published; name one host port from 1 to 65535.", Shorten(b.HostPort))
 			return
-		case b.HostIP != "" && !slices.Contains(r.rules.Network.HostIPs, b.HostIP):
-			r.reject(field, value, "network.host_ip",
-				"Publishing on the address %q is refused: %s. Without an address, the port is published on all of them.",
-				Shorten(b.HostIP), chooseFrom(r.rules.Network.HostIPs))
+		case b.HostIP != "" && !isIP(b.HostIP):
+			r.reject(field, value, "network.host_ip", "%q is no IP address of the host; write one, or none.", Shorten(b.HostIP))
+			return
+		case b.HostIP != "" && !slices.Contains(r.rules.Network.HostIPs, b.HostIP) && r.deny(field, value, "network.host_ip",
+			"Publishing on the address %q is refused: %s. Without an address, the port is published on all of them.",
+			Shorten(b.HostIP), chooseFrom(r.rules.Network.HostIPs)):
 			return
 		}
 		r.allow(field, value, "network.ports")

@@ -37,8 +37,8 @@ func (r *review) process() {
 
 	r.out.Host.ReadonlyRootfs = take(&r.left.Host.ReadonlyRootfs)
 	if r.rules.ReadonlyRootfs && !r.out.Host.ReadonlyRootfs {
-		r.out.Host.ReadonlyRootfs = true
 		r.found(Force, "Host.ReadonlyRootfs", "read-only root file system", "read_only", "The container's root file system is read-only.")
+		r.out.Host.ReadonlyRootfs = r.acts()
 	}
 }
 
@@ -180,7 +180,9 @@ func (r *review) environment(env []string) {
 		name, _, ok := strings.Cut(entry, "=")
 		asks = asks || name == "CUDA_VERSION" || name == gpuVariable && entry != noGPUs
 		switch {
-		case noDevices && entry == noGPUs: // as below
+		case noDevices && entry == noGPUs && r.rules.Mode != Audit: // as below
+		case noDevices && entry == noGPUs:
+			r.out.Config.Env = append(r.out.Config.Env, entry)
 		case !ok || name == "":
 			r.reject(field, "", "environment", "Environment entry %d has no name or no value; write NAME=value.", i)
 		case strings.ContainsFunc(name, unicode.IsControl):
@@ -188,6 +190,9 @@ func (r *review) environment(env []string) {
 		case matchesAny(r.rules.DeniedEnvironment, name):
 			r.found(Trim, "Config.Env["+name+"]", name, "environment.deny",
 				"Variable %q is left out: the policy denies it.", Shorten(name))
+			if !r.acts() {
+				r.out.Config.Env = append(r.out.Config.Env, entry)
+			}
 		default:
 			r.out.Config.Env = append(r.out.Config.Env, entry)
 		}
@@ -201,8 +206,13 @@ func (r *review) environment(env []string) {
 // the runtime takes an image for one of old, which gets all devices (nvidia-container-toolkit, image.CUDA.IsLegacy). It says so
 // only to a task that has such variables itself: all others have no notion of GPUs, and nothing is taken from them.
 func (r *review) noDevices(asks bool) {
-	r.out.Config.Env = append(r.out.Config.Env, noGPUs)
 	if asks {
 		r.found(Force, "Config.Env", noGPUs, "environment.deny", "%s: no GPU is given to a container by its variables.", noGPUs)
+		if !r.acts() {
+			return
+		}
+	}
+	if r.rules.Mode != Audit {
+		r.out.Config.Env = append(r.out.Config.Env, noGPUs)
 	}
 }

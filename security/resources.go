@@ -29,17 +29,21 @@ func (r *review) cpu() {
 func (r *review) pids() {
 	limit := r.rules.PidsLimit
 	if limit <= 0 {
-		r.reject("Host.PidsLimit", fmt.Sprint(limit), "pids_limit",
+		r.found(Reject, "Host.PidsLimit", fmt.Sprint(limit), "pids_limit",
 			"The policy has no pids limit, without which a task could stop the host; the operator has to set one.")
 	}
 	asked := take(&r.left.Host.PidsLimit)
 	switch {
 	case asked == nil:
+		// In audit mode too: it protects the host from every task, and this one asks for nothing else.
 		r.found(Force, "Host.PidsLimit", fmt.Sprintf("pids limit %d", limit), "pids_limit",
 			"The container may hold at most %d processes and threads.", limit)
 	case *asked <= 0 || *asked > limit: // to Docker 0 and -1 are unlimited
 		r.lowered("Host.PidsLimit", fmt.Sprintf("pids limit %d", *asked), fmt.Sprint(limit), "pids_limit",
 			"A pids limit of %d is above the policy's; the container may hold at most %d processes and threads.", *asked, limit)
+		if !r.acts() {
+			limit = *asked
+		}
 	default:
 		limit = *asked
 		r.allow("Host.PidsLimit", fmt.Sprint(limit), "pids_limit")

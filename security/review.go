@@ -10,6 +10,7 @@ import (
 
 // review is one run of a policy over one Spec.
 type review struct {
+	policy       Policy // for the places of findings
 	rules        Rules
 	bindRoots    []string
 	grantedBinds []Bind
@@ -19,13 +20,15 @@ type review struct {
 	// out is what may be sent. It starts empty.
 	out      Spec
 	findings []Finding
+	// exceptions counts the findings about what is sent although it would be rejected; see isException.
+	exceptions int
 }
 
 // Review decides over a Spec. It collects every finding and stops at none, and leaves the input untouched.
 //
 // granted is what the task has by the cluster's own decision, whatever the rules say of host paths.
 func (p Policy) Review(spec Spec, granted Grants) Decision {
-	r := &review{rules: p.rules, left: clone(spec), grantedBinds: granted.Binds}
+	r := &review{policy: p, rules: p.rules, left: clone(spec), grantedBinds: granted.Binds}
 	r.origins = take(&r.left.Origins)
 	for _, root := range granted.Roots {
 		if isCleanAbsolute(root) && root != "/" {
@@ -83,6 +86,7 @@ func (r *review) found(action Action, field, value, rule, format string, args ..
 		Field:   Printable(field),
 		Value:   Printable(value),
 		Rule:    rule,
+		Place:   r.policy.place(rule),
 		Origin:  Printable(r.origins.Of(field)),
 		Message: fmt.Sprintf(format, args...),
 	})
@@ -94,13 +98,26 @@ func (r *review) lowered(field, value, now, rule, format string, args ...any) {
 	r.findings[len(r.findings)-1].Now = Printable(now)
 }
 
-func (r *review) allow(field, value, rule string) {
-	r.found(Allow, field, value, rule, "%s is allowed.", Printable(field))
+// at says which key of the rules the last finding goes by, where its rule has several.
+func (r *review) at(key string) {
+	r.findings[len(r.findings)-1].Place = r.policy.placeOf(key)
 }
 
+// allow makes no finding where another one says by way of which exception the value is sent.
+func (r *review) allow(field, value, rule string) {
+	if !r.isException(field) {
+		r.found(Allow, field, value, rule, "%s is allowed.", Printable(field))
+	}
+}
+
+// reject refuses what no rules can allow, in audit mode too; see [review.deny] for the rest.
 func (r *review) reject(field, value, rule, format string, args ...any) {
 	r.found(Reject, field, value, rule, format, args...)
+	r.fixed()
 }
+
+// fixed says of the last finding that no policy can change it, although its rule goes by keys of the rules.
+func (r *review) fixed() { r.findings[len(r.findings)-1].Place = fixedPlace }
 
 // rejectedSince reports whether there is a rejection among the findings from this index on.
 func (r *review) rejectedSince(index int) bool {

@@ -38,17 +38,19 @@ func mounting(m mount.Mount) func(*Spec) {
 	}
 }
 
-// TestOtherRulesLetThroughWhatTheBuiltInOnesReject: each wish is rejected by one rule of the built-in policy, and accepted
-// unchanged where that rule allows it. "base" is what the wish needs beside the rule.
-func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
+// wish is what the built-in policy rejects by one rule, and other rules accept unchanged.
+type wish struct {
+	name        string
+	change      func(*Spec)
+	field, rule string
+	base        func(*Rules) // what it needs beside the rule
+	allow       func(*Rules)
+}
+
+func wishes() []wish {
 	teams := func(r *Rules) { r.Network.Names = []string{"team-*"} }
 	never := int64(1 << 20)
-	tests := []struct {
-		name        string
-		change      func(*Spec)
-		field, rule string
-		base, allow func(*Rules)
-	}{
+	return []wish{
 		{"host network", func(s *Spec) { s.Host.NetworkMode = "host" }, "Host.NetworkMode", "network.modes",
 			nil, func(r *Rules) { r.Network.Modes = []string{"host"} }},
 		{"user network", func(s *Spec) { s.Host.NetworkMode = "team-a" }, "Host.NetworkMode", "network.modes", nil, teams},
@@ -121,12 +123,8 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 			nil, func(r *Rules) { r.AppArmorProfiles = []string{"web"} }},
 		{"SELinux label", func(s *Spec) { s.Host.SecurityOpt = []string{"label=level:s0:c1,c2"} }, "Host.SecurityOpt[label=level:s0:c1,c2]", "security_opt.selinux",
 			nil, func(r *Rules) { r.SELinuxLabels = []string{"level:s0:*"} }},
-		{"SELinux off", func(s *Spec) { s.Host.SecurityOpt = []string{"label=disable"} }, "Host.SecurityOpt[label=disable]", "security_opt.selinux",
-			func(r *Rules) { r.SELinuxLabels = []string{"*"} }, func(r *Rules) { r.SELinuxLabels = []string{"disable"} }},
 
-		{"host IPC", func(s *Spec) { s.Host.IpcMode = "host" }, "Host.IpcMode", "namespaces.ipc", nil, func(r *Rules) { r.HostNamespaces = []string{"ipc"} }},
 		{"host UTS", func(s *Spec) { s.Host.UTSMode = "host" }, "Host.UTSMode", "namespaces.uts", nil, func(r *Rules) { r.HostNamespaces = []string{"uts"} }},
-		{"host users", func(s *Spec) { s.Host.UsernsMode = "host" }, "Host.UsernsMode", "namespaces.userns", nil, func(r *Rules) { r.HostNamespaces = []string{"userns"} }},
 		{"host cgroups", func(s *Spec) { s.Host.CgroupnsMode = "host" }, "Host.CgroupnsMode", "namespaces.cgroup", nil, func(r *Rules) { r.HostNamespaces = []string{"cgroup"} }},
 
 		{"sysctl", func(s *Spec) { s.Host.Sysctls = map[string]string{"net.core.somaxconn": "1024"} }, "Host.Sysctls[net.core.somaxconn]", "sysctls",
@@ -146,7 +144,10 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 		{"ulimit", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: "new", Soft: 1, Hard: 1}, {Name: "core"}} }, "Host.Ulimits[new]", "ulimits",
 			nil, func(r *Rules) { r.Ulimits["new"] = 1 }},
 	}
-	for _, test := range tests {
+}
+
+func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
+	for _, test := range wishes() {
 		t.Run(test.name, func(t *testing.T) {
 			base := func(r *Rules) {
 				if test.base != nil {
@@ -162,23 +163,7 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 			if d.Rejected() {
 				t.Fatalf("with the rule: %+v", d.Rejections())
 			}
-			asked := goodSpec()
-			test.change(&asked)
-			for _, part := range []struct{ got, want any }{
-				{d.Spec.Network, asked.Network}, {d.Spec.Config.Volumes, asked.Config.Volumes},
-				{d.Spec.Host.Devices, asked.Host.Devices}, {d.Spec.Host.DeviceCgroupRules, asked.Host.DeviceCgroupRules},
-				{d.Spec.Host.DeviceRequests, asked.Host.DeviceRequests}, {d.Spec.Host.Sysctls, asked.Host.Sysctls},
-				{d.Spec.Host.LogConfig, asked.Host.LogConfig}, {d.Spec.Host.Runtime, asked.Host.Runtime}, {d.Spec.Host.Tmpfs, asked.Host.Tmpfs},
-				{d.Spec.Host.ExtraHosts, asked.Host.ExtraHosts}, {d.Spec.Host.PortBindings, asked.Host.PortBindings},
-				{d.Spec.Host.NetworkMode, asked.Host.NetworkMode}, {d.Spec.Host.UTSMode, asked.Host.UTSMode},
-				{d.Spec.Host.UsernsMode, asked.Host.UsernsMode}, {d.Spec.Host.CgroupnsMode, asked.Host.CgroupnsMode},
-				{d.Spec.Host.OomScoreAdj, asked.Host.OomScoreAdj}, {d.Spec.Host.Memory, asked.Host.Memory}, {d.Spec.Host.GroupAdd, asked.Host.GroupAdd},
-				{len(d.Spec.Host.Mounts), len(asked.Host.Mounts)}, {d.Spec.Config.User, asked.Config.User},
-			} {
-				if !reflect.DeepEqual(part.got, part.want) {
-					t.Errorf("sent %+v, asked for %+v", part.got, part.want)
-				}
-			}
+			sentAsAsked(t, d, test.change)
 			rules := BuiltInRules()
 			allowed(&rules)
 			again := New("test", rules).Review(d.Spec, testRoots)
@@ -189,14 +174,37 @@ func TestOtherRulesLetThroughWhatTheBuiltInOnesReject(t *testing.T) {
 	}
 }
 
+// sentAsAsked checks that what a change of a Spec asks for is sent.
+func sentAsAsked(t *testing.T, d Decision, change func(*Spec)) {
+	t.Helper()
+	asked := goodSpec()
+	change(&asked)
+	for _, part := range []struct{ got, want any }{
+		{d.Spec.Network, asked.Network}, {d.Spec.Config.Volumes, asked.Config.Volumes},
+		{d.Spec.Host.Devices, asked.Host.Devices}, {d.Spec.Host.DeviceCgroupRules, asked.Host.DeviceCgroupRules},
+		{d.Spec.Host.DeviceRequests, asked.Host.DeviceRequests}, {d.Spec.Host.Sysctls, asked.Host.Sysctls},
+		{d.Spec.Host.LogConfig, asked.Host.LogConfig}, {d.Spec.Host.Runtime, asked.Host.Runtime}, {d.Spec.Host.Tmpfs, asked.Host.Tmpfs},
+		{d.Spec.Host.ExtraHosts, asked.Host.ExtraHosts}, {d.Spec.Host.PortBindings, asked.Host.PortBindings},
+		{d.Spec.Host.NetworkMode, asked.Host.NetworkMode}, {d.Spec.Host.UTSMode, asked.Host.UTSMode},
+		{d.Spec.Host.UsernsMode, asked.Host.UsernsMode}, {d.Spec.Host.CgroupnsMode, asked.Host.CgroupnsMode},
+		{d.Spec.Host.OomScoreAdj, asked.Host.OomScoreAdj}, {d.Spec.Host.Memory, asked.Host.Memory}, {d.Spec.Host.GroupAdd, asked.Host.GroupAdd},
+		{len(d.Spec.Host.Mounts), len(asked.Host.Mounts)}, {d.Spec.Config.User, asked.Config.User},
+	} {
+		if !reflect.DeepEqual(part.got, part.want) {
+			t.Errorf("sent %+v, asked for %+v", part.got, part.want)
+		}
+	}
+}
+
 // everyRule allows as much as rules can.
 func everyRule() Rules {
 	r := BuiltInRules()
 	r.Capabilities.Allow = append(r.Capabilities.Allow, sortedCapabilities()...)
 	all := []string{"*", "*/*", "*/*/*", "*/*/*/*"}
 	r.NewPrivileges, r.GPUs, r.UnlimitedMemory, r.NoNewPrivileges = true, true, true, false
-	r.SeccompProfiles = map[string]string{"unconfined": "unconfined"}
-	r.AppArmorProfiles, r.SELinuxLabels = []string{"unconfined"}, []string{"disable"}
+	r.SeccompProfiles = map[string]string{"unconfined": "unconfined", "none": "unconfined", "web": `{"defaultAction":"SCMP_ACT_ERRNO"}`}
+	r.AppArmorProfiles = []string{"unconfined", ":root:unconfined", "web"}
+	r.SELinuxLabels = []string{"disable", "*", "type:spc_t"}
 	r.HostNamespaces = []string{"cgroup", "ipc", "mnt", "net", "pid", "user", "userns", "uts"}
 	r.DeniedGroups, r.DeniedEnvironment = nil, nil
 	r.Network = NetworkRules{Modes: []string{"bridge", "host", "none"}, Names: append(all, "container:x"),
@@ -211,6 +219,7 @@ func everyRule() Rules {
 	return r
 }
 
+// TestWhatNoPolicyCanAllow: neither can audit mode, where other rules have their say without effect.
 func TestWhatNoPolicyCanAllow(t *testing.T) {
 	yes, seconds, swappiness := true, 1, int64(0)
 	bind := func(source string) func(*Spec) {
@@ -222,6 +231,8 @@ func TestWhatNoPolicyCanAllow(t *testing.T) {
 	}{
 		{"privileged", "Host.Privileged", "privileged", func(s *Spec) { s.Host.Privileged = true }},
 		{"host PIDs", "Host.PidMode", "namespaces.pid", func(s *Spec) { s.Host.PidMode = "host" }},
+		{"host IPC", "Host.IpcMode", "namespaces.ipc", func(s *Spec) { s.Host.IpcMode = "host" }},
+		{"host users", "Host.UsernsMode", "namespaces.userns", func(s *Spec) { s.Host.UsernsMode = "host" }},
 		{"another container's PIDs", "Host.PidMode", "namespaces.pid", func(s *Spec) { s.Host.PidMode = "container:x" }},
 		{"another container's IPC", "Host.IpcMode", "namespaces.ipc", func(s *Spec) { s.Host.IpcMode = "container:x" }},
 		{"IPC for others", "Host.IpcMode", "namespaces.ipc", func(s *Spec) { s.Host.IpcMode = "shareable" }},
@@ -254,12 +265,22 @@ func TestWhatNoPolicyCanAllow(t *testing.T) {
 		{"the folder of the engine's socket", "Host.Mounts[/x]", "mounts.denied", bind("/run")},
 		{"containerd's socket", "Host.Mounts[/x]", "mounts.denied", bind("/run/containerd/containerd.sock")},
 		{"a folder above Docker's", "Host.Mounts[/x]", "mounts.denied", bind("/var")},
-		{"Docker's folder by a broader path", "Host.Mounts[/x]", "mounts.denied", bind("/var/lib/docker/volumes")},
-		{"/etc", "Host.Mounts[/x]", "mounts.denied", bind("/etc/shadow")},
-		{"devices as files", "Host.Mounts[/x]", "mounts.denied", bind("/dev/sda")},
+		{"Docker's folder", "Host.Mounts[/x]", "mounts.denied", bind("/var/lib/docker")},
+		{"/etc", "Host.Mounts[/x]", "mounts.denied", bind("/etc")},
+		{"another process's root", "Host.Mounts[/x]", "mounts.denied", bind("/proc/1/root/srv")},
+		{"devices as files", "Host.Mounts[/x]", "mounts.denied", bind("/dev")},
 		{"masked paths", "Host.MaskedPaths", "security_opt.systempaths", func(s *Spec) { s.Host.MaskedPaths = []string{} }},
 		{"read-only paths", "Host.ReadonlyPaths", "security_opt.systempaths", func(s *Spec) { s.Host.ReadonlyPaths = []string{"/proc/bus"} }},
 		{"system paths", "Host.SecurityOpt[systempaths=unconfined]", "security_opt.systempaths", func(s *Spec) { s.Host.SecurityOpt = []string{"systempaths=unconfined"} }},
+		{"no seccomp", "Host.SecurityOpt[seccomp=unconfined]", "security_opt.seccomp", func(s *Spec) { s.Host.SecurityOpt = []string{"seccomp=unconfined"} }},
+		{"no seccomp with a colon", "Host.SecurityOpt[seccomp:unconfined]", "security_opt.seccomp", func(s *Spec) { s.Host.SecurityOpt = []string{"seccomp:unconfined"} }},
+		{"no seccomp by the name of a profile", "Host.SecurityOpt[seccomp=none]", "security_opt.seccomp", func(s *Spec) { s.Host.SecurityOpt = []string{"seccomp=none"} }},
+		{"no AppArmor", "Host.SecurityOpt[apparmor=unconfined]", "security_opt.apparmor", func(s *Spec) { s.Host.SecurityOpt = []string{"apparmor=unconfined"} }},
+		{"no AppArmor in a namespace", "Host.SecurityOpt[apparmor=:root:unconfined]", "security_opt.apparmor", func(s *Spec) { s.Host.SecurityOpt = []string{"apparmor=:root:unconfined"} }},
+		{"no AppArmor, stacked", "Host.SecurityOpt[apparmor=web//&unconfined]", "security_opt.apparmor", func(s *Spec) { s.Host.SecurityOpt = []string{"apparmor=web//&unconfined"} }},
+		{"no SELinux", "Host.SecurityOpt[label=disable]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label=disable"} }},
+		{"no SELinux with a colon", "Host.SecurityOpt[label:disable]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label:disable"} }},
+		{"a type that SELinux does not confine", "Host.SecurityOpt[label=type:spc_t]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label=type:spc_t"} }},
 		{"writable cgroups", "Host.SecurityOpt[writable-cgroups=true]", "security_opt", func(s *Spec) { s.Host.SecurityOpt = []string{"writable-cgroups=true"} }},
 		{"seccomp profile of the task", "Host.SecurityOpt[seccomp={}]", "security_opt.seccomp", func(s *Spec) { s.Host.SecurityOpt = []string{"seccomp={}"} }},
 		{"restart", "Host.RestartPolicy", "restart", func(s *Spec) { s.Host.RestartPolicy.Name = "always" }},
@@ -288,10 +309,31 @@ func TestWhatNoPolicyCanAllow(t *testing.T) {
 			if len(r) != 1 || r[0].Field != test.field || r[0].Rule != test.rule {
 				t.Fatalf("got %+v, want %s by rule %s", r, test.field, test.rule)
 			}
-			if !strings.HasSuffix(r[0].Message, ".") {
-				t.Errorf("not a sentence: %s", r[0].Message)
+			if !strings.HasSuffix(r[0].Message, ".") || r[0].Place != "fixed" && r[0].Rule != "network.modes" && r[0].Rule != "security_opt.seccomp" {
+				t.Errorf("not a sentence, or not fixed: %+v", r[0])
+			}
+			rules := everyRule()
+			rules.Mode = Audit
+			if audited := New("everything", rules).Review(spec, testRoots).Rejections(); !reflect.DeepEqual(r, audited) {
+				t.Errorf("in audit mode: %+v", audited)
 			}
 		})
+	}
+}
+
+// TestABroaderPathDoesNotOpenADeniedFolder: one of its own would, so audit mode does.
+func TestABroaderPathDoesNotOpenADeniedFolder(t *testing.T) {
+	for _, source := range []string{"/var/lib/docker/volumes", "/etc/shadow", "/dev/sda"} {
+		spec, rules := goodSpec(), everyRule()
+		mounting(mount.Mount{Type: mount.TypeBind, Source: source, ReadOnly: true})(&spec)
+		r := New("everything", rules).Review(spec, testRoots).Rejections()
+		if len(r) != 1 || r[0].Field != "Host.Mounts[/x]" || r[0].Rule != "mounts.denied" || r[0].Place != "everything" {
+			t.Errorf("%s: %+v", source, r)
+		}
+		rules.Mode = Audit
+		if d := New("everything", rules).Review(spec, testRoots); d.Rejected() || len(d.Spec.Host.Mounts) != 2 {
+			t.Errorf("%s in audit mode: %+v", source, d.Rejections())
+		}
 	}
 }
 

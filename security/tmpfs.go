@@ -35,7 +35,10 @@ func (r *review) tmpfsMap(taken map[string]bool) {
 		if !ok || !allowed || r.rejectedSince(before) {
 			continue
 		}
-		words := append(forced, fmt.Sprintf("size=%d", size))
+		words := forced
+		if size > 0 { // in audit mode there may be none
+			words = append(words, fmt.Sprintf("size=%d", size))
+		}
 		if o.mode != "" {
 			words = append(words, "mode="+o.mode)
 		}
@@ -137,16 +140,20 @@ func (r *review) tmpfsSize(field string, asked int64) int64 {
 	most := r.rules.Mounts.TmpfsSize
 	switch {
 	case most <= 0:
-		r.reject(field, "tmpfs", "mounts.tmpfs", "A tmpfs is refused: the policy allows none; use a folder of the sandbox.")
+		r.deny(field, "tmpfs", "mounts.tmpfs", "A tmpfs is refused: the policy allows none; use a folder of the sandbox.")
 	case asked == 0:
 		r.found(Force, field, "tmpfs size "+Bytes(most), "mounts.tmpfs", "A tmpfs without a size gets the policy's, %s.", Bytes(most))
+		if r.acts() {
+			return most
+		}
 	case asked > most:
 		r.lowered(field, "tmpfs size "+Bytes(asked), Bytes(most), "mounts.tmpfs",
 			"A tmpfs of %s is above the policy's maximum; it gets %s.", Bytes(asked), Bytes(most))
-	default:
-		return asked
+		if r.acts() {
+			return most
+		}
 	}
-	return most
+	return asked
 }
 
 // tmpfsNames returns the policy's options and those of a task, sorted, unless one of the task's contradicts another.
@@ -163,8 +170,16 @@ func (r *review) tmpfsNames(field string, asked []string) (names []string, ok bo
 			contrary = positive
 		}
 		if has[contrary] {
-			r.reject(field, name, "mounts.tmpfs", "Tmpfs option %q is refused: it contradicts %s; remove it.", name, contrary)
-			return nil, false
+			const refused = "Tmpfs option %q is refused: it contradicts %s; remove it."
+			if slices.Contains(asked, contrary) {
+				r.reject(field, name, "mounts.tmpfs", refused, name, contrary)
+				return nil, false
+			}
+			denied := r.deny(field, name, "mounts.tmpfs", refused, name, contrary)
+			if r.at("mounts.tmpfs_options"); denied {
+				return nil, false
+			}
+			delete(has, contrary)
 		}
 		has[name] = true
 	}

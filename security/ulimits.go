@@ -19,8 +19,7 @@ func (r *review) ulimits() {
 		field := "Host.Ulimits[" + u.Name + "]"
 		maximum, known := r.rules.Ulimits[u.Name]
 		switch {
-		case !known:
-			r.reject(field, u.String(), "ulimits", "Ulimit %q is refused: the policy has no maximum for it; remove it.", Shorten(u.Name))
+		case !known && r.deny(field, u.String(), "ulimits", "Ulimit %q is refused: the policy has no maximum for it; remove it.", Shorten(u.Name)):
 			continue
 		case seen[u.Name]:
 			r.reject(field, u.String(), "ulimits", "Ulimit %q is given twice; give it once.", u.Name)
@@ -30,21 +29,34 @@ func (r *review) ulimits() {
 			continue
 		}
 		seen[u.Name] = true
-		limited := &container.Ulimit{Name: u.Name, Soft: lower(u.Soft, maximum), Hard: lower(u.Hard, maximum)}
-		if *limited == *u {
-			r.allow(field, u.String(), "ulimits")
-		} else {
-			r.lowered(field, "ulimit "+u.String(), strings.TrimPrefix(limited.String(), u.Name+"="), "ulimits",
-				"Ulimit %s is above the policy's maximum; the container runs with %s.", u, limited)
+		if !known { // and only audited
+			maximum = -1
 		}
-		r.out.Host.Ulimits = append(r.out.Host.Ulimits, limited)
+		r.out.Host.Ulimits = append(r.out.Host.Ulimits, r.limited(field, u, maximum))
 	}
 	for _, name := range r.rules.ZeroUlimits {
-		if !seen[name] {
+		if seen[name] {
+			continue
+		}
+		r.found(Force, "Host.Ulimits["+name+"]", "ulimit "+name+"=0:0", "ulimits", "Ulimit %s is 0.", name)
+		if r.at("zero_ulimits"); r.acts() {
 			r.out.Host.Ulimits = append(r.out.Host.Ulimits, &container.Ulimit{Name: name})
-			r.found(Force, "Host.Ulimits["+name+"]", "ulimit "+name+"=0:0", "ulimits", "Ulimit %s is 0.", name)
 		}
 	}
+}
+
+func (r *review) limited(field string, u *container.Ulimit, maximum int64) *container.Ulimit {
+	limited := &container.Ulimit{Name: u.Name, Soft: lower(u.Soft, maximum), Hard: lower(u.Hard, maximum)}
+	if *limited == *u {
+		r.allow(field, u.String(), "ulimits")
+		return u
+	}
+	r.lowered(field, "ulimit "+u.String(), strings.TrimPrefix(limited.String(), u.Name+"="), "ulimits",
+		"Ulimit %s is above the policy's maximum; the container runs with %s.", u, limited)
+	if r.acts() {
+		return limited
+	}
+	return u
 }
 
 // exceeds compares two limits of getrlimit(2), where -1 is unlimited.

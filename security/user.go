@@ -14,15 +14,15 @@ var accountName = compiled(`^[a-zA-Z_][a-zA-Z0-9_.-]*\$?$`)
 // [Policy.ReviewImage].
 func (r *review) user() {
 	if user := take(&r.left.Config.User); user != "" {
-		if err := CheckUser(user); err != nil {
+		err := CheckUser(user)
+		switch {
+		case err != nil:
 			r.reject("Config.User", user, "user", "User %q is refused: it %v.", Shorten(user), err)
-		} else if r.rules.RunAsNonRoot && !isNonRoot(user) {
-			r.reject("Config.User", user, "user.non_root",
-				"User %q is refused: containers run as a user other than root, given by its number; write one such as 1000.", Shorten(user))
-		} else if r.deniesPrimaryGroup(user) {
-			r.reject("Config.User", user, "groups",
-				"User %q is refused: on a host the members of its group have the rights of root; name the user alone, or another group.", Shorten(user))
-		} else {
+		case r.rules.RunAsNonRoot && !isNonRoot(user) && r.deny("Config.User", user, "user.non_root",
+			"User %q is refused: containers run as a user other than root, given by its number; write one such as 1000.", Shorten(user)):
+		case r.deniesPrimaryGroup(user) && r.deny("Config.User", user, "groups",
+			"User %q is refused: on a host the members of its group have the rights of root; name the user alone, or another group.", Shorten(user)):
+		default:
 			r.allow("Config.User", user, "user")
 		}
 		r.out.Config.User = user
@@ -32,9 +32,8 @@ func (r *review) user() {
 		switch {
 		case !isAccount(group):
 			r.reject(field, group, "groups", "Group %q is refused; write a name or a number from 0 to 2147483647.", Shorten(group))
-		case r.deniesGroup(group):
-			r.reject(field, group, "groups",
-				"Group %q is refused: on a host its members have the rights of root; remove it.", Shorten(group))
+		case r.deniesGroup(group) && r.deny(field, group, "groups",
+			"Group %q is refused: on a host its members have the rights of root; remove it.", Shorten(group)):
 		default:
 			r.allow(field, group, "groups")
 			r.out.Host.GroupAdd = append(r.out.Host.GroupAdd, group)

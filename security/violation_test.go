@@ -118,7 +118,7 @@ func violation(s Spec, roots []string) string {
 	return ""
 }
 
-// hardViolation checks what must hold for anything that is sent under any policy.
+// hardViolation checks what must hold for anything that is sent under any policy and in any mode.
 func hardViolation(s Spec, roots []string) string {
 	h, c := s.Host, s.Config
 	switch {
@@ -126,8 +126,14 @@ func hardViolation(s Spec, roots []string) string {
 		return "privileged"
 	case h.PidMode != "" || strings.HasPrefix(string(h.NetworkMode), "container") || h.NetworkMode == "" || h.NetworkMode == "default":
 		return fmt.Sprintf("modes %q, %q", h.PidMode, h.NetworkMode)
-	case !slices.Contains([]container.IpcMode{"private", "none", "host"}, h.IpcMode):
-		return fmt.Sprintf("IPC %q", h.IpcMode)
+	case !slices.Contains([]container.IpcMode{"private", "none"}, h.IpcMode) || h.UsernsMode != "":
+		return fmt.Sprintf("IPC %q, users %q", h.IpcMode, h.UsernsMode)
+	case slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.Contains(o, "unconfined") || strings.HasSuffix(o, "disable") }):
+		return fmt.Sprintf("security options %q", h.SecurityOpt)
+	case !slices.Equal(h.CapDrop, []string{"ALL"}):
+		return fmt.Sprintf("CapDrop %q", h.CapDrop)
+	case h.PidsLimit == nil:
+		return "no pids limit"
 	case len(h.Links)+len(h.VolumesFrom)+len(h.Binds)+len(h.StorageOpt)+len(h.Annotations) != 0 || h.PublishAllPorts:
 		return "a list that must be empty is not"
 	case h.MaskedPaths != nil || h.ReadonlyPaths != nil:
@@ -145,7 +151,7 @@ func hardViolation(s Spec, roots []string) string {
 		}
 		switch m.Type {
 		case mount.TypeBind:
-			for _, never := range []string{"/run/docker.sock", "/var/run/docker.sock", "/run/containerd", "/etc/shadow", "/var/lib/docker"} {
+			for _, never := range []string{"/run/docker.sock", "/var/run/docker.sock", "/run/containerd", "/proc"} {
 				if m.Source == "/" || strings.HasPrefix(never+"/", m.Source+"/") || strings.HasPrefix(m.Source+"/", never+"/") {
 					return "mount of " + m.Source
 				}
@@ -160,6 +166,11 @@ func hardViolation(s Spec, roots []string) string {
 		case mount.TypeTmpfs:
 		default:
 			return "mount of type " + string(m.Type)
+		}
+	}
+	for _, options := range h.Tmpfs {
+		if strings.Contains(options, "shared") {
+			return "tmpfs " + options
 		}
 	}
 	for name := range s.Network.EndpointsConfig {

@@ -46,8 +46,7 @@ func (r *review) volume(field string, m *mount.Mount, options *mount.VolumeOptio
 
 func (r *review) anonymousMount(field string, driver mount.Driver) {
 	switch {
-	case !r.rules.Mounts.AnonymousVolumes:
-		r.reject(field, "", "mounts.anonymous", anonymousRefused)
+	case !r.rules.Mounts.AnonymousVolumes && r.deny(field, "", "mounts.anonymous", anonymousRefused):
 	case driver.Name != "" && driver.Name != localDriver || len(driver.Options) > 0:
 		r.reject(field, driver.Name, "mounts.volumes", "A volume without a name has no driver of its own and no options; give it a name.")
 	}
@@ -65,9 +64,15 @@ func (r *review) namedVolume(field, name, target string, driver mount.Driver) {
 		if flagOf(origin) == "" { // with a driver, a relative host_path is a volume's name
 			folder += " without a volume driver"
 		}
-		r.reject(field, kind+":"+name, "mounts.volumes", "Volume %q of driver %q is refused: %s. For a folder of the sandbox, which is always there, write %s.",
-			Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()), folder)
-		return
+		const refused = "Volume %q of driver %q is refused: %s. For a folder of the sandbox, which is always there, write %s."
+		args := []any{Shorten(name), Shorten(kind), chooseFrom(r.allowedVolumes()), folder}
+		if !IsVolumeName(name) {
+			r.reject(field, kind+":"+name, "mounts.volumes", refused, args...)
+			return
+		}
+		if r.deny(field, kind+":"+name, "mounts.volumes", refused, args...) {
+			return
+		}
 	}
 	r.driverOptions(field+".VolumeOptions.DriverConfig.Options", kind, driver.Options, rule.Options)
 }
@@ -97,7 +102,7 @@ func (r *review) driverOptions(field, driver string, options map[string]string, 
 			"Options of the driver local are refused, and no policy can allow them: they can mount any folder of the host; remove them.")
 		return
 	}
-	r.reject(at, value, rule, "Options of volume driver %q are refused (%s): %s.", Shorten(driver), Shorten(value), chooseFrom(allowed))
+	r.deny(at, value, rule, "Options of volume driver %q are refused (%s): %s.", Shorten(driver), Shorten(value), chooseFrom(allowed))
 }
 
 func (r *review) volumeRule(driver, name string) (VolumeRule, bool) {
