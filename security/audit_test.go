@@ -3,6 +3,7 @@ package security
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -117,6 +118,12 @@ func TestAuditModeLeavesOutTrimsAndForces(t *testing.T) {
 			func(s Spec) any { return s.Host.Tmpfs["/x"] }, "nodev,noexec,nosuid"},
 		{"tmpfs where there is none", func(r *Rules) { r.Mounts.TmpfsSize = 0 }, mounting(mount.Mount{Type: mount.TypeTmpfs}), Reject, "Host.Mounts[/x]",
 			func(s Spec) any { return s.Host.Mounts[1].TmpfsOptions.SizeBytes }, int64(0)},
+		{"capability", none, func(s *Spec) { s.Host.CapAdd, s.Host.CapDrop = []string{"net_admin"}, []string{"ALL"} }, Trim, "Host.CapAdd[net_admin]",
+			func(s Spec) any { return []string(s.Host.CapAdd) }, []string{"CAP_NET_ADMIN"}},
+		{"all capabilities but one", none, func(s *Spec) { s.Host.CapAdd, s.Host.CapDrop = []string{"ALL"}, []string{"SYS_ADMIN"} }, Trim, "Host.CapAdd[ALL]",
+			func(s Spec) any {
+				return slices.DeleteFunc(capabilityNames(), func(name string) bool { return slices.Contains(s.Host.CapAdd, name) })
+			}, []string{"CAP_SYS_ADMIN"}},
 		{"more processes", none, func(s *Spec) { s.Host.PidsLimit = &more }, Trim, "Host.PidsLimit", func(s Spec) any { return *s.Host.PidsLimit }, more},
 		{"any number of processes", none, func(s *Spec) { s.Host.PidsLimit = &unlimited }, Trim, "Host.PidsLimit", func(s Spec) any { return *s.Host.PidsLimit }, unlimited},
 		{"a process limit of the policy's", func(r *Rules) { r.PidsLimit = few }, func(*Spec) {}, "", "Host.PidsLimit", func(s Spec) any { return *s.Host.PidsLimit }, few},
@@ -153,5 +160,27 @@ func TestAuditModeNeedsAProcessLimitOfThePolicy(t *testing.T) {
 	d := inAudit(Rules{}).Review(goodSpec(), testRoots)
 	if r := d.Rejections(); len(r) != 1 || r[0].Rule != "pids_limit" {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestAuditModeTakesTheImageAsItIs(t *testing.T) {
+	rules := BuiltInRules()
+	rules.RunAsNonRoot, rules.Mounts.ImageVolumes, rules.Images.RequireDigest = true, false, true
+	image := Image{User: "www-data:docker", Volumes: []string{"/data"}, WorkingDir: "/proc/self", Labels: map[string]string{ReservedLabelPrefix + "x": "y"}}
+	spec := Spec{Image: "busybox@sha256:" + strings.Repeat("0", 64)}
+	enforced := Decision{Findings: New("test", rules).ReviewImage(image, spec)}
+	audited := Decision{Findings: inAudit(rules).ReviewImage(image, spec)}
+	if problem := otherFindings(enforced, audited); problem != "" || len(enforced.Findings) != len(audited.Findings) {
+		t.Errorf("%s: %+v", problem, audited.Findings)
+	}
+	var left []string
+	for _, f := range audited.Rejections() {
+		left = append(left, f.Rule+" "+f.Place)
+	}
+	if want := []string{"image.labels fixed", "image.workdir fixed"}; !slices.Equal(left, want) {
+		t.Errorf("left %q", left)
+	}
+	if found := inAudit(rules).ReviewImage(Image{User: "1000"}, Spec{Image: "busybox:local"}); len(found) != 0 {
+		t.Errorf("for a reference without a digest, which the review finds: %+v", found)
 	}
 }

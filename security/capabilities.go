@@ -20,17 +20,18 @@ func (r *review) privileged() {
 func (r *review) capabilities() {
 	add := r.capabilityList("Host.CapAdd", take(&r.left.Host.CapAdd))
 	drop := r.capabilityList("Host.CapDrop", take(&r.left.Host.CapDrop))
+	allowed := slices.Clip(r.rules.Capabilities.Allow)
 	for _, c := range add {
-		r.added(c, names(drop))
+		allowed = append(allowed, r.added(c, names(drop))...)
 	}
 	r.dropped(drop)
 	r.out.Host.CapDrop = []string{allCapabilities}
-	r.out.Host.CapAdd = effectiveCapabilities(
-		r.rules.Capabilities.Base, r.rules.Capabilities.Allow, names(add), names(drop))
+	r.out.Host.CapAdd = effectiveCapabilities(r.rules.Capabilities.Base, allowed, names(add), names(drop))
 }
 
-// added decides over one capability that the task adds, or over ALL less those that it drops by name.
-func (r *review) added(c namedCapability, drop []string) {
+// added decides over one capability that the task adds, or over ALL less those that it drops by name. It returns what of it the
+// container gets beyond the allowed ones, in audit mode.
+func (r *review) added(c namedCapability, drop []string) (beyondAllowed []string) {
 	const rule = "capabilities.allow"
 	field, allow := "Host.CapAdd["+c.written+"]", r.rules.Capabilities.Allow
 	beyond := !slices.Contains(allow, c.name)
@@ -42,18 +43,26 @@ func (r *review) added(c namedCapability, drop []string) {
 	switch trims := r.rules.Capabilities.trims(); {
 	case !beyond:
 		r.allow(field, c.name, rule)
+		return nil
 	case c.name == allCapabilities && trims:
 		given := effectiveCapabilities(nil, allow, []string{allCapabilities}, drop)
 		r.found(Trim, field, c.name, rule,
 			"Adding ALL gives the %d capabilities that the policy allows, not every one; name the ones that are needed.", len(given))
 	case c.name == allCapabilities:
-		r.reject(field, c.name, rule, "Adding ALL is refused: it asks for every capability, and %s.", chooseFrom(allow))
+		r.found(Reject, field, c.name, rule, "Adding ALL is refused: it asks for every capability, and %s.", chooseFrom(allow))
 	case trims:
 		r.found(Trim, field, c.name, rule,
 			"%s is not among the capabilities that the policy allows; the container runs without it.", c.name)
 	default:
-		r.reject(field, c.name, rule, "%s is refused: %s.", c.name, chooseFrom(allow))
+		r.found(Reject, field, c.name, rule, "%s is refused: %s.", c.name, chooseFrom(allow))
 	}
+	switch {
+	case r.acts():
+		return nil
+	case c.name == allCapabilities:
+		return capabilityNames()
+	}
+	return []string{c.name}
 }
 
 // trims reports whether a task runs without what it may not have. An action that means nothing here is taken for the strictest.
@@ -79,6 +88,7 @@ func (r *review) dropped(list []namedCapability) {
 		}
 		r.findings = append(r.findings, Finding{
 			Action: Allow, Field: "Host.CapDrop", Value: Printable(strings.Join(names(group), ", ")), Rule: "capabilities.drop",
+			Place:  r.policy.place("capabilities.drop"),
 			Origin: Printable(origin), Message: fmt.Sprintf("Dropping these %d capabilities is allowed.", len(group)),
 		})
 	}

@@ -27,7 +27,7 @@ type Image struct {
 // has none of its own; volumes; and the program, which Docker puts together from both. It returns its findings in a stable
 // order: rejections, and an allowance of the volumes, which are the one thing of an image that takes something of the host.
 func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
-	r := &review{rules: p.rules, origins: Origins{}}
+	r := &review{policy: p, rules: p.rules, origins: Origins{}}
 	for _, field := range []string{"Labels", "User", "WorkingDir", "Entrypoint", "Path", "Volumes", "RepoDigests"} {
 		r.origins["Image."+field] = "image"
 	}
@@ -40,12 +40,12 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 		}
 	}
 	if r.rules.RunAsNonRoot && spec.Config.User == "" && !isNonRoot(image.User) {
-		r.reject("Image.User", image.User, "user.non_root",
+		r.deny("Image.User", image.User, "user.non_root",
 			"The image's user %q is refused: containers run as a user other than root, given by its number; name one with the "+
 				"parameter `user`, or build the image with a USER such as 1000.", Shorten(image.User))
 	}
 	if spec.Config.User == "" && r.deniesPrimaryGroup(image.User) {
-		r.reject("Image.User", image.User, "groups",
+		r.deny("Image.User", image.User, "groups",
 			"The image's user %q is refused: on a host the members of its group have the rights of root; name another one with the "+
 				"parameter `user`, or build the image with another USER.", Shorten(image.User))
 	}
@@ -92,7 +92,7 @@ func (r *review) imageVolumes(targets []string, spec Spec) {
 		r.found(Allow, at, value, "image.volumes", "The image's volumes (%s) are allowed; they take space on the engine's disk without a limit.", Printable(value))
 		return
 	}
-	r.reject(at, value, "image.volumes",
+	r.deny(at, value, "image.volumes",
 		"The image's volumes (%s) are refused: they take space on the engine's disk without a limit; mount a folder of the sandbox or a "+
 			"tmpfs there, or build the image without VOLUME.", Printable(value))
 }

@@ -31,11 +31,11 @@ func (r *review) imageSource(named reference.Named) {
 		case allowed(strings.ToLower(name)):
 			remedy = "write the name of the registry in lower case: to the engine it is another one"
 		}
-		r.reject(field, image, ruleImageAllow, "Image %q is refused: its repository %s is not among those that the policy allows%s; %s.",
+		r.deny(field, image, ruleImageAllow, "Image %q is refused: its repository %s is not among those that the policy allows%s; %s.",
 			Shorten(image), Printable(name), inBrackets(rules.Allow), remedy)
 	}
 	if _, ok := named.(reference.Canonical); rules.RequireDigest && !ok {
-		r.reject(field, image, ruleImageDigest,
+		r.deny(field, image, ruleImageDigest,
 			"Image %q is refused: the policy demands a digest, since a tag can be moved to another image; write %s@sha256:<64 hex digits>.",
 			Shorten(image), Printable(image))
 	}
@@ -65,12 +65,15 @@ func (r *review) imageDigest(image Image, asked string) {
 	}
 	named, err := reference.ParseNormalizedNamed(asked)
 	canonical, ok := named.(reference.Canonical)
+	if !ok && r.rules.Mode == Audit {
+		return // which was found before the pull
+	}
 	if err == nil && ok && slices.ContainsFunc(image.RepoDigests, func(has string) bool {
 		return strings.HasSuffix(has, "@"+canonical.Digest().String())
 	}) {
 		return
 	}
-	r.reject("Image.RepoDigests", strings.Join(image.RepoDigests, ", "), ruleImageDigest,
+	r.deny("Image.RepoDigests", strings.Join(image.RepoDigests, ", "), ruleImageDigest,
 		"The image that the engine has for %q is refused: it does not carry this digest, which the policy demands; set "+
 			"`force_pull_image`, or name the digest that the registry shows.", Shorten(asked))
 }

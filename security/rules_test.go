@@ -74,6 +74,13 @@ func wishes() []wish {
 		{"host gateway", func(s *Spec) { s.Host.ExtraHosts = []string{"host:host-gateway"} }, "Host.ExtraHosts[host:host-gateway]", "add_host",
 			nil, func(r *Rules) { r.Network.HostGateway = true }},
 
+		{"image from elsewhere", func(*Spec) {}, "Image", "image.allow",
+			func(r *Rules) { r.Images.Allow = []string{"registry.example/**"} }, func(r *Rules) { r.Images.Allow = append(r.Images.Allow, "docker.io/library/*") }},
+		{"image without a digest", func(*Spec) {}, "Image", "image.digest",
+			func(r *Rules) { r.Images.RequireDigest = true }, func(r *Rules) { r.Images.RequireDigest = false }},
+		{"capability", func(s *Spec) { s.Host.CapAdd = []string{"NET_ADMIN"} }, "Host.CapAdd[NET_ADMIN]", "capabilities.allow",
+			func(r *Rules) { r.Capabilities.OnViolation = Reject }, func(r *Rules) { r.Capabilities.Allow = append(r.Capabilities.Allow, "CAP_NET_ADMIN") }},
+
 		{"host path", mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/shared/a", ReadOnly: true}), "Host.Mounts[/x]", "mounts.sources",
 			nil, func(r *Rules) { r.Mounts.HostPaths = []HostPath{{Path: "/srv/shared"}} }},
 		{"host path for writing", mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/shared/a"}), "Host.Mounts[/x]", "mounts.modes",
