@@ -129,11 +129,12 @@ func (r *review) rejectedSince(index int) bool {
 func (r *review) text() {
 	var walk func(field string, v reflect.Value)
 	walk = func(field string, v reflect.Value) {
+		if isText(v) { // nearly always, and then nobody needs the paths of what is in it
+			return
+		}
 		switch v.Kind() {
 		case reflect.String:
-			if s := v.String(); strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
-				r.reject(field, "", "text", "%s holds a NUL or is not valid UTF-8; write it as plain UTF-8 text.", Printable(field))
-			}
+			r.reject(field, "", "text", "%s holds a NUL or is not valid UTF-8; write it as plain UTF-8 text.", Printable(field))
 		case reflect.Pointer:
 			if !v.IsNil() {
 				walk(field, v.Elem())
@@ -160,12 +161,44 @@ func (r *review) text() {
 	walk("Network", reflect.ValueOf(r.left.Network))
 }
 
+// isText reports whether every string in a value can arrive as it was reviewed.
+func isText(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+	case reflect.Pointer:
+		return v.IsNil() || isText(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !isText(v.Field(i)) {
+				return false
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if !isText(v.Index(i)) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for entries := v.MapRange(); entries.Next(); {
+			if !isText(entries.Key()) || !isText(entries.Value()) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // unknown rejects every field that is set and that no rule took: what is not known to be harmless is not sent.
 func (r *review) unknown(field string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			r.unknown(fieldName(field, v.Type().Field(i)), v.Field(i))
+			if !v.Field(i).IsZero() {
+				r.unknown(fieldName(field, v.Type().Field(i)), v.Field(i))
+			}
 		}
 		return
 	case reflect.Slice, reflect.Map:

@@ -28,6 +28,9 @@ func Shorten(s string) string {
 // messages end in logs, terminals and web pages, and no value of a task may look like a line of ours.
 func Printable(s string) string {
 	s = Shorten(s)
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
 	var b strings.Builder
 	for _, r := range s {
 		if unicode.IsPrint(r) {
