@@ -1,6 +1,9 @@
 package security
 
-import "reflect"
+import (
+	"maps"
+	"reflect"
+)
 
 // clone returns a deep copy: the review must neither change its input nor share memory with it, or the reviewed and the
 // sent values could differ. The Docker API structs hold only exported fields of plain kinds, which is all that is
@@ -33,6 +36,12 @@ func deepCopy(to, from reflect.Value) {
 		}
 	case reflect.Map:
 		if from.IsNil() {
+			return
+		}
+		// Nearly all maps are of strings, and reflection copies each entry on its way.
+		if plain := reflect.TypeFor[map[string]string](); from.CanConvert(plain) {
+			copied := maps.Clone(from.Convert(plain).Interface().(map[string]string))
+			to.Set(reflect.ValueOf(copied).Convert(from.Type()))
 			return
 		}
 		to.Set(reflect.MakeMapWithSize(from.Type(), from.Len()))

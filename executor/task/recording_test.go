@@ -20,7 +20,7 @@ const recordingsDir = "../../testdata/recordings"
 
 // launchedTask returns the TaskInfo of the LAUNCH that a real agent sent, as bytes and from its JSON. Both are of two
 // runs of the same task.
-func launchedTask(t *testing.T, folder string) (raw []byte, fromJSON mesos.TaskInfo) {
+func launchedTask(t testing.TB, folder string) (raw []byte, fromJSON mesos.TaskInfo) {
 	t.Helper()
 	stream, err := os.ReadFile(filepath.Join(recordingsDir, folder, "events.protobuf.recordio"))
 	if err != nil {
@@ -55,7 +55,7 @@ func launchedTask(t *testing.T, folder string) (raw []byte, fromJSON mesos.TaskI
 	return raw, fromJSON
 }
 
-func records(t *testing.T, stream []byte) [][]byte {
+func records(t testing.TB, stream []byte) [][]byte {
 	t.Helper()
 	var list [][]byte
 	for len(stream) > 0 {
