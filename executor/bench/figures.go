@@ -44,6 +44,10 @@ var goals = [...]goal{
 		heldBy: "what frozen_gone has, and an update that waits for the end of the output (log_drain) although dockerd is stopped"},
 	{name: "frozen_exit", unit: "ms", limit: 200,
 		heldBy: "an update that waits for the end of the output (log_drain), or for a status from the engine, although dockerd is stopped"},
+	{name: "review", unit: "ms", limit: 1,
+		heldBy: "other load, or a policy with many rules: typically 0.1 ms, half of it the walk over all fields that nobody may overlook"},
+	{name: "review_allocs", unit: "allocations", limit: 300,
+		heldBy: "findings (a text each), the deep copy of the task's wishes, and lists that are sorted so that two reviews say the same"},
 	{name: "size", unit: "MB", limit: 20, heldBy: "mesos-go's messages (typically 3 MB), the Go runtime, net/http and crypto/tls"},
 }
 

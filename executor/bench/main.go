@@ -67,7 +67,8 @@ given as a variable of the environment too, which is how make passes them on:
     make bench BENCH=idle,size BENCH_IDLE=30s     what idle executors cost
     make bench BENCH_JSON=figures.json            the figures as JSON too
 
-The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, frozen (kill and exit under a frozen engine), size.
+The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, frozen (kill and exit under a frozen engine), size,
+review (the policy's decision alone).
 
 `
 
@@ -89,11 +90,12 @@ type options struct {
 	logMiB    int
 	json      string
 	binary    string
+	recording string // stream of an agent, with a LAUNCH
 	network   string // BRIDGE or NONE
 }
 
 // parts are what can be measured by itself, in the order in which it is.
-var parts = [...]string{"size", "launch", "life", "logs", "frozen", "burst", "idle"}
+var parts = [...]string{"size", "review", "launch", "life", "logs", "frozen", "burst", "idle"}
 
 // parse reads flags, whose defaults the environment may set.
 func parse(args []string, getenv func(string) string, errOut io.Writer) (options, error) {
@@ -129,6 +131,7 @@ func parse(args []string, getenv func(string) string, errOut io.Writer) (options
 	fs.DurationVar(&o.idle, "idle", idle, "how long idle executors are watched (BENCH_IDLE)")
 	fs.StringVar(&o.json, "json", getenv("BENCH_JSON"), "write the figures to this `FILE` as JSON too (BENCH_JSON)")
 	fs.StringVar(&o.binary, "binary", "bin/mesos-docker-executor", "the executor")
+	fs.StringVar(&o.recording, "recording", "testdata/recordings/drop-in/events.protobuf.recordio", "the task whose review is measured")
 	fs.StringVar(&o.network, "network", "BRIDGE", "network of the tasks: BRIDGE or NONE")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -226,6 +229,8 @@ func (b *bench) measure(ctx context.Context, part string) error {
 	switch part {
 	case "size":
 		return b.size()
+	case "review":
+		return b.review(ctx)
 	case "launch":
 		return b.launch(ctx)
 	case "burst":

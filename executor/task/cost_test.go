@@ -3,22 +3,21 @@ package task
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
 	"mesos-docker-executor/security"
 )
 
 // recordedSpec is what the policy gets to see of the task that was recorded in drop-in mode.
 func recordedSpec(t testing.TB) (security.Spec, security.Grants) {
+	t.Helper()
 	raw, _ := launchedTask(t, "drop-in")
-	in := testInputs()
-	tr := translation{in: in, spec: security.Spec{Origins: security.Origins{}}}
-	if err := decode(raw, &tr.task); err != nil {
+	spec, granted, err := Translated(raw, testInputs())
+	if err != nil {
 		t.Fatal(err)
 	}
-	tr.translate()
-	if len(tr.findings) > 0 {
-		t.Fatal(tr.findings)
-	}
-	return tr.spec, security.Grants{Roots: []string{in.SandboxSource}, Binds: tr.granted}
+	return spec, granted
 }
 
 // TestReviewIsCheap: allocations tell what time alone would not on a busy machine. They are some 200; the bound is that of the
@@ -32,6 +31,21 @@ func TestReviewIsCheap(t *testing.T) {
 	const most = 300
 	if n := testing.AllocsPerRun(20, func() { policy.Review(spec, granted) }); n > most {
 		t.Errorf("%v allocations, at most %d are wanted", n, most)
+	}
+}
+
+// TestTranslatedIsWhatThePolicyGets: a review of it is that of Decide.
+func TestTranslatedIsWhatThePolicyGets(t *testing.T) {
+	raw, _ := launchedTask(t, "drop-in")
+	spec, granted := recordedSpec(t)
+	d, policy := Decide(raw, testInputs(), security.BuiltIn()), security.BuiltIn()
+	if diff := cmp.Diff(d.Plan.Spec, policy.Review(spec, granted).Spec); diff != "" {
+		t.Error(diff)
+	}
+	for _, broken := range [][]byte{{0xff}, marshal(t, mesos.TaskInfo{})} {
+		if _, _, err := Translated(broken, testInputs()); err == nil {
+			t.Errorf("%x was translated", broken)
+		}
 	}
 }
 
