@@ -13,8 +13,9 @@
 //   - [Memory]: whether the kernel's OOM killer killed in the container, also after its cgroup is gone;
 //   - [Lease]: the symlink through which Docker reaches the sandbox. Without it a
 //     create or start that the daemon carries out late fails;
-//   - [Stage]: mounts of folders of the sandbox, made without following what a task put there, at
+//   - [Stage]: mounts of folders of the sandbox and of paths of the host, made without following what a task put there, at
 //     paths that the task cannot change, for Docker to mount;
+//   - [HostPath]: such a path, opened so that neither a symlink nor another mount leads it where it must not;
 //   - [Claim]: the locked file that says which executor a container belongs to, and what of it may be on the host.
 //
 // Who knows the exit status, and when:

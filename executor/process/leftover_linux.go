@@ -27,7 +27,7 @@ type Leftover struct {
 // missing one has none.
 func ListLeases(dir string) ([]Leftover, error) { return listLeftovers(dir, fs.ModeSymlink) }
 
-// ListStages does the same for what [StageSandboxDirs] makes.
+// ListStages does the same for what [NewStage] makes.
 func ListStages(dir string) ([]Leftover, error) { return listLeftovers(dir, fs.ModeDir) }
 
 func listLeftovers(dir string, kind fs.FileMode) ([]Leftover, error) {

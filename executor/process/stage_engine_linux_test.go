@@ -19,7 +19,7 @@ func stageFor(t *testing.T, dir, sandbox string) (*Stage, container.HostConfig) 
 	var s *Stage
 	waitFor(t, "the folder to be staged", func() (ok bool) {
 		var err error
-		s, err = StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data"})
+		s, err = NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 		return err == nil
 	})
 	t.Cleanup(func() { release(t, s) })

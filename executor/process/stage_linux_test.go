@@ -80,7 +80,7 @@ func release(t *testing.T, s *Stage) {
 func TestStagedFoldersAreThoseOfTheSandbox(t *testing.T) {
 	sandbox, _ := newSandbox(t)
 	dir := stageDir(t)
-	s, err := StageSandboxDirs(dir, "c1", 1, sandbox+"/", []string{"data", "a//b/", "data/", "."})
+	s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox + "/", SandboxDirs: []string{"data", "a//b/", "data/", "."}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestStagedFoldersAreThoseOfTheSandbox(t *testing.T) {
 func TestStagedFolderStaysWhateverTheTaskPutsInItsPlace(t *testing.T) {
 	sandbox, rootsOwn := newSandbox(t)
 	write(t, rootsOwn, "secret")
-	s, err := StageSandboxDirs(stageDir(t), "c1", 1, sandbox, []string{"data"})
+	s, err := NewStage(StageOptions{Dir: stageDir(t), ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestStagingWhileTheTaskSwapsTheFolder(t *testing.T) {
 	dir := stageDir(t)
 	staged := 0
 	for range 500 {
-		s, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data/"})
+		s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data/"}})
 		if err != nil {
 			continue
 		}
@@ -160,7 +160,7 @@ func TestStagingWhileTheTaskSwapsTheFolder(t *testing.T) {
 func swapping(t *testing.T, name, target string) (stop func()) {
 	t.Helper()
 	link := name + ".link"
-	if err := errors.Join(os.Mkdir(name, 0o755), os.Symlink(target, link)); err != nil {
+	if err := errors.Join(os.MkdirAll(name, 0o755), os.Symlink(target, link)); err != nil {
 		t.Fatal(err)
 	}
 	write(t, name, "proof")
@@ -211,7 +211,7 @@ func TestStagingThatFailsLeavesNothing(t *testing.T) {
 				test.sandbox = sandbox
 			}
 			dir := stageDir(t)
-			s, err := StageSandboxDirs(dir, test.id, test.attempt, test.sandbox, test.dirs)
+			s, err := NewStage(StageOptions{Dir: dir, ContainerID: test.id, Attempt: test.attempt, Sandbox: test.sandbox, SandboxDirs: test.dirs})
 			if err == nil || s != nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %+v, %v; want an error with %q", s, err, test.says)
 			}
@@ -226,18 +226,18 @@ func TestStagingThatFailsLeavesNothing(t *testing.T) {
 func TestStageOfTheSameAttemptIsRefusedAndKept(t *testing.T) {
 	sandbox, _ := newSandbox(t)
 	dir := stageDir(t)
-	first, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data"})
+	first, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data"}); !errors.Is(err, fs.ErrExist) {
+	if s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	write(t, first.Source("data"), "proof")
 	if !exists(sandbox, "data", "proof") {
 		t.Error("the first stage is gone")
 	}
-	second, err := StageSandboxDirs(dir, "c1", 2, sandbox, []string{"data"})
+	second, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 2, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestReleaseAfterSomebodyElseCleanedUp(t *testing.T) {
 		"unmounted": func(path string) error { return unix.Unmount(path, unix.MNT_DETACH) },
 		"removed":   func(path string) error { return errors.Join(unix.Unmount(path, unix.MNT_DETACH), os.Remove(path)) },
 	} {
-		s, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data"})
+		s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 		if err == nil {
 			err = clean(filepath.Join(dir, "c1.1"))
 		}
@@ -272,7 +272,7 @@ func TestReleaseAfterSomebodyElseCleanedUp(t *testing.T) {
 
 func TestNothingToStageNeedsNothing(t *testing.T) {
 	dir := stageDir(t)
-	s, err := StageSandboxDirs(dir, "c1", 1, "/no/such/sandbox", nil)
+	s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: "/no/such/sandbox", SandboxDirs: nil})
 	if err != nil || s.Source("data") != "" {
 		t.Fatalf("got %+v, %v", s, err)
 	}
@@ -291,7 +291,7 @@ func TestStagingFromASandboxWithMounts(t *testing.T) {
 	}
 	mounted(t, "test", filepath.Join(volume, "deep"), "tmpfs", 0)
 	write(t, volume, "deep", "proof")
-	s, err := StageSandboxDirs(stageDir(t), "c1", 1, sandbox, []string{"volume", "volume/deep", "data"})
+	s, err := NewStage(StageOptions{Dir: stageDir(t), ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"volume", "volume/deep", "data"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,11 +320,11 @@ func TestStagingHoldsNoDescriptor(t *testing.T) {
 	}
 	dir := stageDir(t)
 	before := count()
-	s, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data", "a/b"})
+	s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data", "a/b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := StageSandboxDirs(dir, "c1", 2, sandbox, []string{"data", "link"}); err == nil {
+	if _, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 2, Sandbox: sandbox, SandboxDirs: []string{"data", "link"}}); err == nil {
 		t.Error("a symlink was staged")
 	}
 	if after := count(); after != before {
@@ -370,7 +370,7 @@ func TestSourceIsMissingInAnotherMountNamespace(t *testing.T) {
 	sandbox, _ := newSandbox(t)
 	dir := stageDir(t)
 	look := inNamespace(t, "private", "ls -d "+dir+"/c1.1/*")
-	s, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data"})
+	s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestSourceIsThereInANamespaceThatGetsTheMounts(t *testing.T) {
 	dir := filepath.Join(run, "mounts")
 	during := inNamespace(t, "slave", "ls "+dir+"/c1.1/0")
 	after := inNamespace(t, "slave", "ls "+dir+"; grep -c "+dir+" /proc/self/mountinfo")
-	s, err := StageSandboxDirs(dir, "c1", 1, sandbox, []string{"data"})
+	s, err := NewStage(StageOptions{Dir: dir, ContainerID: "c1", Attempt: 1, Sandbox: sandbox, SandboxDirs: []string{"data"}})
 	if err != nil {
 		t.Fatal(err)
 	}

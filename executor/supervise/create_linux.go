@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,7 +102,7 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 		r.remark(fmt.Sprintf("waited %s for other containers of this host to start (engine.max_starts)", waited.Round(time.Second)))
 	}
 	spec := plan.Spec
-	if err := r.stageVolumes(c, &spec, plan.SandboxDirs); err != nil {
+	if err := r.stageMounts(c, &spec, plan); err != nil {
 		return err
 	}
 	if err := r.placeLeaf(c); err != nil {
@@ -211,25 +210,6 @@ func (r *runner) reach(call func() error) error {
 // readTries is how often an engine that is well by its own account is asked the same without an answer.
 const readTries = 3
 
-// stageVolumes puts folders of the sandbox behind paths that the task's user cannot change.
-func (r *runner) stageVolumes(c *container, spec *security.Spec, dirs []string) error {
-	if len(dirs) == 0 {
-		return nil
-	}
-	stage, err := process.StageSandboxDirs(filepath.Join(r.RunDir, "mounts"), r.ContainerID, attempt, r.Sandbox, dirs)
-	if err != nil {
-		return err
-	}
-	c.stage = stage
-	spec.Host.Mounts = slices.Clone(spec.Host.Mounts)
-	for i, m := range spec.Host.Mounts {
-		if rel, ok := strings.CutPrefix(m.Source, r.lease.Path+"/"); ok {
-			spec.Host.Mounts[i].Source = stage.Source(rel)
-		}
-	}
-	return nil
-}
-
 // explainCreate adds what an operator cannot see in the engine's words: the name of an image that was given by its ID, and that
 // staged volumes exist only in our mount namespace.
 func explainCreate(err error, c *container, image string) error {
@@ -239,7 +219,7 @@ func explainCreate(err error, c *container, image string) error {
 	if c.stage == nil || !strings.Contains(err.Error(), "bind source path does not exist") {
 		return err
 	}
-	return fmt.Errorf("%w; volumes below the sandbox need an executor in the engine's mount namespace (agent without the filesystem/linux isolator)", err)
+	return fmt.Errorf("%w; volumes below the sandbox and of the host need an executor in the engine's mount namespace (agent without the filesystem/linux isolator)", err)
 }
 
 func (r *runner) placeLeaf(c *container) error {

@@ -162,7 +162,14 @@ func (p *player) place(groups []cgroupnet.Hierarchy) (*api.HostConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := process.StageSandboxDirs(stageDir(p.RunDir), p.ID, 1, p.Sandbox, []string{"data"})
+	shared := filepath.Join(p.Sandbox, "of-the-host")
+	if err := os.WriteFile(shared, nil, 0o644); err != nil {
+		return nil, err
+	}
+	volumes, err := process.NewStage(process.StageOptions{
+		Dir: stageDir(p.RunDir), ContainerID: p.ID, Attempt: 1, Sandbox: p.Sandbox, SandboxDirs: []string{"data"},
+		HostPaths: []process.HostPath{{Path: shared, Inside: p.Sandbox, Propagation: "rshared", Recursive: true}},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +180,7 @@ func (p *player) place(groups []cgroupnet.Hierarchy) (*api.HostConfig, error) {
 		Mounts: []mount.Mount{
 			{Type: mount.TypeBind, Source: lease.Path, Target: "/sandbox"},
 			{Type: mount.TypeBind, Source: volumes.Source("data"), Target: "/data"},
+			{Type: mount.TypeBind, Source: volumes.HostSource(0), Target: "/of-the-host"},
 		},
 	}, cgroupnet.Prepare(groups, p.leaf())
 }
