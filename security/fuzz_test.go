@@ -11,12 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzReview: no Spec makes a review panic, and whatever is accepted holds the invariants of [violation].
+// FuzzReview: no Spec makes a review panic, and whatever the built-in policy accepts, which enforces and breaks no glass, holds the
+// invariants of [violation]: it is not privileged, has no capability, no bind mount and no namespace but those allowed, and more.
 func FuzzReview(f *testing.F) {
 	f.Add("bridge", "NET_ADMIN", "ALL", "/lease/1/data", "/data", "nofile", "80/tcp", "31000", "a", "/tmp", "1000", "MESOS", int64(1024), uint8(0))
 	f.Add("none", "ALL", "KILL", "/lease/1", "/proc/x", "core", "", "", "web-1", "/proc/self/fd/8", "root", ReservedLabelPrefix+"x", int64(-1), uint8(1))
 	f.Add("host", "cap_sys_admin", "", "/lease/1/../../etc", "/", "as", "80/tcp", "1-65535", "-", "tmp", "a:b:c", "", int64(1)<<62, uint8(0xff))
 	f.Add("container:x", "ſys_admin", "\xff", "/lease/10", "//x", "rtprio", "1-5/udp", "0", "", "", "", "l\x00", int64(0), uint8(0x40))
+	f.Add("private", "CHOWN", "ALL", "/lease/1/data", "/data", "nofile", "", "", "a", "/tmp", "rwm", "a", int64(3), uint8(0x80))
 	f.Fuzz(func(t *testing.T, network, add, drop, source, target, ulimit, port, hostPort, hostname, workdir, user, label string, number int64, flags uint8) {
 		s := goodSpec()
 		s.Config.Hostname, s.Config.WorkingDir, s.Config.User = hostname, workdir, user
@@ -45,6 +47,12 @@ func FuzzReview(f *testing.F) {
 		}
 		if flags&64 != 0 {
 			s.Host.RestartPolicy.Name = container.RestartPolicyMode(label)
+		}
+		if flags&128 != 0 {
+			s.Host.UTSMode, s.Host.UsernsMode = container.UTSMode(network), container.UsernsMode(network)
+			s.Host.CgroupnsMode = container.CgroupnsMode(network)
+			s.Host.Binds = []string{source + ":" + target}[:number&1]
+			s.Host.Devices = []container.DeviceMapping{{PathOnHost: source, PathInContainer: target, CgroupPermissions: user}}[:number>>1&1]
 		}
 		d := BuiltIn().Review(s, testRoots)
 		if d.Rejected() {

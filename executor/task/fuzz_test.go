@@ -1,7 +1,9 @@
 package task
 
 import (
+	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,13 +13,15 @@ import (
 	"mesos-docker-executor/security"
 )
 
-// FuzzDecide: no bytes make Decide panic, and it either plans or refuses. What an accepted Spec may hold is checked in
-// package security; here, that the task's own ids and environment could not be forged.
+// FuzzDecide: no bytes make Decide panic, it either plans or refuses, and no plan of the built-in policy [escapes]. The
+// task's own ids and environment cannot be forged.
 func FuzzDecide(f *testing.F) {
-	for _, dir := range []string{".", "hostile"} {
+	for _, dir := range []string{".", "hostile", "ordinary"} {
 		for _, name := range fixtureNames(f, dir) {
-			f.Add(fixture(f, name), true)
-			f.Add(fixture(f, name), false)
+			for _, mode := range []Mode{DropIn, Custom} {
+				raw, _ := inMode(f, mode, fixtureTask(f, name))
+				f.Add(raw, mode == DropIn)
+			}
 		}
 	}
 	task := fixtureTask(f, "hello")
@@ -50,16 +54,11 @@ func FuzzDecide(f *testing.F) {
 			t.Fatalf("the notes say %q", notes)
 		}
 		spec := d.Plan.Spec
-		if spec.Host.Privileged || spec.Name != in.ContainerName || d.Plan.TaskID == "" {
-			t.Fatalf("%+v", spec)
+		if problem := escapes(spec, in); problem != "" {
+			t.Fatalf("accepted with %s: %+v", problem, spec)
 		}
-		for _, m := range spec.Host.Mounts {
-			if strings.HasPrefix(spec.Origins.Of("Host.Mounts["+m.Target+"]"), "resources[") && !strings.HasPrefix(m.Target, "/proc") {
-				continue // a persistent volume
-			}
-			if m.Type == mount.TypeBind && m.Source != in.SandboxSource && !strings.HasPrefix(m.Source, in.SandboxSource+"/") {
-				t.Fatalf("mount of %q", m.Source)
-			}
+		if spec.Name != in.ContainerName || d.Plan.TaskID == "" {
+			t.Fatalf("%+v", spec)
 		}
 		for _, dir := range d.Plan.SandboxDirs {
 			if dir == "" || strings.HasPrefix(dir, "/") || strings.Contains("/"+dir+"/", "/../") {
@@ -78,8 +77,53 @@ func FuzzDecide(f *testing.F) {
 	})
 }
 
-// FuzzParameters: no two parameters make the translation panic, whatever they say. Either they are refused, or what they
-// set can be told to Docker: each mount has a target of its own, and ports stay within their bound.
+// escapes says by what a container of the built-in policy would have more than is its own, "" if by nothing. It uses none of the
+// policy's code.
+func escapes(s security.Spec, in Inputs) string {
+	allowed := strings.Fields(`CAP_AUDIT_WRITE CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_KILL CAP_NET_BIND_SERVICE
+		CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_CHROOT`)
+	h := s.Host
+	switch {
+	case h.Privileged:
+		return "privileged"
+	case !slices.Equal(h.CapDrop, []string{"ALL"}):
+		return fmt.Sprintf("what Docker grants by itself, less %q", h.CapDrop)
+	case h.PidMode != "" || h.UTSMode != "" || h.UsernsMode != "" || h.CgroupnsMode == "host" ||
+		h.IpcMode != "private" && h.IpcMode != "none" || h.NetworkMode != "bridge" && h.NetworkMode != "none":
+		return fmt.Sprintf("namespaces %q", []any{h.PidMode, h.UTSMode, h.UsernsMode, h.CgroupnsMode, h.IpcMode, h.NetworkMode})
+	case len(h.Binds)+len(h.VolumesFrom)+len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0:
+		return "something of the host's or of other containers"
+	case !slices.Contains(h.SecurityOpt, "no-new-privileges") || slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.Contains(o, "unconfined") }):
+		return fmt.Sprintf("security options %q", h.SecurityOpt)
+	}
+	for _, name := range h.CapAdd {
+		if !slices.Contains(allowed, name) {
+			return "capability " + name
+		}
+	}
+	for _, m := range h.Mounts {
+		switch {
+		case m.Type == mount.TypeTmpfs && m.Source == "":
+		case m.Type != mount.TypeBind || path.Clean(m.Source) != m.Source:
+			return fmt.Sprintf("mount %+v", m)
+		case strings.HasPrefix(m.Source+"/", in.SandboxSource+"/"):
+		case in.Mode != Custom || !strings.HasPrefix(s.Origins.Of("Host.Mounts["+m.Target+"]"), "resources["):
+			return "a mount of " + m.Source
+		case strings.HasPrefix(m.Source, in.WorkDir+"/"): // a persistent volume, on the agent's disk or on one of its own
+		default:
+			for _, closed := range strings.Fields("/boot /dev /etc /home /proc /root /run /sys /var/run /var/lib/docker /var/lib/containerd " + in.WorkDir) {
+				if strings.HasPrefix(m.Source+"/", closed+"/") || strings.HasPrefix(closed, strings.TrimSuffix(m.Source, "/")+"/") {
+					return "a disk at " + m.Source
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// FuzzParameters: no two parameters make the translation panic, whatever they say. Either they are refused, in whatever order they
+// are, or what they set can be told to Docker: each mount has a target of its own, and ports stay within their bound. What is no
+// flag of docker run is refused, and privileged is never overlooked.
 func FuzzParameters(f *testing.F) {
 	for _, e := range effects() {
 		key, value, _ := strings.Cut(e.parameter, " ")
@@ -89,10 +133,31 @@ func FuzzParameters(f *testing.F) {
 		p := long(0, 2000)
 		f.Add(p.Key, p.Value, p.Key, "")
 	}
+	for _, name := range fixtureNames(f, "hostile") {
+		task := fixtureTask(f, name)
+		for _, p := range task.GetContainer().GetDocker().GetParameters() {
+			f.Add(p.Key, p.Value, "label", "a=b")
+		}
+	}
 	f.Fuzz(func(t *testing.T, key, value, key2, value2 string) {
-		spec, found := translated(t, func(task *mesos.TaskInfo) {
-			task.Container.Docker.Parameters = []mesos.Parameter{{Key: key, Value: value}, {Key: key2, Value: value2}}
-		})
+		one, two := mesos.Parameter{Key: key, Value: value}, mesos.Parameter{Key: key2, Value: value2}
+		parse := func(parameters ...mesos.Parameter) (security.Spec, []security.Finding) {
+			return translated(t, func(task *mesos.TaskInfo) { task.Container.Docker.Parameters = parameters })
+		}
+		spec, found := parse(one, two)
+		if _, turned := parse(two, one); (len(turned) == 0) != (len(found) == 0) {
+			t.Errorf("the order counts: %+v, and the other way round %+v", found, turned)
+		}
+		for _, p := range []mesos.Parameter{one, two} {
+			name, _, _ := strings.Cut(p.Key, "=")
+			plain := strings.EqualFold(strings.Trim(name, "- \t\"'"), "privileged")
+			if off := p.Key == "privileged" && slices.Contains(strings.Fields("0 f F false FALSE False"), p.Value); plain && !off && !spec.Host.Privileged {
+				t.Errorf("%q is not taken for privileged", p.Key)
+			}
+			if !plain && flagTable()[p.Key] == nil && !spec.Host.Privileged && len(found) == 0 {
+				t.Errorf("%q is no flag, and is accepted", p.Key)
+			}
+		}
 		if len(found) > 0 {
 			return
 		}

@@ -207,8 +207,8 @@ func checkRefusal(t *testing.T, d Decision, found []security.Finding) {
 	}
 }
 
-// showsNoSecret: what stands for secrets in the task files, "never-shown" and its form in base64, is in nothing that leaves the
-// executor.
+// showsNoSecret: what stands for secrets in the task files ("never-shown", its form in base64, and "never-told" in arguments and labels,
+// which explain shows to their author) is in nothing that leaves the executor.
 func showsNoSecret(t *testing.T, d Decision) {
 	t.Helper()
 	said := []any{d.Findings, d.Refusal}
@@ -219,7 +219,7 @@ func showsNoSecret(t *testing.T, d Decision) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"never-shown", "bmV2ZXItc2hvd24"} {
+	for _, secret := range []string{"never-shown", "bmV2ZXItc2hvd24", "never-told"} {
 		if at := bytes.Index(text, []byte(secret)); at >= 0 {
 			t.Errorf("a secret is shown: ...%s", text[max(0, at-100):min(len(text), at+50)])
 		}
