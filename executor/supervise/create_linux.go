@@ -43,7 +43,7 @@ func (r *runner) createContainer(plan *task.Plan) {
 		err = fmt.Errorf("a lease of this container is there already, beside %s: another executor serves it", r.lease.Path)
 	}
 	r.ops.Go(func() {
-		c := &container{name: plan.Spec.Name, tty: plan.Spec.Config.Tty, leave: func() {}}
+		c := &container{name: plan.Spec.Name, tty: plan.Spec.Config.Tty, hostPID: plan.Spec.Host.PidMode.IsHost(), leave: func() {}}
 		if err == nil {
 			err = r.create(c, plan, imageID)
 		}

@@ -18,7 +18,7 @@
 //
 //   - TASK_FINISHED only with a proved status 0 (see [Judge]); an unknown status is TASK_FAILED.
 //
-//   - No terminal update while the task's program runs or can still begin.
+//   - No terminal update while the task's program runs or can still begin, nor while anything else of its container is alive.
 //
 //   - What the machine processed first wins: an exit seen before a KILL keeps its own verdict.
 //

@@ -10,6 +10,15 @@ import (
 
 // over reports whether no process of the container can be alive, now or later.
 func (m *Machine) over() bool {
+	p := &m.proc
+	return m.programOver() && (!p.startSent || p.survivors != "" || !m.leavesOthers() || p.leafEmpty)
+}
+
+// leavesOthers reports whether the container's other processes outlive its init: those in the host's PID namespace do.
+func (m *Machine) leavesOthers() bool { return m.plan != nil && m.plan.Spec.Host.PidMode.IsHost() }
+
+// programOver reports whether the container's init is not alive and will not be.
+func (m *Machine) programOver() bool {
 	switch p := &m.proc; {
 	case p.survivors != "":
 		return true // not dead, but neither will it be
@@ -120,6 +129,19 @@ func (m *Machine) initDied(msg InitDied) {
 	m.disarm(TimerGrace)
 	m.disarm(TimerLadder)
 	m.arm(TimerWedge, max(m.within(wedgeWait), leastWedge))
+	if m.leavesOthers() && m.phase < ending {
+		p.leafEmpty = false // it may have been looked at before
+		m.do(KillLeaf{})
+		m.arm(TimerLadder, ladderWait)
+	}
+}
+
+// leafKilled takes what was found in the leaf. What was empty once after the end of the held init stays so.
+func (m *Machine) leafKilled(msg LeafKilled) {
+	p := &m.proc
+	empty := msg.Err == nil && len(msg.Alive) == 0
+	p.leafEmpty = empty && (p.fenced || p.dead) || p.dead && p.leafEmpty
+	m.lookAtSurvivors(msg.Alive)
 }
 
 // watchByEngine asks the engine for its account of the exit once its wait has ended, and then again until it tells of an
@@ -145,6 +167,9 @@ func (m *Machine) exitInspected(msg ExitInspected) {
 		return
 	}
 	m.proof.Inspect = &msg
+	if msg.saysOver() && !m.proc.held && m.leavesOthers() && !m.kill.hard {
+		m.killHard()
+	}
 	if !msg.saysOver() && m.phase < ending {
 		m.recheck = min(max(2*m.recheck, recheckWait), recheckMax)
 		m.arm(TimerRecheck, m.recheck)

@@ -45,7 +45,7 @@ func (m *Machine) end(as mesos.TaskState, deadline time.Time) {
 	switch {
 	case m.phase == idle:
 		m.finish()
-	case m.phase >= ending || m.failure != nil || m.over():
+	case m.phase >= ending || m.failure != nil || m.programOver():
 		// What was seen first keeps its verdict.
 	case !m.proc.startSent:
 		m.endUnstarted(as)
@@ -121,7 +121,7 @@ func (m *Machine) sendStop() {
 
 // killHard sends SIGKILL by every way that needs no daemon, and goes on doing so until the container is dead.
 func (m *Machine) killHard() {
-	if m.phase >= ending || m.proc.dead {
+	if m.phase >= ending || m.proc.dead && m.over() {
 		return
 	}
 	first := !m.kill.hard
@@ -135,8 +135,8 @@ func (m *Machine) killHard() {
 	if !m.proc.held || !m.proc.startAnswered {
 		m.fence()
 	}
-	if first && m.proc.held {
-		m.do(SignalInit{unix.SIGKILL}) // its own rung: the whole pid namespace dies with its init
+	if first && m.proc.held && !m.proc.dead {
+		m.do(SignalInit{unix.SIGKILL}) // its own rung: the whole pid namespace dies with its init, if it has one
 	} else {
 		m.do(KillLeaf{})
 	}
@@ -154,7 +154,7 @@ func (m *Machine) killHard() {
 // patience, something sleeps where no signal reaches it (state D of proc_pid_stat(5)). Whatever else is alive is
 // about to die.
 func (m *Machine) lookAtSurvivors(alive []process.Process) {
-	if !m.kill.hard || m.proc.dead || m.phase >= ending || m.armed(TimerUnkillable) {
+	if !m.kill.hard || m.proc.dead && m.over() || m.phase >= ending || m.armed(TimerUnkillable) {
 		return
 	}
 	var hung []string

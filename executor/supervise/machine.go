@@ -122,7 +122,7 @@ type procState struct {
 	engineGone    bool   // it was not there at all
 	survivors     string // processes that SIGKILL does not end; then nothing is waited for any more
 	missed        bool   // the watch ended without an init
-	leafEmpty     bool   // the leaf was found empty after the lease had been revoked
+	leafEmpty     bool   // the leaf was found empty after the lease had been revoked, or the held init had died
 	fenced        bool   // the lease is revoked: nothing new can start
 	settled       bool   // the time for due answers is over
 	inspected     bool
@@ -236,8 +236,7 @@ func (m *Machine) progress(msg Message) {
 	case ExitInspected:
 		m.exitInspected(msg)
 	case LeafKilled:
-		m.proc.leafEmpty = m.proc.fenced && msg.Err == nil && len(msg.Alive) == 0
-		m.lookAtSurvivors(msg.Alive)
+		m.leafKilled(msg)
 	case OutputEnded:
 		m.outputEnded(msg)
 	case Reattached:

@@ -110,6 +110,7 @@ type container struct {
 	id        string
 	name      string
 	tty       bool
+	hostPID   bool           // its processes are in the host's PID namespace
 	leave     func()         // gives the place among the host's starts back
 	unknown   bool           // create may still happen
 	stage     *process.Stage // of volumes below the sandbox

@@ -54,6 +54,7 @@ type player struct {
 	Sandbox string
 	Name    string // of the container
 	Socket  string
+	PIDMode api.PidMode // of the container; with the host's it has a second process
 
 	process *exec.Cmd
 	stdin   io.Writer
@@ -120,7 +121,11 @@ func (p *player) play(ctx context.Context) error {
 	if err != nil || p.Stage == wasPlaced {
 		return err
 	}
-	config := api.Config{Image: enginetest.Image, Cmd: []string{"sh", "-c", "touch /sandbox/ran; exec sleep 600"}, Labels: p.labels(claim.Path())}
+	script := "touch /sandbox/ran; exec sleep 600"
+	if host.PidMode = p.PIDMode; host.PidMode.IsHost() {
+		script = "sleep 600 & " + script
+	}
+	config := api.Config{Image: enginetest.Image, Cmd: []string{"sh", "-c", script}, Labels: p.labels(claim.Path())}
 	if p.Stage == sentCreate {
 		body, err := json.Marshal(api.CreateRequest{Config: &config, HostConfig: host})
 		if err != nil {

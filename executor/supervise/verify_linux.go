@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mesos-docker-executor/executor/process"
-	"mesos-docker-executor/security"
+	"mesos-docker-executor/executor/task"
 )
 
 const (
@@ -19,9 +19,9 @@ const (
 
 // verifyAndInspect posts Inspected. What may do too much does not wait for the engine's description.
 func (r *runner) verifyAndInspect() {
-	made, spec := r.container, r.machine.plan.Spec
+	made, plan := r.container, r.machine.plan
 	r.spawn(func() delivery {
-		if exceeds := r.verify(made, spec); len(exceeds) > 0 {
+		if exceeds := r.verify(made, plan); len(exceeds) > 0 {
 			return delivery{msg: Inspected{Exceeds: exceeds}}
 		}
 		found, err := r.Engine.Inspect(r.ctx, made.id)
@@ -32,7 +32,7 @@ func (r *runner) verifyAndInspect() {
 // verify compares what the container's init may do with what was decided, by /proc, without the engine's word. It returns what is
 // more, nil when all is well. A container whose init was not found, or is dead already, cannot be asked and does no harm any more
 // respectively.
-func (r *runner) verify(c *container, spec security.Spec) []string {
+func (r *runner) verify(c *container, plan *task.Plan) []string {
 	init := c.init.Load()
 	if init == nil {
 		r.Log.Warn("what the container may do was not verified: its init process was not found")
@@ -49,7 +49,7 @@ func (r *runner) verify(c *container, spec security.Spec) []string {
 	if info := r.info.Load(); info != nil {
 		options = info.SecurityOptions
 	}
-	return rights.Exceeds(rightsLimit(spec, options))
+	return rights.Exceeds(rightsLimit(plan.Spec, plan.NonRoot, options))
 }
 
 // rights waits until there are any: the engine answers a start a moment before the program is executed.

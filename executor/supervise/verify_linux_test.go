@@ -10,6 +10,7 @@ import (
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
+	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
 )
 
@@ -35,10 +36,10 @@ func TestInitIsVerifiedAgainstWhatWasDecided(t *testing.T) {
 	c.init.Store(init)
 	r.info.Store(&engine.Info{SecurityOptions: []string{"name=seccomp,profile=default"}})
 
-	less := security.Spec{} // than the container has
-	less.Host.CapAdd = security.BuiltInRules().Capabilities.Base[1:]
+	less := &task.Plan{NonRoot: true} // than the container has
+	less.Spec.Host.CapAdd = security.BuiltInRules().Capabilities.Base[1:]
 	more := strings.Join(r.verify(c, less), " ")
-	if !strings.Contains(more, security.BuiltInRules().Capabilities.Base[0]) || strings.Contains(more, "seccomp") {
+	if !strings.Contains(more, security.BuiltInRules().Capabilities.Base[0]) || strings.Contains(more, "seccomp") || !strings.Contains(more, "runs as root") {
 		t.Errorf("it exceeds what was decided by: %q", more)
 	}
 	kill(l, 0)

@@ -36,16 +36,36 @@ func TestRightsAreThoseThatWereDecided(t *testing.T) {
 			process.RightsLimit{Seccomp: true, HostNamespaces: []string{"cgroup", "user"}},
 		},
 		{
-			"the host's namespaces", api.HostConfig{NetworkMode: "host", IpcMode: "host", UTSMode: "host", UsernsMode: "host", CgroupnsMode: "host"}, []string{remap},
-			process.RightsLimit{HostNamespaces: []string{"cgroup", "ipc", "net", "user", "uts"}},
+			"the host's namespaces", api.HostConfig{NetworkMode: "host", IpcMode: "host", PidMode: "host", UTSMode: "host", UsernsMode: "host", CgroupnsMode: "host"}, []string{remap},
+			process.RightsLimit{HostNamespaces: []string{"cgroup", "ipc", "net", "pid", "user", "uts"}},
+		},
+		{
+			"an engine that confines nobody", api.HostConfig{SecurityOpt: []string{"apparmor=unconfined", "systempaths=unconfined"}}, []string{"name=seccomp,profile=unconfined"},
+			process.RightsLimit{HostNamespaces: []string{"cgroup", "user"}},
+		},
+		{
+			"a profile at an engine that confines nobody", api.HostConfig{SecurityOpt: []string{"seccomp={}"}}, []string{"name=seccomp,profile=unconfined"},
+			process.RightsLimit{Seccomp: true, HostNamespaces: []string{"cgroup", "user"}},
+		},
+		{
+			"a profile at an engine without seccomp", api.HostConfig{SecurityOpt: []string{"seccomp={}"}}, nil,
+			process.RightsLimit{HostNamespaces: []string{"cgroup", "user"}},
 		},
 		{"namespaces of its own", api.HostConfig{CgroupnsMode: "private"}, []string{remap}, process.RightsLimit{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, rightsLimit(security.Spec{Host: test.host}, test.engine)); diff != "" {
+			if diff := cmp.Diff(test.want, rightsLimit(security.Spec{Host: test.host}, false, test.engine)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRootIsRuledOutWhereThePolicyRulesItOut(t *testing.T) {
+	for _, nonRoot := range []bool{false, true} {
+		if got := rightsLimit(security.Spec{}, nonRoot, nil).NonRoot; got != nonRoot {
+			t.Errorf("got %v, want %v", got, nonRoot)
+		}
 	}
 }
 

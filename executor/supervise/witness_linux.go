@@ -18,7 +18,11 @@ const shimLimit = 30 * time.Second
 
 // watchInit posts InitMissed; or InitSeen, then InitDied, and then InitExited and ShimTold.
 func (r *runner) watchInit(ctx context.Context, c *container) {
-	init, err := c.leaf.WatchInit(ctx, c.id)
+	watch := c.leaf.WatchInit
+	if c.hostPID {
+		watch = c.leaf.WatchHostInit
+	}
+	init, err := watch(ctx, c.id)
 	if err != nil {
 		r.post(delivery{msg: InitMissed{err}})
 		return

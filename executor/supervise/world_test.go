@@ -41,6 +41,9 @@ type world struct {
 	waitLies     bool // answers 0, whatever happened
 	unkillable   bool // KillLeaf fails the first time
 	hangs        bool // in the kernel, for ever: nothing kills it
+	hostPID      bool // the container is in the host's PID namespace
+	others       bool // ... and processes of it have outlived its init
+	othersHang   bool // ... for ever
 	shimStuck    bool // nobody reaps the dead init until the shim is killed
 	shimKnows    bool // the shim answers when it is asked for the status
 	broke        bool // the engine died while the container ran
@@ -125,6 +128,10 @@ func newWorld(seed uint64) *world {
 			return task.Decision{Refusal: &task.Refusal{State: mesos.TASK_ERROR, Reason: mesos.REASON_TASK_INVALID}}
 		}
 		return task.Decision{Plan: plan}
+	}
+	if w.hostPID = w.chance(20); w.hostPID {
+		plan.Spec.Host.PidMode = "host"
+		w.othersHang = w.chance(5)
 	}
 	w.m = NewMachine(set)
 	return w
@@ -297,6 +304,7 @@ func (w *world) carryOut(c Command) {
 		w.reattach()
 	case Discard:
 		w.leaseRevoked, w.discardAsked = true, true
+		w.others = false
 		w.dies(unix.WaitStatus(unix.SIGKILL))
 		if w.chance(95) {
 			w.after(w.soon(), func() { w.tell(Discarded{}) })
@@ -316,15 +324,16 @@ func (w *world) killLeaf() {
 		w.unkillable = false
 	default:
 		w.dies(unix.WaitStatus(unix.SIGKILL))
+		w.others = w.others && w.othersHang
 	}
 	w.after(w.soon(), func() { w.tell(LeafKilled{Alive: w.living()}) })
 }
 
 func (w *world) living() []process.Process {
-	if !w.alive {
+	if !w.alive && !w.others {
 		return nil
 	}
-	if w.hangs {
+	if w.hangs || w.othersHang && w.others {
 		return []process.Process{{PID: 42, State: "D", Comm: "dd", WaitChannel: "nfs_wait"}}
 	}
 	return []process.Process{{PID: 42, State: "R", Comm: "dd"}}
@@ -452,6 +461,10 @@ func (w *world) dies(status unix.WaitStatus) {
 		return
 	}
 	w.alive, w.exited, w.status, w.diedAt = false, true, status, w.now
+	w.others = w.hostPID && w.chance(60)
+	if w.chance(50) { // the shim ends them, too
+		w.after(w.soon(), func() { w.others = w.others && w.othersHang })
+	}
 	if w.held {
 		w.after(min(w.soon(), 2*time.Second), func() {
 			w.toldAt = w.now
@@ -561,7 +574,7 @@ func (w *world) check(s mesos.TaskStatus) {
 			w.complain("RUNNING before STARTING")
 		}
 	case mesos.TASK_FAILED:
-		if sent(mesos.TASK_KILLING) && !w.hangs {
+		if sent(mesos.TASK_KILLING) && !w.hangs && !w.othersHang {
 			w.complain("FAILED after KILLING")
 		}
 	case mesos.TASK_FINISHED:
@@ -576,15 +589,15 @@ func (w *world) check(s mesos.TaskStatus) {
 		w.terminalAt = w.now
 		w.checkShutdown(s)
 	}
-	hung := w.alive && w.hangs && s.GetState() == mesos.TASK_FAILED && strings.Contains(s.GetMessage(), "nfs_wait")
-	if isTerminal(s.GetState()) && !hung && (w.alive || (w.startPending && !w.leaseRevoked)) {
+	hung := (w.alive && w.hangs || w.others && w.othersHang) && s.GetState() == mesos.TASK_FAILED && strings.Contains(s.GetMessage(), "nfs_wait")
+	if isTerminal(s.GetState()) && !hung && (w.alive || w.others || (w.startPending && !w.leaseRevoked)) {
 		w.complain("%v while the container is alive or may still start", s.GetState())
 	}
 }
 
 // checkShutdown complains about a terminal update that comes after the agent's timer although the container died in time.
 func (w *world) checkShutdown(s mesos.TaskStatus) {
-	if w.shutdownAt.IsZero() || !w.held || w.diedAt.IsZero() {
+	if w.shutdownAt.IsZero() || !w.held || w.diedAt.IsZero() || w.hostPID {
 		return
 	}
 	timer := w.shutdownAt.Add(5 * time.Second)
