@@ -72,10 +72,10 @@ func (p *parser) slice(e entry, key string, kind reflect.Type) reflect.Value {
 	before := len(p.problems.Problems)
 	out := reflect.MakeSlice(kind, 0, 0)
 	there := seen{}
-	for _, element := range p.list(e, "entries with "+oneOf(lastNames(fieldsOf(kind.Elem(), "")))) {
+	names := lastNames(p.fields(kind.Elem(), key+"."))
+	for _, element := range p.list(e, "entries with "+oneOf(names)) {
 		if element.value.Kind != yaml.MappingNode {
-			p.problems.add(element.line, element.path, "is an entry with %s; write {%s: ...}",
-				oneOf(lastNames(fieldsOf(kind.Elem(), ""))), lastNames(fieldsOf(kind.Elem(), ""))[0])
+			p.problems.add(element.line, element.path, "is an entry with %s; write {%s: ...}", oneOf(names), names[0])
 			continue
 		}
 		value := p.value(element, key, kind.Elem())
@@ -93,11 +93,19 @@ func (p *parser) slice(e entry, key string, kind reflect.Type) reflect.Value {
 	return out
 }
 
+// fields is fieldsOf for entries of lists, which are many of a kind.
+func (p *parser) fields(kind reflect.Type, prefix string) []rule {
+	if p.entries[prefix] == nil {
+		p.entries[prefix] = fieldsOf(kind, prefix)
+	}
+	return p.entries[prefix]
+}
+
 // structure reads an entry of a list.
 func (p *parser) structure(e entry, key string, kind reflect.Type) reflect.Value {
 	before := len(p.problems.Problems)
 	out := reflect.New(kind).Elem()
-	fields := fieldsOf(kind, key+".")
+	fields := p.fields(kind, key+".")
 	seen := map[string]bool{}
 	for _, k := range p.mapping(e.value, e.path) {
 		at := slices.IndexFunc(fields, func(r rule) bool { return r.key == key+"."+k.key })

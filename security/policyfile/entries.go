@@ -70,6 +70,7 @@ func (p *parser) identities(e entry) {
 	if isNull(e.value) { // all entries are commented out
 		return
 	}
+	lines := map[string]int{} // of the matches so far
 	for _, element := range p.list(e, "entries with `match` and `rules`") {
 		id := identity{line: element.line}
 		keys := p.keys(element, "match", "mode", "rules", "profiles")
@@ -83,10 +84,10 @@ func (p *parser) identities(e entry) {
 		if profiles, ok := keys["profiles"]; ok {
 			id.profiles = p.profileNames(*profiles)
 		}
-		for i, other := range p.out.identities {
-			if !id.match.isEmpty() && reflect.DeepEqual(other.match, id.match) {
-				p.problems.add(id.line, element.path, "is never reached: the first match wins, and identities[%d] on line %d matches the same; make one entry of the two", i, other.line)
-			}
+		if line := lines[id.match.String()]; line > 0 {
+			p.problems.add(id.line, element.path, "is never reached: the first match wins, and the entry on line %d matches the same; make one of the two", line)
+		} else if !id.match.isEmpty() {
+			lines[id.match.String()] = id.line
 		}
 		p.out.identities = append(p.out.identities, id)
 	}

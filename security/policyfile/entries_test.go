@@ -58,7 +58,7 @@ func TestEntryErrors(t *testing.T) {
 		{"rules beside match", entryText("match: {roles: [r]}\ncapabilities: {}"), []string{"6: identities[0].capabilities: is a rule; write it under"}},
 		{"unknown key of an entry", entryText("match: {roles: [r]}\nrule: {}"), []string{`6: identities[0].rule: is an unknown key; did you mean "rules"?; known here: match, mode, rules, profiles`}},
 		{"mode of an entry", entryText("match: {roles: [r]}\nmode: dry"), []string{`6: identities[0].mode: "dry" is no mode`}},
-		{"same match twice", "version: 1\nidentities:\n- match: {roles: [r]}\n- match: {roles: [r]}\n", []string{"4: identities[1]: is never reached: the first match wins, and identities[0] on line 3 matches the same"}},
+		{"same match twice", "version: 1\nidentities:\n- match: {roles: [r]}\n- match: {roles: [r]}\n", []string{"4: identities[1]: is never reached: the first match wins, and the entry on line 3 matches the same"}},
 		{"rules of an entry", entryText("match: {roles: [r]}\nrules: {host_namespaces: [pid]}"), []string{`6: identities[0].rules.host_namespaces[0]: "pid" is refused here; only an entry of`}},
 
 		{"break_glass as mapping", "version: 1\nbreak_glass: {}\n", []string{"2: break_glass: is a list of entries with `match`, `reason`"}},

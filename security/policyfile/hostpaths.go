@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/mount"
@@ -22,15 +23,19 @@ func (p *parser) noteOpened(e entry, key string, value any) {
 }
 
 // checkHostPaths refuses paths that open nothing, or the engine's sockets: which those are, the review itself is asked. One review
-// is enough for all, since what one path opens another cannot close.
+// does for several, since what one path opens another cannot close; but not for all, as it compares each with each.
 func (p *parser) checkHostPaths() {
-	if len(p.opened) == 0 {
-		return
+	const together = 16
+	for some := range slices.Chunk(p.opened, together) {
+		p.reviewHostPaths(some)
 	}
+}
+
+func (p *parser) reviewHostPaths(some []openedPath) {
 	var rules security.Rules
 	var spec security.Spec
 	at := map[string]openedPath{}
-	for i, opened := range p.opened {
+	for i, opened := range some {
 		target := fmt.Sprintf("/%d", i)
 		rules.Mounts.HostPaths = append(rules.Mounts.HostPaths, security.HostPath{Path: opened.path})
 		spec.Host.Mounts = append(spec.Host.Mounts, mount.Mount{Type: mount.TypeBind, Source: opened.path, Target: target, ReadOnly: true})

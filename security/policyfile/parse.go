@@ -51,9 +51,9 @@ type parser struct {
 	out      *File
 	problems *Error
 	now      time.Time
-	rules    []rule          // that a section of rules can write
-	facts    map[string]fact // by the rules' keys
-	words    map[string]bool // normalised capabilities
+	rules    []rule            // that a section of rules can write
+	facts    map[string]fact   // by the rules' keys
+	entries  map[string][]rule // fields of entries of lists, by the prefix of their keys
 	read     func(path string) ([]byte, error)
 	profiles map[string]string // seccomp profiles read so far, by their path
 	opened   []openedPath      // of the host, in all sections of rules
@@ -68,6 +68,7 @@ func newParser(name string, now time.Time, read func(path string) ([]byte, error
 		facts:    facts(),
 		read:     read,
 		profiles: map[string]string{},
+		entries:  map[string][]rule{},
 	}
 }
 
