@@ -77,7 +77,7 @@ func notesOf(changes []security.Finding) []string {
 		case c.Action == security.Force:
 			forced = append(forced, c.Value)
 		case c.Action == security.Lift:
-			single = append(single, "break glass: "+c.Message)
+			single = append(single, "break glass: "+strings.TrimSuffix(c.Message, "."))
 		case c.Would == security.Force:
 			spared = append(spared, c.Value)
 		case c.Action == security.Audited:
