@@ -39,7 +39,7 @@ func otherFindings(enforced, audited Decision) string {
 	}
 	others := func(d Decision) (n int) {
 		for _, f := range d.Findings {
-			if f.Rule != "shm_size" {
+			if f.Rule != "shm_size" && f.Rule != "capabilities.base" {
 				n++
 			}
 		}
@@ -182,5 +182,30 @@ func TestAuditModeTakesTheImageAsItIs(t *testing.T) {
 	}
 	if found := inAudit(rules).ReviewImage(Image{User: "1000"}, Spec{Image: "busybox:local"}); len(found) != 0 {
 		t.Errorf("for a reference without a digest, which the review finds: %+v", found)
+	}
+}
+
+// TestAuditModeKeepsWhatTheEngineGives: a task may need what Docker gives by default, and cannot have asked for it.
+func TestAuditModeKeepsWhatTheEngineGives(t *testing.T) {
+	p := inAudit(BuiltInRules())
+	for _, test := range []struct{ drop, more []string }{
+		{nil, []string{"CAP_MKNOD", "CAP_NET_RAW"}},
+		{[]string{"NET_RAW"}, []string{"CAP_MKNOD"}},
+		{[]string{"NET_RAW", "MKNOD"}, nil},
+		{[]string{"ALL"}, nil},
+	} {
+		spec := goodSpec()
+		spec.Host.CapDrop = test.drop
+		d := p.Review(spec, testRoots)
+		for _, name := range engineCapabilities() {
+			dropped := slices.Contains(test.drop, "ALL") || slices.Contains(test.drop, strings.TrimPrefix(name, "CAP_"))
+			if slices.Contains(d.Spec.Host.CapAdd, name) == dropped {
+				t.Errorf("drop %v: %v", test.drop, d.Spec.Host.CapAdd)
+			}
+		}
+		said := slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Rule == "capabilities.base" && f.Would == Force })
+		if said != (test.more != nil) {
+			t.Errorf("drop %v: %+v", test.drop, d.Findings)
+		}
 	}
 }

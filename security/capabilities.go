@@ -25,8 +25,40 @@ func (r *review) capabilities() {
 		allowed = append(allowed, r.added(c, names(drop))...)
 	}
 	r.dropped(drop)
+	base := slices.Clip(r.rules.Capabilities.Base)
+	kept := r.keptFromEngine(names(drop))
 	r.out.Host.CapDrop = []string{allCapabilities}
-	r.out.Host.CapAdd = effectiveCapabilities(r.rules.Capabilities.Base, allowed, names(add), names(drop))
+	r.out.Host.CapAdd = effectiveCapabilities(append(base, kept...), append(allowed, kept...), names(add), names(drop))
+}
+
+// keptFromEngine returns, in audit mode, what the engine gives a container by default and the policy's base does not have: a task
+// may need it without having asked.
+func (r *review) keptFromEngine(drop []string) []string {
+	if r.rules.Mode != Audit || slices.Contains(drop, allCapabilities) {
+		return nil
+	}
+	var kept []string
+	for _, name := range engineCapabilities() {
+		if !slices.Contains(r.rules.Capabilities.Base, name) && !slices.Contains(drop, name) {
+			kept = append(kept, name)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	r.found(Force, "Host.CapAdd", "no "+strings.Join(kept, ", no "), "capabilities.base",
+		"A container that asks for nothing has the policy's %d capabilities; the engine would give %s as well.",
+		len(r.rules.Capabilities.Base), strings.Join(kept, ", "))
+	r.acts()
+	return kept
+}
+
+// engineCapabilities are what Docker gives by default: moby's oci/caps/defaults.go, the same since Docker 1.2.
+func engineCapabilities() []string {
+	return []string{
+		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
+		"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+	}
 }
 
 // added decides over one capability that the task adds, or over ALL less those that it drops by name. It returns what of it the

@@ -54,6 +54,8 @@ func keysOf(rule string) (keys string, known bool) {
 		return rule, true // called as its key is
 	case "add_host":
 		return "network.host_gateway", true
+	case "capabilities.base":
+		return rule, true
 	case "capabilities.allow":
 		return "capabilities.allow capabilities.on_violation capabilities.base", true
 	case "devices.cgroup_rules":

@@ -100,7 +100,7 @@ func (a asked) decide(t *testing.T, policy string) string {
 		switch {
 		case d.Refusal != nil && f.Action == security.Reject:
 			rules = append(rules, f.Rule)
-		case d.Refusal == nil && f.Action != security.Allow && f.Action != security.Force:
+		case d.Refusal == nil && f.Action != security.Allow && f.Action != security.Force && f.Would != security.Force:
 			rules = append(rules, string(f.Action)+" "+f.Rule)
 		}
 	}
