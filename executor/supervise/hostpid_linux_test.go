@@ -17,28 +17,22 @@ import (
 	"mesos-docker-executor/security"
 )
 
-// withSpec changes what the review has let through.
-func withSpec(change func(*security.Spec)) lifeOption {
-	return func(_ *life, o *Options) {
-		decide := o.Settings.Decide
-		o.Settings.Decide = func(raw []byte, framework mesos.FrameworkInfo) task.Decision {
-			d := decide(raw, framework)
-			if d.Plan != nil {
-				change(&d.Plan.Spec)
-			}
-			return d
-		}
+// withBrokenGlass has a policy decide that lifts what is denied otherwise.
+func withBrokenGlass(glass security.BreakGlass) lifeOption {
+	return func(l *life, o *Options) {
+		rules := security.BuiltInRules()
+		rules.BreakGlass = glass
+		policy := security.New("test", rules)
+		o.Settings.Decide = func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, policy) }
 	}
 }
 
-func inHostPID(spec *security.Spec) { spec.Host.PidMode = "host" }
+var hostPID = security.BreakGlass{HostNamespaces: []string{"pid"}}
 
-// unconfined is what a policy can let through by break_glass.
-func unconfined(spec *security.Spec) {
-	inHostPID(spec)
-	spec.Host.IpcMode, spec.Host.UsernsMode = "host", "host"
-	spec.Host.SecurityOpt = append(spec.Host.SecurityOpt, "seccomp=unconfined", "apparmor=unconfined")
-	spec.Host.MaskedPaths, spec.Host.ReadonlyPaths = []string{}, []string{}
+// inHostPID is [busybox] with the parameter pid=host and others, each in JSON.
+func inHostPID(command string, parameters ...string) string {
+	all := strings.Join(append([]string{`{"key": "pid", "value": "host"}`}, parameters...), ", ")
+	return strings.Replace(busybox(command), `"network": "NONE"`, `"network": "NONE", "parameters": [`+all+`]`, 1)
 }
 
 // leavesChild is a script that leaves a process with its id, on the host, in the sandbox behind.
@@ -69,8 +63,8 @@ func wantDead(t *testing.T, pid int) {
 }
 
 func TestExitInTheHostsPIDNamespaceEndsWhatItLeaves(t *testing.T) {
-	l := begin(t, withSpec(inHostPID))
-	l.launch(busybox(leavesChild + "exit 7"))
+	l := begin(t, withBrokenGlass(hostPID))
+	l.launch(inHostPID(leavesChild + "exit 7"))
 	l.await(mesos.TASK_STARTING)
 	l.await(mesos.TASK_RUNNING)
 	child := l.child()
@@ -84,8 +78,12 @@ func TestExitInTheHostsPIDNamespaceEndsWhatItLeaves(t *testing.T) {
 
 // It is unconfined otherwise, too, which is no alarm when it was decided.
 func TestKillInTheHostsPIDNamespaceGivesGraceAndEndsAll(t *testing.T) {
-	l := begin(t, withSpec(unconfined))
-	l.launch(busybox(leavesChild + "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"))
+	l := begin(t, withBrokenGlass(security.BreakGlass{
+		HostNamespaces: []string{"ipc", "pid", "userns"}, Unconfined: []string{"apparmor", "seccomp"},
+	}))
+	l.launch(inHostPID(leavesChild+"trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done",
+		`{"key": "ipc", "value": "host"}`, `{"key": "userns", "value": "host"}`,
+		`{"key": "security-opt", "value": "apparmor=unconfined"}`, `{"key": "security-opt", "value": "seccomp=unconfined"}`))
 	l.await(mesos.TASK_STARTING)
 	l.await(mesos.TASK_RUNNING)
 	awaitFile(t, l.stdout, "ready\n")
@@ -102,8 +100,8 @@ func TestKillInTheHostsPIDNamespaceGivesGraceAndEndsAll(t *testing.T) {
 
 // Nobody but the executor ends anything: dockerd is frozen and so is the shim.
 func TestKillInTheHostsPIDNamespaceNeedsNeitherDaemonNorShim(t *testing.T) {
-	l := begin(t, withSpec(inHostPID))
-	l.launch(busybox(leavesChild + "trap '' TERM; echo ready; while :; do sleep 0.05; done"))
+	l := begin(t, withBrokenGlass(hostPID))
+	l.launch(inHostPID(leavesChild + "trap '' TERM; echo ready; while :; do sleep 0.05; done"))
 	l.await(mesos.TASK_STARTING)
 	l.await(mesos.TASK_RUNNING)
 	awaitFile(t, l.stdout, "ready\n")

@@ -51,3 +51,20 @@ func TestInitIsVerifiedAgainstWhatWasDecided(t *testing.T) {
 		t.Errorf("a dead one exceeds it by %q", more)
 	}
 }
+
+// The review of the image is left out here, so that only the container itself shows who it is.
+func TestRootIsEndedWhereThePolicyForbidsIt(t *testing.T) {
+	l := begin(t, func(l *life, o *Options) {
+		rules := security.BuiltInRules()
+		rules.RunAsNonRoot = true
+		policy := security.New("test", rules)
+		o.Settings.Decide = func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, policy) }
+	})
+	l.launch(busybox("exec sleep 1000"))
+	l.await(mesos.TASK_STARTING)
+	failed := l.await(mesos.TASK_FAILED)
+	if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(failed.GetMessage(), "runs as root") {
+		t.Errorf("%v: %q", failed.GetReason(), failed.GetMessage())
+	}
+	l.exits(0)
+}
