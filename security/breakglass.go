@@ -9,8 +9,8 @@ type BreakGlass struct {
 	Expires string `json:"expires,omitempty"`
 	// HostNamespaces that a task may share with the host: any of "ipc", "pid" and "userns".
 	HostNamespaces []string `json:"host_namespaces,omitempty"`
-	// Paths of the host that no [HostPath] opens: an engine's socket, the folders of [neverMounted]. Each opens itself and
-	// what is below it; "/" opens nothing.
+	// Paths of the host that no [MountRules].HostPaths open: an engine's socket, the folders of [neverMounted] and
+	// [deniedFolders], the policy's own denied paths. Each opens itself and what is below it; "/" opens nothing.
 	Paths []HostPath `json:"paths,omitempty"`
 	// Unconfined are confinements that a task may switch off: any of "apparmor", "seccomp", "selinux" and "systempaths".
 	Unconfined []string `json:"unconfined,omitempty"`

@@ -13,6 +13,7 @@ import (
 
 // FuzzReview: no Spec makes a review panic, and whatever the built-in policy accepts, which enforces and breaks no glass, holds the
 // invariants of [violation]: it is not privileged, has no capability, no bind mount and no namespace but those allowed, and more.
+// In audit mode it finds the same, and what it accepts holds [hardViolation].
 func FuzzReview(f *testing.F) {
 	f.Add("bridge", "NET_ADMIN", "ALL", "/lease/1/data", "/data", "nofile", "80/tcp", "31000", "a", "/tmp", "1000", "MESOS", int64(1024), uint8(0))
 	f.Add("none", "ALL", "KILL", "/lease/1", "/proc/x", "core", "", "", "web-1", "/proc/self/fd/8", "root", ReservedLabelPrefix+"x", int64(-1), uint8(1))
@@ -54,7 +55,13 @@ func FuzzReview(f *testing.F) {
 			s.Host.Binds = []string{source + ":" + target}[:number&1]
 			s.Host.Devices = []container.DeviceMapping{{PathOnHost: source, PathInContainer: target, CgroupPermissions: user}}[:number>>1&1]
 		}
-		d := BuiltIn().Review(s, testRoots)
+		d, audited := BuiltIn().Review(s, testRoots), inAudit(BuiltInRules()).Review(s, testRoots)
+		if problem := otherFindings(d, audited); problem != "" {
+			t.Fatalf("in audit mode: %s", problem)
+		}
+		if problem := hardViolation(audited.Spec, testRoots.Roots); !audited.Rejected() && problem != "" {
+			t.Fatalf("accepted in audit mode with %s: %+v", problem, audited.Spec)
+		}
 		if d.Rejected() {
 			return
 		}

@@ -14,10 +14,10 @@ import (
 // mounts decides over everything that is mounted into the container: bind mounts, volumes and tmpfs, onto targets that
 // hide nothing of the kernel's.
 //
-// Sources and targets are compared by their text; nothing is looked up. That nothing below a source is a symbolic link to
-// somewhere else is for the owner of the folder to see to, when the folder exists. A target is resolved by the container
-// runtime inside the image's file system, within which a link of the image (/data -> /sys) can lead it elsewhere. The
-// rules for targets therefore bind the author of the task, not of the image.
+// Sources and targets are compared by their text; nothing is looked up. Where the text of a source leads is for those to see
+// to who open it, when the folder exists; see [HostBind]. A target is resolved by the container runtime inside the image's
+// file system, within which a link of the image (/data -> /sys) can lead it elsewhere. The rules for targets therefore
+// bind the author of the task, not of the image.
 func (r *review) mounts() {
 	taken := map[string]bool{}
 	for _, m := range take(&r.left.Host.Mounts) {

@@ -5,17 +5,20 @@ package security
 // A list that is empty allows nothing, a limit that is 0 allows none of it, and a malformed entry matches nothing. So the
 // zero Rules are the strictest there are: they allow no container at all, as it would have no network mode.
 //
-// Some things are no matter of rules; no policy can allow them: privileged containers, the host's PID namespace (the
-// executor finds the container's init by its being process 1 of a namespace of its own), namespaces and volumes of
-// other containers, the engine's own sockets and the executor's files (see [HostPath]), driver options of local volumes,
-// publishing all ports, links, restarts, removal and health checks by the engine, and a cgroup parent of the task.
+// Some things are no matter of rules; no policy can allow them: privileged containers, namespaces and volumes of other
+// containers, driver options of local volumes, publishing all ports, links, restarts, removal and health checks by the
+// engine, and a cgroup parent of the task. Some can be allowed only by [BreakGlass], which is written apart from all other rules:
+// the host's PID, IPC and user namespaces, the engine's own sockets and the executor's files (see [HostPath]), no seccomp, AppArmor or
+// SELinux, the paths of /proc and /sys that the engine hides, and mounts that are not private.
+//
+// In audit mode the rules change nothing about a container and say what they would have done; the two kinds above hold.
 //
 // A pattern is a text in which '*' stands for any number of characters but '/'. All other characters stand for
 // themselves.
 //
 // The JSON form is what the policy's hash is made from, so every field that influences a decision has to be in it.
 type Rules struct {
-	// Mode is [Enforce] (also when it is empty) or [Audit].
+	// Mode is [Audit], or else [Enforce], as which anything else counts.
 	Mode Mode `json:"mode,omitempty"`
 	// BreakGlass lifts denials that nothing else lifts.
 	BreakGlass BreakGlass `json:"break_glass,omitzero"`
@@ -28,13 +31,13 @@ type Rules struct {
 	NoNewPrivileges bool `json:"no_new_privileges"`
 	// NewPrivileges lets a task ask for no-new-privileges=false.
 	NewPrivileges bool `json:"new_privileges"`
-	// SeccompProfiles that a task may name, and what the engine is sent for each: a profile in JSON, or "unconfined". Files
-	// are never read. For a task that names none, the engine's own profile holds.
+	// SeccompProfiles that a task may name, and what the engine is sent for each: a profile in JSON. Files are never read.
+	// "unconfined" is neither a name nor a profile here. For a task that names none, the engine's own profile holds.
 	SeccompProfiles map[string]string `json:"seccomp_profiles,omitempty"`
-	// AppArmorProfiles that a task may name; "unconfined" is one like any other.
+	// AppArmorProfiles that a task may name. "unconfined" is none of them, also as a part of a name.
 	AppArmorProfiles []string `json:"apparmor_profiles,omitempty"`
-	// SELinuxLabels that a task may set, as patterns of what follows label= ("type:container_t", "level:s0:*"). "disable"
-	// has to be written out, no '*' stands for it.
+	// SELinuxLabels that a task may set, as patterns of what follows label= ("type:container_t", "level:s0:*"). No pattern stands
+	// for "disable" and for the types that are as good as that, spc_t and unconfined_t.
 	SELinuxLabels []string `json:"selinux_labels,omitempty"`
 	// HostNamespaces that a task may share with the host: any of "cgroup" and "uts"; the others need [BreakGlass].
 	HostNamespaces []string `json:"host_namespaces,omitempty"`
@@ -132,8 +135,8 @@ type NetworkRules struct {
 // MountRules say what may be mounted beside the folders that the caller of [Policy.Review] names.
 type MountRules struct {
 	HostPaths []HostPath `json:"host_paths,omitempty"`
-	// DeniedPaths are never mounted, nor is anything below or above them, whatever HostPaths say: the agent's work
-	// directory, the socket and the data of an engine that has them in unusual places.
+	// DeniedPaths are never mounted, nor is anything below or above them, whatever HostPaths say and in audit mode too: the agent's
+	// work directory, the socket and the data of an engine that has them in unusual places. [BreakGlass] opens them like others.
 	DeniedPaths []string `json:"denied_paths,omitempty"`
 	// Volumes that a task may mount by name.
 	Volumes []VolumeRule `json:"volumes,omitempty"`
@@ -153,9 +156,9 @@ type MountRules struct {
 //
 // "/" allows nothing. Below a place such as /etc or /var/lib/docker (all of them: [deniedFolders]) it takes a Path that
 // itself lies below that place: /etc/ssl/certs opens a part of /etc, /etc does not. The places in [neverMounted] are not
-// opened by any Path.
+// opened by any Path of [MountRules].
 //
-// Paths are compared by their text. Who may write to the folder can place a symbolic link in it, which the engine follows.
+// Here, paths are compared by their text. For where they lead see [HostBind].
 type HostPath struct {
 	Path string `json:"path"`
 	// Writable allows mounts that are not read-only. Engines before Docker 25 make only the mount itself read-only, not
