@@ -203,6 +203,10 @@ func TestInfrastructurePolicy(t *testing.T) {
 		{name: "another principal", principal: "marathon", parameters: []string{user, "volume /var/log:/logs:ro"}, want: "mounts.sources"},
 		{name: "engine's socket", role: "infra/monitoring", parameters: []string{user, "volume /run/docker.sock:/d:ro"}, want: "mounts.sources"},
 		{name: "host's processes", role: "infra/monitoring", parameters: []string{user, "pid host"}, want: "namespaces.pid"},
+		{name: "engine's socket by break_glass", role: "infra/monitoring", parameters: []string{user, "volume /run/docker.sock:/d:ro"}, withBreakGlass: true, want: "lift break_glass.paths"},
+		{name: "engine's socket for writing", role: "infra/monitoring", parameters: []string{user, "volume /run/docker.sock:/d"}, withBreakGlass: true, want: "mounts.sources"},
+		{name: "host's processes by break_glass", role: "infra/monitoring", parameters: []string{user, "pid host"}, withBreakGlass: true, want: "lift break_glass.host_namespaces"},
+		{name: "host's IPC", role: "infra/monitoring", parameters: []string{user, "ipc host"}, withBreakGlass: true, want: "namespaces.ipc"},
 		{name: "host's processes of another team", parameters: []string{user, "pid host"}, withBreakGlass: true, want: "namespaces.pid"},
 	})
 }
@@ -211,6 +215,9 @@ func TestMigrationPolicy(t *testing.T) {
 	run(t, "migration", asked{image: "busybox:1", principal: "m", role: "staging/a"}, []asked{
 		{name: "ordinary", want: "runs"},
 		{name: "ordinary elsewhere", role: "web", want: "runs"},
+		{name: "host's network in audit mode", role: "web", network: "HOST", want: "audit network.modes"},
+		{name: "device in audit mode", role: "web", parameters: []string{"device /dev/fuse"}, want: "audit devices"},
+		{name: "device where it holds", parameters: []string{"device /dev/fuse"}, want: "devices"},
 		{name: "host's network where it holds", network: "HOST", want: "network.modes"},
 		{name: "host's network where it was decided", role: "edge", network: "HOST", want: "runs"},
 		{name: "privileged in audit mode", role: "web", parameters: []string{"privileged true"}, want: "privileged"},
