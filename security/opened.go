@@ -46,9 +46,9 @@ func (p Policy) HostBinds(spec Spec, granted Grants) []HostBind {
 		if m.BindOptions != nil {
 			b.Recursive, b.Propagation = !m.BindOptions.NonRecursive, m.BindOptions.Propagation
 		}
-		lifted := openedBy(m.Source, p.rules.BreakGlass.Paths)
+		lifted := openedBy(m, p.rules.BreakGlass.Paths)
 		b.Lifted = lifted != ""
-		b.Inside = cmp.Or(longer(openedBy(m.Source, p.rules.Mounts.HostPaths), lifted), m.Source)
+		b.Inside = cmp.Or(longer(openedBy(m, p.rules.Mounts.HostPaths), lifted), m.Source)
 		for _, place := range slices.Concat(p.rules.Mounts.DeniedPaths, neverMounted(), deniedFolders()) {
 			if shows(m.Source, path.Clean(place)) {
 				b.Open = append(b.Open, path.Clean(place))
@@ -81,10 +81,10 @@ func (g Grants) covers(m mount.Mount) bool {
 		})
 }
 
-// openedBy returns the longest of the paths that opens the source, or "".
-func openedBy(source string, paths []HostPath) (longest string) {
+// openedBy returns the longest of the paths that opens the source for such a mount, or "".
+func openedBy(m mount.Mount, paths []HostPath) (longest string) {
 	for _, p := range paths {
-		if p.Path != "/" && isCleanAbsolute(p.Path) && isBelow(source, p.Path) {
+		if p.Path != "/" && isCleanAbsolute(p.Path) && isBelow(m.Source, p.Path) && (p.Writable || m.ReadOnly) {
 			longest = longer(longest, p.Path)
 		}
 	}

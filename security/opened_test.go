@@ -12,7 +12,7 @@ import (
 func TestHostBindsAreThoseThatThePolicyOpens(t *testing.T) {
 	rules := BuiltInRules()
 	rules.Mounts.HostPaths = []HostPath{{Path: "/srv", Writable: true}, {Path: "/srv/data"}, {Path: "/etc/ssl/certs"}, {Path: "/"}, {Path: "srv"}}
-	rules.BreakGlass.Paths = []HostPath{{Path: "/run/docker.sock"}}
+	rules.BreakGlass.Paths = []HostPath{{Path: "/run/docker.sock", Writable: true}, {Path: "/srv/data2"}}
 	spec := goodSpec() // with the sandbox
 	bind := func(source, target string, o *mount.BindOptions) {
 		spec.Host.Mounts = append(spec.Host.Mounts, mount.Mount{Type: mount.TypeBind, Source: source, Target: target, ReadOnly: target == "/ro", BindOptions: o})

@@ -161,8 +161,7 @@ type MountRules struct {
 // Here, paths are compared by their text. For where they lead see [HostBind].
 type HostPath struct {
 	Path string `json:"path"`
-	// Writable allows mounts that are not read-only. Engines before Docker 25 make only the mount itself read-only, not
-	// what the host has mounted below it.
+	// Writable allows mounts that are not read-only.
 	Writable bool `json:"writable"`
 }
 

@@ -1,7 +1,9 @@
 package process
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,14 +55,18 @@ type place struct {
 	here bool // it exists, and at is known
 }
 
-// placesOf looks the places up. What is not there has no location, and nothing in it that could be shown.
+// placesOf looks the places up. What is not there has no location, and nothing in it that could be shown. One that cannot be looked
+// at, such as a mount whose server is gone, is taken for what its name says.
 func placesOf(mounts []*mountinfo.Info, names []string) []place {
 	places := make([]place, 0, len(names))
 	for _, name := range names {
 		p := place{name: name, real: name}
-		if real, err := filepath.EvalSymlinks(name); err == nil {
+		real, err := filepath.EvalSymlinks(name)
+		if err == nil {
 			p.real = real
-			p.at, p.here = locate(mounts, real)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.at, p.here = locate(mounts, p.real)
 		}
 		places = append(places, p)
 	}

@@ -1,14 +1,17 @@
 package process
 
 import (
+	"context"
 	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/enginetest"
 )
@@ -111,5 +114,46 @@ func TestLateCreateAndStartFailAfterTheRelease(t *testing.T) {
 	}
 	if _, err := os.Stat(s.Source("data")); !os.IsNotExist(err) {
 		t.Errorf("the daemon made the source: %v", err)
+	}
+}
+
+// Docker demands of the source of such a mount that it gets the host's mounts, so the staged one has to get them.
+func TestContainerGetsLaterMountsOfTheHostWhereThatIsAskedFor(t *testing.T) {
+	c := dockerClient(t)
+	f := newLeaf(t)
+	base := hostFolders(t)
+	mounted(t, "test", base+"/srv", "tmpfs", 0)
+	if err := unix.Mount("", base+"/srv", "", unix.MS_SHARED, ""); err != nil {
+		t.Fatal(err)
+	}
+	later := mkdir(t, base, "srv/later")
+	o := StageOptions{Dir: stageDir(t), ContainerID: "c1", Attempt: 1}
+	kinds := []mount.Propagation{mount.PropagationRSlave, mount.PropagationRShared, mount.PropagationRPrivate}
+	for _, kind := range kinds {
+		o.HostPaths = append(o.HostPaths, HostPath{Path: base + "/srv", Inside: base + "/srv", Recursive: true, Propagation: string(kind)})
+	}
+	s, err := NewStage(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release(t, s)
+	var host container.HostConfig
+	for i, kind := range kinds {
+		host.Mounts = append(host.Mounts, mount.Mount{
+			Type: mount.TypeBind, Source: s.HostSource(i), Target: "/" + string(kind), BindOptions: &mount.BindOptions{Propagation: kind},
+		})
+	}
+	id := f.create(c, host, "sh", "-c", "until test -f /rslave/later/proof && test -f /rshared/later/proof; do sleep 0.01; done; ! test -e /rprivate/later/proof")
+	init, err := f.startWatched(c, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release(t, s)
+	mounted(t, "test", later, "tmpfs", 0)
+	write(t, later, "proof")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if exit, err := init.Wait(ctx); err != nil || !exit.Known || exit.Status != 0 {
+		t.Errorf("got %+v, %v", exit, err)
 	}
 }
