@@ -16,12 +16,10 @@ import (
 // FuzzDecide: no bytes make Decide panic, it either plans or refuses, and no plan of the built-in policy [escapes]. The
 // task's own ids and environment cannot be forged.
 func FuzzDecide(f *testing.F) {
-	for _, dir := range []string{".", "hostile", "ordinary"} {
-		for _, name := range fixtureNames(f, dir) {
-			for _, mode := range []Mode{DropIn, Custom} {
-				raw, _ := inMode(f, mode, fixtureTask(f, name))
-				f.Add(raw, mode == DropIn)
-			}
+	for _, name := range slices.Concat(fixtureNames(f, "."), someOf(fixtureNames(f, "hostile")), someOf(fixtureNames(f, "ordinary"))) {
+		for _, mode := range []Mode{DropIn, Custom} {
+			raw, _ := inMode(f, mode, fixtureTask(f, name))
+			f.Add(raw, mode == DropIn)
 		}
 	}
 	task := fixtureTask(f, "hello")
@@ -75,6 +73,14 @@ func FuzzDecide(f *testing.F) {
 			t.Fatalf("environment %q", spec.Config.Env)
 		}
 	})
+}
+
+// someOf are every tenth. All of them are decided by other tests, and each seed is run before anything is varied.
+func someOf(names []string) (some []string) {
+	for i := 0; i < len(names); i += 10 {
+		some = append(some, names[i])
+	}
+	return some
 }
 
 // escapes says by what a container of the built-in policy would have more than is its own, "" if by nothing. It uses none of the
@@ -133,7 +139,7 @@ func FuzzParameters(f *testing.F) {
 		p := long(0, 2000)
 		f.Add(p.Key, p.Value, p.Key, "")
 	}
-	for _, name := range fixtureNames(f, "hostile") {
+	for _, name := range someOf(fixtureNames(f, "hostile")) {
 		task := fixtureTask(f, name)
 		for _, p := range task.GetContainer().GetDocker().GetParameters() {
 			f.Add(p.Key, p.Value, "label", "a=b")
