@@ -257,7 +257,19 @@ func (s start) policies() task.Policies {
 	if s.policy == nil {
 		return security.Policy{}
 	}
-	return s.policy
+	return hostPolicies{s.policy, []string{s.workDir, s.file.RunDirectory}}
+}
+
+// hostPolicies are a file's policies on this host, none of which opens the agent's work directory, with the sandboxes of other
+// tasks, nor the executors' own folder.
+type hostPolicies struct {
+	*policyfile.File
+	closed []string
+}
+
+func (p hostPolicies) For(id security.Identity) (security.Policy, error) {
+	policy, err := p.File.For(id)
+	return policy.Denying(p.closed...), err
 }
 
 // sandboxSource is the lease through which Docker gets at the sandbox, as supervise makes it (supervise.LeasePath, which is

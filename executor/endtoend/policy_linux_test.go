@@ -127,6 +127,22 @@ func TestAuditedTaskRunsAsWrittenAndIsToldOf(t *testing.T) {
 	r.nothingLeft()
 }
 
+func TestPolicyDoesNotOpenTheAgentsWorkDirectory(t *testing.T) {
+	_, _, use := policy(t, "version: 1\ndefaults: {mounts: {host_paths: [{path: /tmp, writable: true}]}}\n")
+	workDir := t.TempDir()
+	for _, source := range []string{workDir, filepath.Dir(workDir), filepath.Join(workDir, "slaves/other")} {
+		r := launch(t, localagent.Custom, shell(t, "true"), use, func(o *localagent.Options) {
+			o.WorkDir = workDir
+			o.Task.Container.Docker.Parameters = []mesos.Parameter{{Key: "volume", Value: source + ":/stolen"}}
+		})
+		refused := r.ends(mesos.TASK_ERROR, 1)
+		if !strings.Contains(refused.GetMessage(), "mounts.denied") || !strings.Contains(refused.GetMessage(), workDir) {
+			t.Errorf("%s: %s", source, refused.GetMessage())
+		}
+		r.nothingLeft()
+	}
+}
+
 func TestPolicyThatCannotBeUsedStartsNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		text   string
