@@ -122,7 +122,7 @@ func TestAuditModeLeavesOutTrimsAndForces(t *testing.T) {
 			func(s Spec) any { return []string(s.Host.CapAdd) }, []string{"CAP_NET_ADMIN"}},
 		{"all capabilities but one", none, func(s *Spec) { s.Host.CapAdd, s.Host.CapDrop = []string{"ALL"}, []string{"SYS_ADMIN"} }, Trim, "Host.CapAdd[ALL]",
 			func(s Spec) any {
-				return slices.DeleteFunc(capabilityNames(), func(name string) bool { return slices.Contains(s.Host.CapAdd, name) })
+				return slices.DeleteFunc(engineAll(), func(name string) bool { return slices.Contains(s.Host.CapAdd, name) })
 			}, []string{"CAP_SYS_ADMIN"}},
 		{"more processes", none, func(s *Spec) { s.Host.PidsLimit = &more }, Trim, "Host.PidsLimit", func(s Spec) any { return *s.Host.PidsLimit }, more},
 		{"any number of processes", none, func(s *Spec) { s.Host.PidsLimit = &unlimited }, Trim, "Host.PidsLimit", func(s Spec) any { return *s.Host.PidsLimit }, unlimited},

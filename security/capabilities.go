@@ -92,7 +92,7 @@ func (r *review) added(c namedCapability, drop []string) (beyondAllowed []string
 	case r.acts():
 		return nil
 	case c.name == allCapabilities:
-		return capabilityNames()
+		return engineAll()
 	}
 	return []string{c.name}
 }

@@ -25,6 +25,13 @@ func capabilityNames() []string {
 	return names
 }
 
+// engineAll is what ALL is to every engine: those up to CAP_AUDIT_READ. Docker 20.10 refuses the later ones by name, where it would
+// take ALL; who needs one of them names it.
+func engineAll() []string {
+	names := capabilityNames()
+	return names[:slices.Index(names, capabilityPrefix+"AUDIT_READ")+1]
+}
+
 // ParseCapability returns the name of a capability as Docker writes it, CAP_CHOWN, or ALL: it takes any case, and names with and
 // without CAP_. Blanks are not trimmed, as Docker does not trim them either.
 //

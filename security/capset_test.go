@@ -146,6 +146,19 @@ func TestCapabilitiesBeyondTheAllowedOnes(t *testing.T) {
 	}
 }
 
+// TestAuditModeSendsNoCapabilityThatAnEngineMayNotKnow, unless the task names it.
+func TestAuditModeSendsNoCapabilityThatAnEngineMayNotKnow(t *testing.T) {
+	rules := BuiltInRules()
+	rules.Mode = Audit
+	for add, want := range map[string]int{"ALL": 38, "ALL BPF": 39} {
+		spec := goodSpec()
+		spec.Host.CapAdd = strings.Fields(add)
+		if d := New("test", rules).Review(spec, testRoots); len(d.Spec.Host.CapAdd) != want {
+			t.Errorf("%s: %q", add, d.Spec.Host.CapAdd)
+		}
+	}
+}
+
 func TestAllowedCapabilitiesAreKnown(t *testing.T) {
 	known, rules := knownCapabilities(), BuiltIn().rules
 	for _, name := range slices.Concat(rules.Capabilities.Base, rules.Capabilities.Allow) {
