@@ -102,6 +102,11 @@ func selinuxLabel(s string) (string, error) {
 	if !found || value == "" || !slices.Contains([]string{"user", "role", "type", "level", "filetype"}, kind) {
 		return "", fmt.Errorf("%s is no label; write user:, role:, type:, level: or filetype: and its value, such as type:container_t", quote(s))
 	}
+	for _, unconfined := range []string{"type:spc_t", "type:unconfined_t"} {
+		if matchesSegment(s, unconfined) {
+			return "", fmt.Errorf("%s is refused here: it lets a task have %s, which is unconfined; %s: `allow: {unconfined: [selinux]}`", quote(s), unconfined, onlyBreakGlass)
+		}
+	}
 	return nonEmpty(s)
 }
 
@@ -138,9 +143,9 @@ func imagePattern(s string) (string, error) {
 	case s != strings.ToLower(s) || !isWord(strings.ReplaceAll(s, "*", "x"), "._:/-") || strings.HasSuffix(s, "/") || strings.Contains(s, "//"):
 		return "", fmt.Errorf("%s is no repository; write one in lower case such as docker.io/library/busybox, or a pattern of it", quote(s))
 	case !found:
-		return "", fmt.Errorf("%s matches no repository, which is written in full; write docker.io/library/%s, or with its registry", quote(s), s)
+		return "", fmt.Errorf("%s matches no repository, which is written in full; write docker.io/library/%s, or with its registry", quote(s), security.Shorten(s))
 	case !strings.ContainsAny(registry, ".:*") && registry != "localhost":
-		return "", fmt.Errorf("%s does not begin with a registry; write docker.io/%s", quote(s), s)
+		return "", fmt.Errorf("%s does not begin with a registry; write docker.io/%s", quote(s), security.Shorten(s))
 	}
 	return s, nil
 }
@@ -207,6 +212,9 @@ func devicePattern(s string) (string, error) {
 	}
 	if !strings.HasPrefix(s, "/dev/") {
 		return "", fmt.Errorf("%s is not in /dev; write a path such as /dev/fuse", quote(s))
+	}
+	if strings.Contains(s, "*") && matches(s, "/dev/mem") {
+		return "", fmt.Errorf("%s stands for the host's memory and disks, too; name the devices that are meant", quote(s))
 	}
 	return s, nil
 }
@@ -277,7 +285,7 @@ func ulimit(s string) (string, error) { return s, checkUlimit(s) }
 
 func checkUlimit(s string) error {
 	if known := ulimitNames(); !slices.Contains(known, s) {
-		return fmt.Errorf("%s is no ulimit%s; known are %s", strconv.Quote(s), meant(s, known), strings.Join(known, ", "))
+		return fmt.Errorf("%s is no ulimit%s; known are %s", quote(s), meant(s, known), strings.Join(known, ", "))
 	}
 	return nil
 }

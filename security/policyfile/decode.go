@@ -14,6 +14,9 @@ import (
 	"mesos-docker-executor/security"
 )
 
+// maxText is the length of a text in bytes: that of a path (PATH_MAX, limits.h).
+const maxText = 4096
+
 // none takes a name out of an inherited map.
 const none = "none"
 
@@ -224,7 +227,9 @@ func (p *parser) text(e entry, what string) (string, bool) {
 	case node.Kind != yaml.ScalarNode:
 		p.problems.add(node.Line, e.path, "needs one value; write %s", what)
 	case !slices.Contains([]string{"!!str", "!!int", "!!timestamp"}, node.Tag):
-		p.problems.add(node.Line, e.path, "%s is no text to YAML; write it in quotes: %s", node.Value, strconv.Quote(node.Value))
+		p.problems.add(node.Line, e.path, "%s is no text to YAML; put it in quotes", quote(node.Value))
+	case len(node.Value) > maxText:
+		p.problems.add(node.Line, e.path, "has %d bytes; a text has at most %d", len(node.Value), maxText)
 	case strings.ContainsFunc(node.Value, unicode.IsControl):
 		p.problems.add(node.Line, e.path, "%s holds a line end or another control character; write it on one line", quote(node.Value))
 	default:

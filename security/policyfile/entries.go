@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -14,6 +15,9 @@ import (
 
 // maxValidity bounds how far in the future an entry of break_glass may expire, in years.
 const maxValidity = 1
+
+// maxReason is the length of a reason in bytes.
+const maxReason = 300
 
 // maxName is the length of the names that tasks write, in bytes.
 const maxName = 64
@@ -84,10 +88,11 @@ func (p *parser) identities(e entry) {
 		if profiles, ok := keys["profiles"]; ok {
 			id.profiles = p.profileNames(*profiles)
 		}
-		if line := lines[id.match.String()]; line > 0 {
+		key := fmt.Sprintf("%q", [][]string{id.match.principals, id.match.roles, id.match.appIDs})
+		if line := lines[key]; line > 0 {
 			p.problems.add(id.line, element.path, "is never reached: the first match wins, and the entry on line %d matches the same; make one of the two", line)
 		} else if !id.match.isEmpty() {
-			lines[id.match.String()] = id.line
+			lines[key] = id.line
 		}
 		p.out.identities = append(p.out.identities, id)
 	}
@@ -119,7 +124,7 @@ func (p *parser) profileNames(e entry) []string {
 		case !ok:
 		case !exists:
 			known := slices.Sorted(maps.Keys(p.out.profiles))
-			p.problems.add(element.line, element.path, "there is no profile %s%s; known are %s", quote(name), meant(name, known), orNone(known))
+			p.problems.add(element.line, element.path, "there is no profile %s%s; known are %s", quote(name), meant(name, known), listed(known))
 		case slices.Contains(names, name):
 			p.problems.add(element.line, element.path, "%s is in the list twice; keep one", quote(name))
 		default:
@@ -127,13 +132,6 @@ func (p *parser) profileNames(e entry) []string {
 		}
 	}
 	return names
-}
-
-func orNone(words []string) string {
-	if len(words) == 0 {
-		return "none"
-	}
-	return strings.Join(words, ", ")
 }
 
 // match reads whom an entry is for. remedy completes the error about one that is for everybody.
@@ -197,7 +195,7 @@ func (p *parser) checkAppTrust(appIDs entry, principals *entry, m match) {
 		if !slices.ContainsFunc(trusted, func(name string) bool { return matches(pattern, name) }) {
 			p.problems.add(principals.value.Content[min(i, len(principals.value.Content)-1)].Line, principals.path,
 				"%s is not trusted with app IDs, by which the entry goes; it may be one of %s, or gets `app_id_trusted: true` in `principals`",
-				quote(pattern), strings.Join(trusted, ", "))
+				quote(pattern), listed(trusted))
 		}
 	}
 }
@@ -224,8 +222,11 @@ func (p *parser) breakGlass(e entry) {
 		if reason := keys["reason"]; reason == nil {
 			p.problems.add(element.line, element.path, "has no `reason`; say why this is lifted, for those who read it in a year")
 		} else if text, ok := p.text(*reason, "a text"); ok {
-			if x.lifts.Reason = strings.TrimSpace(text); x.lifts.Reason == "" {
+			x.lifts.Reason = strings.TrimSpace(text)
+			if length := len(x.lifts.Reason); length == 0 {
 				p.problems.add(reason.line, reason.path, "is empty; say why this is lifted, for those who read it in a year")
+			} else if length > maxReason {
+				p.problems.add(reason.line, reason.path, "has %d bytes; say it in %d, it is part of messages", length, maxReason)
 			}
 		}
 		p.expiry(element, keys["expires"], &x)

@@ -65,6 +65,7 @@ func TestEntryErrors(t *testing.T) {
 		{"nothing in it", glassText("{}"), []string{"3: break_glass[0]: has no `match`; write principals, roles or app_ids below it, or name those who need it", "3: break_glass[0]: has no `reason`", "3: break_glass[0]: has no `expires`; write the last day on which it holds, at most a year from now: 2027-06-01", "3: break_glass[0]: has no `allow`"}},
 		{"everybody", glassText("match: {}\nreason: x\nexpires: 2026-07-01\nallow: {unconfined: [seccomp]}"), []string{"3: break_glass[0].match: is empty, which matches nobody; write principals, roles or app_ids, or name those who need it"}},
 		{"no reason", glassText("match: {roles: [r]}\nreason: ' '\nexpires: 2026-07-01\nallow: {unconfined: [seccomp]}"), []string{"4: break_glass[0].reason: is empty; say why"}},
+		{"long reason", glassText("match: {roles: [r]}\nreason: " + strings.Repeat("x", 301) + "\nexpires: 2026-07-01\nallow: {unconfined: [seccomp]}"), []string{"4: break_glass[0].reason: has 301 bytes; say it in 300"}},
 		{"null reason", glassText("match: {roles: [r]}\nreason:\nexpires: 2026-07-01\nallow: {unconfined: [seccomp]}"), []string{"4: break_glass[0].reason: has no value"}},
 		{"no day", glassText("match: {roles: [r]}\nreason: x\nexpires: soon\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "soon" is no day; write the last one on which the entry holds, such as 2027-06-01`}},
 		{"null day", glassText("match: {roles: [r]}\nreason: x\nexpires:\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "" is no day`}},
@@ -368,6 +369,9 @@ func TestNotesTellOfAuditAndBreakGlass(t *testing.T) {
 		identitiesText: {
 			"policy.yaml:2: the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported.",
 			"policy.yaml:13: the mode for identities[0] (principals proxy; app_ids /web/**, /shop) is enforce.",
+		},
+		withProfile("/x.json"): {
+			"policy.yaml: the seccomp profiles that it names were not read, and the digest is that of the file alone; on its host they have a part in it.",
 		},
 		glassFile: {
 			"policy.yaml:4: break_glass[0] (roles a; reason: first) is in force to the end of 2026-06-01, in UTC.",

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"mesos-docker-executor/security"
 )
@@ -26,6 +25,7 @@ type File struct {
 	profiles     map[string]layer
 	identities   []identity
 	exceptions   []exception
+	unread       bool // seccomp profiles that the file names
 }
 
 // BuiltIn returns the policy that holds where there is no file: [security.BuiltIn] for every identity, and no profiles.
@@ -71,7 +71,8 @@ func (f *File) UsesIdentity() bool {
 	return len(f.identities) > 0 || slices.ContainsFunc(f.exceptions, func(x exception) bool { return !x.expired })
 }
 
-// Notes returns sentences for the log about what is no error: audit mode, and the entries of break_glass, in force or not.
+// Notes returns sentences for the log about what is no error: audit mode, the entries of break_glass, in force or not, and seccomp
+// profiles that were not read.
 func (f *File) Notes() []string {
 	var notes []string
 	if f.mode == security.Audit {
@@ -89,6 +90,9 @@ func (f *File) Notes() []string {
 		} else {
 			notes = append(notes, what+" is in force to the end of "+x.lasts+", in UTC.")
 		}
+	}
+	if f.unread {
+		notes = append(notes, f.name+": the seccomp profiles that it names were not read, and the digest is that of the file alone; on its host they have a part in it.")
 	}
 	return notes
 }
@@ -141,7 +145,7 @@ func (f *File) layered(id security.Identity, rules *security.Rules, places map[s
 func profileRefused(profile string, offered []string) error {
 	remedy := "this task may pick none; remove the label, or ask the operator for a profile"
 	if len(offered) > 0 {
-		remedy = "this task may pick " + strings.Join(offered, ", ") + "; write one of these, or remove the label"
+		remedy = "this task may pick " + listed(offered) + "; write one of these, or remove the label"
 	}
-	return errors.New("Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + ".") //lint:ignore ST1005 It is a sentence of its own in a finding.
+	return errors.New("Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + ".")
 }

@@ -13,8 +13,8 @@ import (
 // DefaultPath is where policy.yaml is looked for when no flag names another.
 const DefaultPath = "/etc/mesos-docker-executor/policy.yaml"
 
-// maxFileSize is the size of policy.yaml in bytes beyond which it is something else: some ten thousand lines.
-const maxFileSize = 512 << 10
+// maxFileSize is the size of policy.yaml in bytes beyond which it is something else: some five thousand lines.
+const maxFileSize = 256 << 10
 
 // Load reads policy.yaml. path is [DefaultPath] unless a flag named another file (named). A file that is missing at its default path
 // means [BuiltIn]; a file that was named must be there, and its path must be absolute, because the executor's working folder is

@@ -113,7 +113,7 @@ func (p *parser) syntax(err error) {
 		m = []string{"", "", err.Error()}
 	}
 	line, _ := strconv.Atoi(m[1])
-	text := strings.ReplaceAll(m[2], "\n", " ")
+	text := security.Printable(strings.ReplaceAll(m[2], "\n", " "))
 	if strings.Contains(text, "unknown anchor") || strings.Contains(text, "alphabetic or numeric") {
 		text += "; a pattern that begins with * or & has to be in quotes"
 	}
@@ -182,8 +182,8 @@ func (p *parser) mapping(node *yaml.Node, path string) []entry {
 		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 || key.Tag == "!!merge" || isNull(key):
 			p.problems.add(key.Line, path, "has a key that is no plain text (%s); write its name without anchor, alias or tag", quote(key.Value))
 			continue
-		case key.Value == "" || strings.ContainsFunc(key.Value, unicode.IsControl):
-			p.problems.add(key.Line, path, "has the key %s, which is empty or holds a control character; write a name", quote(key.Value))
+		case key.Value == "" || len(key.Value) > maxText || strings.ContainsFunc(key.Value, unicode.IsControl):
+			p.problems.add(key.Line, path, "has the key %s, which is empty, too long or holds a control character; write a name", quote(key.Value))
 			continue
 		case seen[key.Value] > 0:
 			p.problems.add(key.Line, join(path, key.Value), "is here a second time, the first is on line %d; keep one of them", seen[key.Value])

@@ -2,9 +2,14 @@ package policyfile
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mesos-docker-executor/security"
 )
 
 // rulesText makes a file whose defaults are these lines.
@@ -67,7 +72,7 @@ func TestFormErrors(t *testing.T) {
 		{"NUL", "version: 1\n\x00", []string{"2: holds bytes"}},
 		{"NUL as an escape", rulesText(`runtimes: ["a\0"]`), []string{`3: defaults.runtimes[0]: "a\x00" holds a line end or another control character`}},
 		{"line end in a text", rulesText("runtimes:\n- |\n  a"), []string{`4: defaults.runtimes[0]: "a\n" holds a line end`}},
-		{"control character in a key", "version: 1\n\"a\\nb\": 1\n", []string{`2: has the key "a\nb", which is empty or holds a control character`}},
+		{"control character in a key", "version: 1\n\"a\\nb\": 1\n", []string{`2: has the key "a\nb", which is empty, too long or holds a control character`}},
 		{"empty key", "version: 1\n\"\": 1\n", []string{`2: has the key ""`}},
 		{"null key", "version: 1\n~: 1\n", []string{`2: has a key that is no plain text ("~")`}},
 		{"mapping as key", "version: 1\n? {a: b}\n: x\n", []string{`2: has a key that is no plain text ("")`}},
@@ -115,6 +120,55 @@ func TestFormErrors(t *testing.T) {
 			"1: version: is missing", "1: mode: ", "3: defaults.init: ", "4: defaults.pids_limit: ", "6: defaults.devices[0].path: ", "6: defaults.devices[0]: has no `permissions`", "7: foo: ",
 		}},
 	}.run(t)
+}
+
+func TestFormsThatAreFine(t *testing.T) {
+	for name, text := range map[string]string{
+		"version alone":         "version: 1\n",
+		"comments":              "# x\n\nversion: 1 # y\n",
+		"empty sections":        "version: 1\nprincipals:\ndefaults:\n  network:\n  # modes: []\nprofiles: {}\nidentities:\nbreak_glass: []\n",
+		"document marks":        "---\nversion: 1\n...\n",
+		"Windows line ends":     "version: 1\r\ndefaults:\r\n  pids_limit: 4096\r\n",
+		"byte order mark":       "\ufeffversion: 1\n",
+		"no newline at the end": "version: 1",
+		"mode":                  "version: 1\nmode: enforce\n",
+	} {
+		if diff := cmp.Diff(security.BuiltInRules(), rulesFor(t, parsed(t, text), security.Identity{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestMessagesAreBounded: they become part of a status update.
+func TestMessagesAreBounded(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	for name, text := range map[string]string{
+		"alias":     "version: 1\nmode: *" + long,
+		"tag":       "version: 1\nmode: !" + long + " x",
+		"key":       "version: 1\n? " + long + "\n: x",
+		"short key": "version: 1\n? " + long[:4000] + "\n: x",
+		"text":      "version: 1\nmode: " + long,
+		"number":    rulesText("pids_limit: 1" + strings.Repeat("0", 100_000)),
+		"size":      rulesText("shm_size: " + long + "MiB"),
+		"float":     rulesText("runtimes: [1." + strings.Repeat("1", 100_000) + "]"),
+		"image":     rulesText("images: {allow: [" + long[:4000] + "]}"),
+		"ulimit":    rulesText("ulimits: {? " + long[:4000] + " : 1}"),
+		"path":      rulesText("mounts: {host_paths: [{path: /" + long[:4000] + "/../x}]}"),
+		"profiles":  "version: 1\nprofiles: {" + strings.Join(manyNames(), ": {}, ") + ": {}}\nidentities: [{match: {roles: [r]}, profiles: [no]}]",
+	} {
+		_, err := Parse("p.yaml", []byte(text), today())
+		if err == nil || len(err.Error()) > 2000 {
+			t.Errorf("%s: %.3000v", name, err)
+		}
+	}
+}
+
+func manyNames() []string {
+	var names []string
+	for i := range 2000 {
+		names = append(names, "profile-"+strconv.Itoa(i))
+	}
+	return names
 }
 
 func TestManyProblemsAreCounted(t *testing.T) {

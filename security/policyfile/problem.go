@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mesos-docker-executor/security"
 )
 
 // Error lists every problem of a policy file, in the order of its lines.
@@ -69,6 +71,18 @@ func quote(s string) string {
 
 // oneOf writes the words that a value can be.
 func oneOf(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }
+
+// listed writes the first of some names, and how many more there are.
+func listed(names []string) string {
+	const shown = 12
+	if more := len(names) - shown; more > 0 {
+		names = append(slices.Clone(names[:shown]), fmt.Sprintf("%d more", more))
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return security.Printable(strings.Join(names, ", "))
+}
 
 // meant completes a message about an unknown word with the known one that is probably meant, or with nothing.
 func meant(word string, known []string) string {

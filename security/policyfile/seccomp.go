@@ -38,6 +38,7 @@ func (p *parser) profile(e entry, path string) string {
 		return content
 	}
 	if p.read == nil {
+		p.out.unread = true
 		return unreadProfile
 	}
 	data, err := p.read(path)
