@@ -217,7 +217,7 @@ func explainCreate(err error, c *container, image string) error {
 		return fmt.Errorf("image %s was removed from the engine after the executor had reviewed it, launch the task again: %w", image, err)
 	}
 	if c.stage == nil || !strings.Contains(err.Error(), "bind source path does not exist") {
-		return err
+		return explainCapability(err)
 	}
 	return fmt.Errorf("%w; volumes below the sandbox and of the host need an executor in the engine's mount namespace (agent without the filesystem/linux isolator)", err)
 }

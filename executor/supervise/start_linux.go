@@ -49,7 +49,7 @@ func (r *runner) startOrAdopt(c *container) error {
 	err := r.reach(func() error { return r.Engine.Start(r.ctx, c.id) })
 	c.started.Store(err == nil)
 	if engine.OutcomeOf(err) != engine.Unknown {
-		return err
+		return explainCapability(err)
 	}
 	r.Gate.Failed(err)
 	r.Log.Warn("looking for the effect of docker start", "error", err)
@@ -81,7 +81,7 @@ func (r *runner) startOrAdopt(c *container) error {
 		case c.ended():
 			return fmt.Errorf("%w; runc ended before it became the task's program", err)
 		}
-		return r.Engine.Start(r.launch, c.id)
+		return explainCapability(r.Engine.Start(r.launch, c.id))
 	}
 }
 
