@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,40 @@ func FuzzParse(f *testing.F) {
 				continue
 			}
 			holds(t, p.Rules())
+		}
+	})
+}
+
+// FuzzValues puts one value into the keys by which rights are given, in the defaults, an entry and a profile: random files hardly ever
+// get as far as a value that is accepted.
+func FuzzValues(f *testing.F) {
+	keys := []string{
+		"capabilities: {base: [%s], allow: [%s]}", "seccomp_profiles: {x: %s}", "seccomp_profiles: {%s: /x}", "apparmor_profiles: [%s]",
+		"selinux_labels: [%s]", "host_namespaces: [%s]", "mounts: {host_paths: [{path: %s, writable: true}]}", "mounts: {+host_paths: [{path: %s}]}",
+		"network: {modes: [%s]}", "network: {names: [%s]}", "%s: true", "%s: [pid]", "pids_limit: %s", "mounts: {volumes: [{driver: %s, names: ['*']}]}",
+		"devices: [{path: %s, permissions: rwm}]", "device_cgroup_rules: [%s]", "runtimes: [%s]", "shm_size: %s", "mounts: {tmpfs_size: %s}", "ulimits: {nofile: %s}",
+	}
+	for i := range keys {
+		for _, value := range []string{"ALL", "+all", "NET_RAW", "unconfined", " unconfined", "disable", "type:spc_t", "pid", "+ipc", "host", "/run/docker.sock", "/run", "/srv",
+			"/var/run/../run/docker.sock", "privileged", "break_glass", "a *:* rwm", "/dev/*", "local", "-1", "1e9", "64MiB", "~", "*", "kernel.*"} {
+			f.Add(uint(i), value, i%2 == 0)
+			f.Add(uint(i), value, i%2 == 1)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint, value string, quoted bool) {
+		if quoted {
+			value = strconv.Quote(value)
+		}
+		line := strings.ReplaceAll(keys[which%uint(len(keys))], "%s", value)
+		text := "version: 1\ndefaults: {" + line + "}\nprofiles: {p: {" + line + "}}\nidentities: [{match: {roles: [r]}, profiles: [p], rules: {" + line + "}}]\n"
+		file, err := Parse("p.yaml", []byte(text), today())
+		if err != nil {
+			return
+		}
+		for _, id := range someIdentities(file) {
+			if p, err := file.For(id); err == nil {
+				holds(t, p.Rules())
+			}
 		}
 	})
 }
