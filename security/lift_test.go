@@ -111,7 +111,7 @@ func TestBreakGlassLiftsWhatNothingElseDoes(t *testing.T) {
 	}
 }
 
-// TestNothingLifts what even BreakGlass has no word for.
+// TestWhatBreakGlassCannotLift: what even BreakGlass has no word for.
 func TestWhatBreakGlassCannotLift(t *testing.T) {
 	everything := BreakGlass{
 		Reason: "all of it", Expires: "2027-01-31", HostNamespaces: []string{"cgroup", "ipc", "net", "pid", "user", "userns", "uts"},
@@ -143,11 +143,26 @@ func TestWhatBreakGlassCannotLift(t *testing.T) {
 
 // TestAnOrdinaryRuleIsNoUseOfBreakGlass: the finding is about what only the exception allows.
 func TestAnOrdinaryRuleIsNoUseOfBreakGlass(t *testing.T) {
-	d := reviewWith(func(r *Rules) {
-		r.Mounts.HostPaths = []HostPath{{"/etc/ssl", false}}
-		r.BreakGlass.Paths = []HostPath{{"/etc", true}}
-	}, mounting(mount.Mount{Type: mount.TypeBind, Source: "/etc/ssl", ReadOnly: true}))
-	if d.Rejected() || slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Action == Lift }) {
-		t.Errorf("%+v", d.Findings)
+	for readOnly, want := range map[bool]Action{true: Allow, false: Lift} {
+		d := reviewWith(func(r *Rules) {
+			r.Mounts.HostPaths = []HostPath{{"/etc/ssl", false}}
+			r.BreakGlass.Paths = []HostPath{{"/etc", true}}
+		}, mounting(mount.Mount{Type: mount.TypeBind, Source: "/etc/ssl", ReadOnly: readOnly}))
+		about := slices.DeleteFunc(slices.Clone(d.Findings), func(f Finding) bool { return f.Field != "Host.Mounts[/x]" })
+		if len(about) != 1 || about[0].Action != want {
+			t.Errorf("read-only %v: %+v", readOnly, about)
+		}
+	}
+}
+
+func TestBreakGlassOpensThePolicysOwnDeniedPaths(t *testing.T) {
+	for mode, paths := range map[Mode][]HostPath{Enforce: {{"/srv/engine.sock", true}}, Audit: nil} {
+		d := reviewWith(func(r *Rules) {
+			r.Mode, r.BreakGlass.Paths = mode, paths
+			r.Mounts.DeniedPaths, r.Mounts.HostPaths = []string{"/srv/engine.sock"}, []HostPath{{"/srv", true}}
+		}, mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/engine.sock"}))
+		if d.Rejected() != (paths == nil) {
+			t.Errorf("%s: %+v", mode, d.Rejections())
+		}
 	}
 }
