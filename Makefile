@@ -20,6 +20,8 @@ TEST_TIMEOUT ?= 20m
 PACKAGES ?= $(shell expr $$(nproc) + 1)
 # Time for each fuzz target.
 FUZZTIME ?= 30s
+# What `make test` fuzzes, for ten seconds each: what no policy, parameter or task may lead to.
+FUZZ_TEST := executor/task.FuzzParameters security.FuzzReview
 # Random lives of `make soak`; their seed (0: another one each time), and the number of the one to play again (0: all).
 LIVES ?= 500
 SEED  ?= 0
@@ -43,9 +45,16 @@ demo: ## run real tasks in both modes, a trimmed and a refused one (root; instal
 	@$(MAKE) --no-print-directory build
 	scripts/with-engine scripts/demo
 
-.PHONY: test
-test: ## all tests with the race detector, against private engines (root; installs what is missing)
+# The fuzz targets run beside the tests, which mostly wait for daemons, and on one CPU.
+.PHONY: test test-packages test-fuzz
+test: ## all tests with the race detector, against private engines; three fuzz targets (root; installs what is missing)
 	scripts/setup test
+	@$(MAKE) --no-print-directory -j2 test-packages test-fuzz
+
+test-fuzz:
+	GOMAXPROCS=1 scripts/fuzz 10s $(FUZZ_TEST)
+
+test-packages:
 	CGO_ENABLED=1 $(GO) test -race -tags acceptance -count=1 -p=$(PACKAGES) -timeout=$(TEST_TIMEOUT) ./...
 
 # Functions aligned to 16 bytes instead of 32 need fewer pages: 0.3 MB of an executor's resident set.

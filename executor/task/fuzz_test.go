@@ -145,11 +145,15 @@ func FuzzParameters(f *testing.F) {
 			f.Add(p.Key, p.Value, "label", "a=b")
 		}
 	}
+	var base mesos.TaskInfo
+	translated(f, func(task *mesos.TaskInfo) { base = *task })
+	parse := func(parameters ...mesos.Parameter) (security.Spec, []security.Finding) {
+		task, container, docker := base, *base.Container, *base.Container.Docker
+		docker.Parameters, container.Docker, task.Container = parameters, &docker, &container
+		return translatedIn(testInputs(), task)
+	}
 	f.Fuzz(func(t *testing.T, key, value, key2, value2 string) {
 		one, two := mesos.Parameter{Key: key, Value: value}, mesos.Parameter{Key: key2, Value: value2}
-		parse := func(parameters ...mesos.Parameter) (security.Spec, []security.Finding) {
-			return translated(t, func(task *mesos.TaskInfo) { task.Container.Docker.Parameters = parameters })
-		}
 		spec, found := parse(one, two)
 		if _, turned := parse(two, one); (len(turned) == 0) != (len(found) == 0) {
 			t.Errorf("the order counts: %+v, and the other way round %+v", found, turned)

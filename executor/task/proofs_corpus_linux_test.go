@@ -39,10 +39,10 @@ type confined struct {
 	said    map[string]string
 	proc    string // /proc/<pid>
 	inspect container.InspectResponse
-	in      Inputs
 }
 
 // startDecided starts the container of a task that the built-in policy has decided over, and waits until its script is through.
+// What the plan says goes to the engine as it is.
 func startDecided(t *testing.T, task mesos.TaskInfo, in Inputs) *confined {
 	t.Helper()
 	docker := dockerClient(t)
@@ -65,14 +65,12 @@ func startDecided(t *testing.T, task mesos.TaskInfo, in Inputs) *confined {
 	if err := docker.ContainerStart(t.Context(), made.ID, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c := &confined{t: t, said: map[string]string{}, in: in}
+	c := &confined{t: t}
 	if c.inspect, err = docker.ContainerInspect(t.Context(), made.ID); err != nil {
 		t.Fatal(err)
 	}
 	c.proc = fmt.Sprintf("/proc/%d", c.inspect.State.Pid)
-	for name, answer := range answers(t, filepath.Join(in.SandboxSource, "said")) {
-		c.said[name] = answer
-	}
+	c.said = answers(t, filepath.Join(in.SandboxSource, "said"))
 	return c
 }
 
