@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -179,4 +180,23 @@ func TestATaskNeverSeesWhatAUserPutsInPlaceOfAPath(t *testing.T) {
 		t.Error("never ran: nothing is proved")
 	}
 	t.Logf("ran %d times of %d", ran, rounds)
+}
+
+func TestBreakGlassMountsTheEnginesSocket(t *testing.T) {
+	l := begin(t, withRules(func(r *security.Rules) {
+		r.BreakGlass = security.BreakGlass{Reason: "test", Expires: "2999-12-31", Paths: []security.HostPath{{Path: docker.Socket, Writable: true}}}
+		r.Mounts.DeniedPaths = []string{docker.Dir} // as an executor denies it that knows its engine
+	}))
+	l.launch(with(busybox("test -S /sock && stat -c %i /sock"), docker.Socket+":/sock:RW"))
+	if starting := l.await(mesos.TASK_STARTING); !strings.Contains(starting.GetMessage(), "break_glass") {
+		t.Errorf("the framework is not told: %q", starting.GetMessage())
+	}
+	l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	info, err := os.Stat(docker.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, l.stdout, fmt.Sprintln(info.Sys().(*syscall.Stat_t).Ino))
 }
