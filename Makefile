@@ -21,7 +21,7 @@ PACKAGES ?= $(shell expr $$(nproc) + 1)
 # Time for each fuzz target.
 FUZZTIME ?= 30s
 # What `make test` fuzzes, for ten seconds each: what no policy, parameter or task may lead to.
-FUZZ_TEST := executor/task.FuzzParameters security.FuzzReview
+FUZZ_TEST := security/policyfile.FuzzParse executor/task.FuzzParameters security.FuzzReview
 # Random lives of `make soak`; their seed (0: another one each time), and the number of the one to play again (0: all).
 LIVES ?= 500
 SEED  ?= 0

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -257,11 +258,12 @@ func (s start) policies() task.Policies {
 	if s.policy == nil {
 		return security.Policy{}
 	}
-	return hostPolicies{s.policy, []string{s.workDir, s.file.RunDirectory}}
+	socket, _ := strings.CutPrefix(s.engineHost, "unix://")
+	return hostPolicies{s.policy, []string{s.workDir, s.file.RunDirectory, socket}}
 }
 
-// hostPolicies are a file's policies on this host, none of which opens the agent's work directory, with the sandboxes of other
-// tasks, nor the executors' own folder.
+// hostPolicies are a file's policies on this host, which open neither the agent's work directory, with the sandboxes of other
+// tasks, nor the executors' own folder, nor the engine's socket, unless by break_glass.
 type hostPolicies struct {
 	*policyfile.File
 	closed []string

@@ -99,7 +99,7 @@ func longer(a, b string) string {
 }
 
 // Denying returns the policy with more [MountRules.DeniedPaths]: places that its author cannot know, such as the agent's work
-// directory. They are no part of the policy's digest. What is never mounted anyway is not added, so that [BreakGlass] can
+// directory. They are no part of the policy's digest. Only [BreakGlass] opens them. What is never mounted anyway is not added, so that [BreakGlass] can
 // still open it; nor is "", a place that is not known.
 func (p Policy) Denying(paths ...string) Policy {
 	denied := slices.Clone(p.rules.Mounts.DeniedPaths)
