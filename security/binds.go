@@ -49,16 +49,7 @@ func (r *review) bind(field string, m *mount.Mount, options *mount.BindOptions) 
 
 // hostPath decides over a source outside the caller's roots.
 func (r *review) hostPath(field, source, target string, readOnly bool) {
-	var covered, open, writable bool
-	for _, p := range r.rules.Mounts.HostPaths {
-		if !p.opens(source) {
-			continue
-		}
-		covered = true
-		if r.deniedFor(source, p.Path) == "" {
-			open, writable = true, writable || p.Writable
-		}
-	}
+	covered, open, writable := r.opened(source)
 	switch allowed := open && (writable || readOnly); {
 	case strings.ContainsFunc(source, unicode.IsControl):
 		r.reject(field, source, "mounts.sources", "Mounting %q is refused: the path holds a control character; rename it.", Shorten(source))
@@ -74,6 +65,20 @@ func (r *review) hostPath(field, source, target string, readOnly bool) {
 			"Mounting %q is refused: bind mounts may only come from %s; for a folder of the sandbox write %s.",
 			Shorten(source), r.allowedSources(), sandboxFolder(r.origins.Of(field), source, target))
 	}
+}
+
+// opened reports what the policy's own paths do for a source: whether one covers it, whether one opens it, and for writing.
+func (r *review) opened(source string) (covered, open, writable bool) {
+	for _, p := range r.rules.Mounts.HostPaths {
+		if !p.opens(source) {
+			continue
+		}
+		covered = true
+		if r.deniedFor(source, p.Path) == "" {
+			open, writable = true, writable || p.Writable
+		}
+	}
+	return covered, open, writable
 }
 
 // deniesPath refuses in audit mode too what no path of any rules opens, not even the source's own.
@@ -149,7 +154,7 @@ func closedTo(allowed string) []string {
 }
 
 // neverMounted are the sockets and the run-time state of the engine, by which anybody becomes root on the host, the
-// executor's own folders, and /proc, whose links lead to all of them.
+// executor's own folders, /proc, whose links lead to all of them, and the cgroups, which say what a container may use.
 func neverMounted() []string {
 	var places []string
 	for _, run := range []string{"/run", "/var/run"} { // one is a link to the other
@@ -157,7 +162,7 @@ func neverMounted() []string {
 			places = append(places, run+"/"+name)
 		}
 	}
-	return append(places, "/etc/mesos-docker-executor", "/proc", "/var/lib/mesos-docker-executor")
+	return append(places, "/etc/mesos-docker-executor", "/proc", "/sys/fs/cgroup", "/var/lib/mesos-docker-executor")
 }
 
 // deniedFolders hold secrets, other users' files, or what makes a reader or writer of it root on the host. Mounting them

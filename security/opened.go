@@ -47,7 +47,8 @@ func (p Policy) HostBinds(spec Spec, granted Grants) []HostBind {
 			b.Recursive, b.Propagation = !m.BindOptions.NonRecursive, m.BindOptions.Propagation
 		}
 		lifted := openedBy(m, p.rules.BreakGlass.Paths)
-		b.Lifted = lifted != ""
+		_, open, writable := (&review{rules: p.rules}).opened(m.Source)
+		b.Lifted = lifted != "" && !(open && (writable || m.ReadOnly))
 		b.Inside = cmp.Or(longer(openedBy(m, p.rules.Mounts.HostPaths), lifted), m.Source)
 		for _, place := range slices.Concat(p.rules.Mounts.DeniedPaths, neverMounted(), deniedFolders()) {
 			if shows(m.Source, path.Clean(place)) {

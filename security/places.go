@@ -2,11 +2,11 @@ package security
 
 import "strings"
 
-// Places of findings that no file has a line for.
-const (
-	builtInPlace = "built-in" // what no file says
-	fixedPlace   = "fixed"    // what no policy can change
-)
+// Fixed is the place of a finding that no policy can change.
+const Fixed = "fixed"
+
+// builtInPlace is the place of what the policy's file does not say.
+const builtInPlace = "built-in"
 
 // place returns where the policy says what a rule goes by, for [Finding].Place: the first of the rule's keys that its file has,
 // or else the section of the main one.
@@ -14,7 +14,7 @@ func (p Policy) place(rule string) string {
 	keys, known := keysOf(rule)
 	if keys == "" {
 		if known {
-			return fixedPlace
+			return Fixed
 		}
 		return ""
 	}

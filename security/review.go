@@ -117,7 +117,7 @@ func (r *review) reject(field, value, rule, format string, args ...any) {
 }
 
 // fixed says of the last finding that no policy can change it, although its rule goes by keys of the rules.
-func (r *review) fixed() { r.findings[len(r.findings)-1].Place = fixedPlace }
+func (r *review) fixed() { r.findings[len(r.findings)-1].Place = Fixed }
 
 // rejectedSince reports whether there is a rejection among the findings from this index on.
 func (r *review) rejectedSince(index int) bool {

@@ -40,6 +40,7 @@ func (t *translation) reject(rule, field, value, format string, args ...any) {
 		Field:   security.Printable(field),
 		Value:   security.Printable(value),
 		Rule:    rule,
+		Place:   security.Fixed,
 		Origin:  security.Printable(field),
 		Message: fmt.Sprintf(format, args...),
 	})
