@@ -123,7 +123,8 @@ func (p *parser) structure(e entry, key string, kind reflect.Type) reflect.Value
 	}
 	for _, f := range fields {
 		if p.facts[f.key].required && !seen[f.key] {
-			p.problems.add(e.line, e.path, "has no `%s`; write %s", strings.TrimPrefix(f.key, key+"."), p.facts[f.key].allowed)
+			name := strings.TrimPrefix(f.key, key+".")
+			p.missing(e, name, "has no `%s`; write %s", name, p.facts[f.key].allowed)
 		}
 	}
 	if len(p.problems.Problems) > before {

@@ -138,7 +138,7 @@ func (p *parser) profileNames(e entry) []string {
 func (p *parser) match(of entry, e *entry, remedy string) match {
 	var m match
 	if e == nil {
-		p.problems.add(of.line, of.path, "has no `match`; write principals, roles or app_ids below it, or %s", remedy)
+		p.missing(of, "match", "has no `match`; write principals, roles or app_ids below it, or %s", remedy)
 		return m
 	}
 	before := len(p.problems.Problems)
@@ -220,7 +220,7 @@ func (p *parser) breakGlass(e entry) {
 		keys := p.keys(element, "match", "reason", "expires", "allow")
 		x.match = p.match(element, keys["match"], "name those who need it: nobody else gets anything of it")
 		if reason := keys["reason"]; reason == nil {
-			p.problems.add(element.line, element.path, "has no `reason`; say why this is lifted, for those who read it in a year")
+			p.missing(element, "reason", "has no `reason`; say why this is lifted, for those who read it in a year")
 		} else if text, ok := p.text(*reason, "a text"); ok {
 			x.lifts.Reason = strings.TrimSpace(text)
 			if length := len(x.lifts.Reason); length == 0 {
@@ -241,7 +241,7 @@ func (p *parser) expiry(of entry, e *entry, x *exception) {
 	today := day(p.now)
 	latest := today.AddDate(maxValidity, 0, 0)
 	if e == nil {
-		p.problems.add(of.line, of.path, "has no `expires`; write the last day on which it holds, at most a year from now: %s", latest.Format(time.DateOnly))
+		p.missing(of, "expires", "has no `expires`; write the last day on which it holds, at most a year from now: %s", latest.Format(time.DateOnly))
 		return
 	}
 	last, err := time.Parse(time.DateOnly, e.value.Value)
@@ -261,7 +261,7 @@ func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 func (p *parser) lifted(of entry, e *entry, x *exception) {
 	const remedy = "write what it lifts: host_namespaces, paths, unconfined or propagation"
 	if e == nil {
-		p.problems.add(of.line, of.path, "has no `allow`; %s", remedy)
+		p.missing(of, "allow", "has no `allow`; %s", remedy)
 		return
 	}
 	before := len(p.problems.Problems)

@@ -128,3 +128,34 @@ func TestFileServesManyGoroutines(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// TestFindingsNameTheLineOfTheFile: what a review finds is said with the line that decided.
+func TestFindingsNameTheLineOfTheFile(t *testing.T) {
+	f := parsed(t, `version: 1
+defaults:
+  network:
+    modes: [none]
+identities:
+  - match: {roles: [r]}
+    rules:
+      devices: []
+      network: {modes: [host]}
+`)
+	for role, want := range map[string]string{"r": "policy.yaml:9", "other": "policy.yaml:4"} {
+		p, err := f.For(security.Identity{Role: role, Trusted: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := security.Spec{Name: "mesos-x", Image: "busybox:1"}
+		spec.Config.Image, spec.Host.NetworkMode, spec.Host.PidMode = spec.Image, "bridge", "container:x"
+		spec.Host.Runtime, spec.Host.Memory, spec.Host.CPUShares = "kata", 64<<20, 102
+		places := map[string]string{}
+		for _, finding := range p.Review(spec, security.Grants{}).Rejections() {
+			places[finding.Rule] = finding.Place
+		}
+		wanted := map[string]string{"network.modes": want, "runtime": "built-in", "namespaces.pid": "fixed"}
+		if diff := cmp.Diff(wanted, places); diff != "" {
+			t.Errorf("role %s (-want +got):\n%s", role, diff)
+		}
+	}
+}

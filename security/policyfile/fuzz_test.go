@@ -81,8 +81,7 @@ func FuzzValues(f *testing.F) {
 	for i := range keys {
 		for _, value := range []string{"ALL", "+all", "NET_RAW", "unconfined", " unconfined", "disable", "type:spc_t", "pid", "+ipc", "host", "/run/docker.sock", "/run", "/srv",
 			"/var/run/../run/docker.sock", "privileged", "break_glass", "a *:* rwm", "/dev/*", "local", "-1", "1e9", "64MiB", "~", "*", "kernel.*"} {
-			f.Add(uint(i), value, i%2 == 0)
-			f.Add(uint(i), value, i%2 == 1)
+			f.Add(uint(i), value, len(value)%2 == 0)
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint, value string, quoted bool) {

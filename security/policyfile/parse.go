@@ -126,7 +126,7 @@ func (p *parser) file(root *yaml.Node) {
 	entries := p.mapping(root, "")
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.key == "version" })
 	if at < 0 {
-		p.problems.add(1, "version", "is missing; write `version: %d`", fileVersion)
+		p.missing(entry{path: "version", line: 1, value: root}, "version", "is missing; write `version: %d`", fileVersion)
 	} else if v := entries[at].value; v.Tag != "!!int" || v.Value != strconv.Itoa(fileVersion) {
 		p.problems.Problems = nil
 		p.problems.add(v.Line, "version", "%s is not a version that this program reads; write `version: %d`", quote(v.Value), fileVersion)
@@ -196,6 +196,16 @@ func (p *parser) mapping(node *yaml.Node, path string) []entry {
 		}
 	}
 	return entries
+}
+
+// missing notes that a mapping lacks a key, unless the key is there and was refused for its form.
+func (p *parser) missing(e entry, key, format string, args ...any) {
+	for i := 0; i < len(e.value.Content); i += 2 {
+		if e.value.Content[i].Value == key {
+			return
+		}
+	}
+	p.problems.add(e.line, e.path, format, args...)
 }
 
 // list returns the elements of a list, without those that are wrong whatever they mean.

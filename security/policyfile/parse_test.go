@@ -93,6 +93,11 @@ func TestFormErrors(t *testing.T) {
 		{"duplicate version", "version: 1\nversion: 1\n", []string{"2: version: is here a second time"}},
 		{"with and without a plus", rulesText("devices: []\n+devices: []"), []string{"4: defaults.+devices: is here a second time, with and without a + in front; the first is on line 3"}},
 
+		{"anchor at the version", "version: &a 1\n", []string{"1: version: uses an anchor"}},
+		{"version as a key with a tag", "!!str version: 1\n", []string{`1: has a key that is no plain text ("version")`}},
+		{"tag at a needed key of an entry", rulesText("devices: [{path: !!str /dev/fuse, permissions: r}]"), []string{"3: defaults.devices[0].path: has the tag"}},
+		{"tag at a needed key of break_glass", glassText("match: {roles: [r]}\nreason: !x y\nexpires: 2026-07-01\nallow: {unconfined: [seccomp]}"), []string{"4: break_glass[0].reason: has the tag"}},
+
 		{"mode", "version: 1\nmode: Audit\n", []string{"2: mode: \"Audit\" is no mode; did you mean \"audit\"?; allowed: `enforce`, `audit`"}},
 		{"no mode", "version: 1\nmode:\n", []string{"2: mode: has no value; write `enforce`, `audit`, or remove the key"}},
 		{"mode as list", "version: 1\nmode: [audit]\n", []string{"2: mode: needs one value"}},
