@@ -97,6 +97,23 @@ func TestEveryHostileTaskHasAnExpectation(t *testing.T) {
 	}
 }
 
+// TestEveryFlagIsInAHostileOrAnOrdinaryTask: each flag of docker run has a task that shows what becomes of it, and so has each
+// letter.
+func TestEveryFlagIsInAHostileOrAnOrdinaryTask(t *testing.T) {
+	used := map[string]bool{}
+	for _, name := range slices.Concat(fixtureNames(t, "hostile"), fixtureNames(t, "ordinary")) {
+		task := fixtureTask(t, name)
+		for _, p := range task.GetContainer().GetDocker().GetParameters() {
+			used[p.Key] = true
+		}
+	}
+	for name, f := range flagTable() {
+		if !used[name] && !slices.Contains(f.aliases, name) {
+			t.Errorf("no task has the parameter %s", name)
+		}
+	}
+}
+
 // TestHostileTasksAreDecidedAsExpected decides each task in both launch modes: what is found is what has to be found, and
 // nothing else.
 func TestHostileTasksAreDecidedAsExpected(t *testing.T) {

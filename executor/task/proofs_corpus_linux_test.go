@@ -238,10 +238,9 @@ func hostileSandbox(t *testing.T) Inputs {
 func TestTrimmedContainerLacksWhatWasTrimmed(t *testing.T) {
 	in := hostileSandbox(t)
 	task := fixtureTask(t, "hostile/several-trims")
-	for _, p := range parametersOf("cap-add ALL", "cap-add CAP_NET_ADMIN", "ulimit rtprio=99", "publish 31000:8080", "expose 22",
-		"sysctl net.ipv4.ip_local_port_range=20000 30000") {
-		task.Container.Docker.Parameters = append(task.Container.Docker.Parameters, p)
-	}
+	parameters := &task.Container.Docker.Parameters
+	*parameters = append(*parameters, parametersOf("cap-add ALL", "cap-add CAP_NET_ADMIN", "ulimit rtprio=99", "publish 31000:8080", "expose 22",
+		"sysctl net.ipv4.ip_local_port_range=20000 30000")...)
 	task.Resources = append(task.Resources, portsResource(task))
 	task.Command.Value = ptr(script(dangers + `
 		setuid program on the tmpfs: cp /bin/busybox /x/busybox && chmod 4755 /x/busybox && /x/busybox true
