@@ -1,17 +1,19 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/urfave/cli/v2"
 
 	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 // Placeholders of what only an agent knows.
@@ -28,14 +30,22 @@ func explainCommand() *cli.Command {
 		ArgsUsage: "TASK",
 		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto. The same code decides as in `run`; nothing\n" +
 			"is touched and neither agent nor engine is asked. Values of environment variables are not shown.\n\n" +
-			"Exit status: 0 accepted, 1 refused, or the output cannot be written, 2 the file cannot be read.\n\n" +
+			"The policy is this host's, " + policyfile.DefaultPath + ", or the built-in one if there is none; --policy\n" +
+			"takes another, which need not be root's. It decides as for a task of --principal and --role that a trusted agent sent;\n" +
+			"Marathon's app ID is the one in the task's ID. --decisions has a line for each decision: what was done, with what field\n" +
+			"and value, by which rule, where the policy says so, and where the task does.\n\n" +
+			"Exit status: 0 accepted, 1 refused, or the output cannot be written, 2 usage, or a file cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor explain testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor explain --decisions testdata/tasks/hello.json\n" +
+			"   mesos-docker-executor explain --policy docs/policies/strict.yaml --role web testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor explain --mode custom --json testdata/tasks/hello.json",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
 			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
+			&cli.StringFlag{Name: "policy", DefaultText: "this host's", Usage: "policy `FILE`, or " + builtInWord + ", or - for stdin"},
+			principalFlag(),
+			roleFlag("the task's own"),
 			&cli.BoolFlag{Name: "decisions", Usage: "show every decision of the review, not just rejections and trims"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
 		},
@@ -44,8 +54,19 @@ func explainCommand() *cli.Command {
 	}
 }
 
+func principalFlag() cli.Flag {
+	return &cli.StringFlag{Name: "principal", DefaultText: "none", Usage: "the framework's `PRINCIPAL`"}
+}
+
+func roleFlag(without string) cli.Flag {
+	return &cli.StringFlag{Name: "role", DefaultText: without, Usage: "`ROLE` that the task's resources are allocated to"}
+}
+
 func explain(c *cli.Context) error {
 	path, err := onlyArgument(c)
+	if errors.Is(err, flag.ErrHelp) {
+		return cli.ShowSubcommandHelp(c)
+	}
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -53,15 +74,19 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	raw, err := readTaskFile(path, mode)
+	info, err := shapedTaskFile(path, mode)
 	if err != nil {
-		return err
+		return cli.Exit(err.Error(), exitUsage)
 	}
 	configPath, err := ownPathFlag(c, "config")
 	if err != nil {
 		return err
 	}
 	file, err := readConfig(configPath)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	policy, err := policyFlag(c)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -72,21 +97,84 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	d := task.Decide(raw, s.inputs(), security.BuiltIn())
-	report := newExplanation(d, c.Bool("decisions"))
+	who := identify(&info, c.String("principal"), c.String("role"))
+	d, err := decideFor(info, s.inputs(), who, policy)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	e := newExplanation(d, c.Bool("decisions"))
+	e.Policy, e.Identity = policy.describe(), who
 	if c.Bool("json") {
-		text, err := json.MarshalIndent(report, "", "  ")
-		if err != nil {
-			return cli.Exit(err.Error(), exitFail)
-		}
-		fmt.Fprintf(c.App.Writer, "%s\n", text) // the writer keeps the error
+		err = writeJSON(c.App.Writer, e)
 	} else {
-		report.print(c.App.Writer, s.inputs().SandboxSource)
+		e.print(c.App.Writer, s.inputs().SandboxSource)
+	}
+	if err != nil {
+		return cli.Exit(err.Error(), exitFail)
 	}
 	if d.Refusal != nil {
 		return cli.Exit("", exitFail)
 	}
 	return nil
+}
+
+// identityShown is what the policy goes by, as explain and `policy diff` take it.
+type identityShown struct {
+	Principal string `json:"principal,omitempty"`
+	Role      string `json:"role,omitempty"`
+	AppID     string `json:"app_id,omitempty"`
+	Profile   string `json:"profile,omitempty"`
+}
+
+// identify gives the task the role, unless that is "", and says what is to be known of who it is of.
+func identify(info *mesos.TaskInfo, principal, role string) identityShown {
+	if role != "" {
+		allocate(info.Resources, role)
+		if info.Executor != nil {
+			allocate(info.Executor.Resources, role)
+		}
+	}
+	who := identityShown{Principal: principal, AppID: task.MarathonAppID(info.TaskID.Value)}
+	if len(info.Resources) > 0 {
+		who.Role = info.Resources[0].GetAllocationInfo().GetRole()
+	}
+	if info.Labels != nil {
+		for _, label := range info.Labels.Labels {
+			if label.Key == security.ProfileLabel {
+				who.Profile = report.Printable(label.GetValue())
+			}
+		}
+	}
+	return who
+}
+
+func allocate(resources []mesos.Resource, role string) {
+	for i := range resources {
+		resources[i].AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+	}
+}
+
+func (i identityShown) String() string {
+	var parts []string
+	for _, part := range []struct{ name, value string }{{"principal", i.Principal}, {"role", i.Role}, {"app", i.AppID}, {"profile", i.Profile}} {
+		if part.value != "" {
+			parts = append(parts, part.name+" "+part.value)
+		}
+	}
+	if len(parts) == 0 {
+		return "nobody in particular"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// decideFor decides over the task as for one that a trusted agent sent.
+func decideFor(info mesos.TaskInfo, in task.Inputs, who identityShown, policy readPolicy) (task.Decision, error) {
+	raw, err := info.Marshal()
+	if err != nil {
+		return task.Decision{}, err
+	}
+	in.Principal, in.Trusted = who.Principal, true
+	return task.Decide(raw, in, policy), nil
 }
 
 func parseMode(s string) (task.Mode, error) {
@@ -96,16 +184,13 @@ func parseMode(s string) (task.Mode, error) {
 	return "", cli.Exit(fmt.Sprintf("--mode: %q is neither %q nor %q", s, task.DropIn, task.Custom), exitUsage)
 }
 
-// readTaskFile returns the TaskInfo's bytes as an agent would send them in this mode.
-func readTaskFile(path string, mode task.Mode) ([]byte, error) {
+// shapedTaskFile returns the TaskInfo as an agent would send it in this mode.
+func shapedTaskFile(path string, mode task.Mode) (mesos.TaskInfo, error) {
 	info, err := taskFromFile(path, mode)
-	if err == nil {
-		info, err = shapeTask(info, mode)
-	}
 	if err != nil {
-		return nil, cli.Exit(err.Error(), exitUsage)
+		return info, err
 	}
-	return info.Marshal()
+	return shapeTask(info, mode)
 }
 
 func explainStart(mode task.Mode, file config.File) (start, error) {
@@ -125,72 +210,4 @@ func explainStart(mode task.Mode, file config.File) (start, error) {
 		s.name = file.Container.NamePrefix + "-" + explainContainerID
 	}
 	return s, nil
-}
-
-// explanation is what explain prints. Spec is nil when the task is refused.
-type explanation struct {
-	Accepted bool               `json:"accepted"`
-	State    string             `json:"state,omitempty"`
-	Reason   string             `json:"reason,omitempty"`
-	Message  string             `json:"message,omitempty"`
-	Notes    []string           `json:"notes,omitempty"`
-	Findings []security.Finding `json:"findings,omitempty"`
-	Create   *createRequest     `json:"create,omitempty"`
-}
-
-func newExplanation(d task.Decision, decisions bool) explanation {
-	e := explanation{Accepted: d.Refusal == nil}
-	for _, f := range d.Findings {
-		// What is forced on every task is in the notes.
-		if decisions || f.Action == security.Reject || f.Action == security.Trim {
-			e.Findings = append(e.Findings, f)
-		}
-	}
-	if d.Refusal != nil {
-		e.State, e.Reason, e.Message = d.Refusal.State.String(), d.Refusal.Reason.String(), d.Refusal.Message
-		return e
-	}
-	spec := d.Plan.Spec
-	config := spec.Config
-	config.Env = nil
-	for _, variable := range spec.Config.Env {
-		name, _, _ := strings.Cut(variable, "=")
-		config.Env = append(config.Env, name+"=...")
-	}
-	e.Notes = d.Plan.Notes
-	e.Create = &createRequest{spec.Name, config, spec.Host, spec.Network}
-	return e
-}
-
-// print shows it as text, with the path sandbox called so, and each trim once: as a finding, which has its rule.
-func (e explanation) print(w io.Writer, sandbox string) {
-	if !e.Accepted {
-		fmt.Fprintf(w, "refused: %s, %s\n", e.State, e.Reason)
-	} else {
-		fmt.Fprintln(w, "accepted")
-		e.Create.print(w, sandbox)
-	}
-	for _, note := range e.Notes {
-		if isFinding(note) {
-			continue
-		}
-		fmt.Fprintln(w, "note:", note)
-	}
-	for _, f := range e.Findings {
-		fmt.Fprintf(w, "%s: %s", f.Action, f.Message)
-		fmt.Fprintf(w, " [rule %s%s]\n", f.Rule, prefixed("; ", f.Origin))
-	}
-}
-
-// isFinding tells the notes that say what findings say from the others (task.Plan.Notes).
-func isFinding(note string) bool {
-	return slices.ContainsFunc([]string{"trimmed ", "break glass: ", "audit: "}, func(p string) bool { return strings.HasPrefix(note, p) }) ||
-		strings.HasPrefix(note, "and ") && strings.HasSuffix(note, " more")
-}
-
-func prefixed(prefix, s string) string {
-	if s == "" {
-		return ""
-	}
-	return prefix + s
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
+
+	"mesos-docker-executor/security"
 )
 
 // createRequest is the body of the create call, with the values of environment variables left out.
@@ -19,6 +21,17 @@ type createRequest struct {
 	Config  container.Config         `json:"config"`
 	Host    container.HostConfig     `json:"host_config"`
 	Network network.NetworkingConfig `json:"networking_config"`
+}
+
+// newCreateRequest leaves the values of environment variables out.
+func newCreateRequest(spec security.Spec) *createRequest {
+	config := spec.Config
+	config.Env = nil
+	for _, variable := range spec.Config.Env {
+		name, _, _ := strings.Cut(variable, "=")
+		config.Env = append(config.Env, name+"=...")
+	}
+	return &createRequest{spec.Name, config, spec.Host, spec.Network}
 }
 
 // print shows what people look for; --json has everything.

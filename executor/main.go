@@ -2,7 +2,8 @@
 //
 // A Mesos agent starts it once per task, in one of two ways: as the executor of its Docker containerizer (drop-in mode,
 // recognised by the containerizer's flags), or because a framework names it in TaskInfo.executor (custom mode). People
-// start it as `try`, which runs a task without Mesos, and `explain`, which says what would become of one.
+// start it as `try`, which runs a task without Mesos, and `explain`, which says what would become of one; those who write its
+// files, as `check` and `policy`.
 //
 // This package only wires: each file holds one command, and what they do is in the packages below and beside it.
 package main
@@ -26,7 +27,7 @@ var version = "unknown"
 // Exit statuses of every command.
 const (
 	exitOK    = 0
-	exitFail  = 1 // run: no container ran; try, explain: the task did not do well
+	exitFail  = 1 // run: no container ran; others: the task did not do well, or a file is not right
 	exitUsage = 2 // wrong flags, environment or files: nothing was begun
 )
 
@@ -79,12 +80,14 @@ func newApp(words []string, status *int) *cli.App {
 		Usage:           "run one Mesos task as a Docker container",
 		Version:         version,
 		HideHelpCommand: true,
+		// A folder's name may have a comma.
+		DisableSliceFlagSeparator: true,
 		Description: "Mesos agents start it without a command (or as `run`). In drop-in mode the agent's Docker containerizer adds its\n" +
 			"own flags; in custom mode the words after -- are the task's command when TaskInfo.data has none.",
 		// The default command has run's flags as well.
 		Flags:          run.Flags,
 		Action:         run.Action,
-		Commands:       []*cli.Command{run, tryCommand(), explainCommand(), reportCommand()},
+		Commands:       []*cli.Command{run, tryCommand(), explainCommand(), reportCommand(), checkCommand(), policyCommand()},
 		OnUsageError:   usageError,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}

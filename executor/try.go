@@ -19,6 +19,7 @@ import (
 	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/executor/localagent"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security/policyfile"
 )
 
 func tryCommand() *cli.Command {
@@ -31,7 +32,8 @@ func tryCommand() *cli.Command {
 		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto and a command. This program starts itself as\n" +
 			"the executor, with the environment and the flags that an agent sets, and plays the agent: it launches the task,\n" +
 			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n" +
-			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls.\n\n" +
+			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls. The policy is\n" +
+			"--policy, else this host's.\n\n" +
 			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. A launch waits engine.launch_wait for it to answer;\n" +
 			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here. A probe under way is waited for as well.\n\n", impatience.Seconds()) +
 			"The first interrupt (Ctrl-C) shuts the executor down, the second destroys it. When the output cannot be written, or its\n" +
@@ -65,6 +67,7 @@ func tryCommand() *cli.Command {
 			&cli.StringFlag{Name: "framework", DefaultText: "one with TASK_KILLING_STATE", Usage: "`FILE` with the FrameworkInfo as JSON"},
 			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
 			&cli.StringFlag{Name: "config", DefaultText: config.DefaultPath + ", which may be missing", Usage: "host configuration `FILE`"},
+			&cli.StringFlag{Name: "policy", DefaultText: policyfile.DefaultPath + ", which may be missing", Usage: "security policy `FILE`, of root's as on a host"},
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object per line"},
 			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "leave the agent's work directory, and say where in it the sandbox and the report are"},
 		},
@@ -93,6 +96,7 @@ type trial struct {
 	framework  mesos.FrameworkInfo
 	file       config.File // the executor's configuration, written out for it
 	configured bool        // there is a config.yaml
+	policy     string      // absolute path of the policy.yaml that was named; "" for the host's
 	executable string
 	killAfter  time.Duration // 0: not at all
 	timeout    time.Duration // 0: none
@@ -133,6 +137,9 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 		return nil, err
 	}
 	t.configured = configPath != "" || exists(config.DefaultPath)
+	if t.policy, err = tryPolicy(c); err != nil {
+		return nil, err
+	}
 	if t.file, err = tryConfig(file, c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
 		return nil, err
 	}
@@ -160,12 +167,17 @@ func taskFromFile(path string, mode task.Mode) (mesos.TaskInfo, error) {
 	if err != nil {
 		return mesos.TaskInfo{}, err
 	}
+	info, err := parseTask(data, mode)
+	return info, wrap(path, err)
+}
+
+func parseTask(data []byte, mode task.Mode) (mesos.TaskInfo, error) {
 	info, err := task.FromJSON(data)
 	if err == nil {
 		_, err = shapeTask(info, mode) // its errors are errors of the file
 	}
 	if err != nil {
-		return mesos.TaskInfo{}, fmt.Errorf("%s: %w", path, err)
+		return mesos.TaskInfo{}, err
 	}
 	return info, nil
 }
@@ -218,6 +230,15 @@ func checkUnusedAgent(file config.File) error {
 	}
 	_, err := agenttls.New(agenttls.Options(*settings), explainWorkDir)
 	return err
+}
+
+// tryPolicy reads the policy as the executor will, so that nothing is begun with a wrong one, and returns its path if one is named.
+func tryPolicy(c *cli.Context) (string, error) {
+	path, err := ownPathFlag(c, "policy")
+	if err == nil {
+		_, err = loadPolicy(path)
+	}
+	return path, err
 }
 
 // tryConfig is the host's configuration with the engine that was asked for, and without what pins the agent: ours has a

@@ -32,32 +32,55 @@ func (s *span) Set(text string) error {
 
 func (s *span) String() string { return time.Duration(*s).String() }
 
-// onlyArgument returns the one bare word; flags may also stand behind it, where the flag parser leaves them alone.
+// onlyArgument returns the one bare word.
 func onlyArgument(c *cli.Context) (string, error) {
 	if c.NArg() == 0 {
 		return "", errors.New("it needs a task file; see --help")
 	}
-	late := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
-	late.SetOutput(io.Discard)
-	for _, f := range c.Command.Flags {
-		if err := f.Apply(late); err != nil {
-			return "", err
+	words, err := arguments(c)
+	if err == nil && len(words) > 1 {
+		return "", fmt.Errorf("it takes one %s, and %q is one more; see --help", c.Command.ArgsUsage, words[1])
+	}
+	if err != nil {
+		return "", err
+	}
+	return words[0], nil
+}
+
+// arguments returns the bare words; flags may also stand between and behind them, where the flag parser leaves them alone.
+func arguments(c *cli.Context) ([]string, error) {
+	var words []string
+	for rest := c.Args().Slice(); len(rest) > 0; {
+		words = append(words, rest[0])
+		late := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
+		late.SetOutput(io.Discard)
+		for _, f := range c.Command.Flags {
+			if err := f.Apply(late); err != nil {
+				return nil, err
+			}
+		}
+		if err := late.Parse(rest[1:]); err != nil {
+			return nil, errors.New(dashed(err) + "; see --help")
+		}
+		rest = late.Args()
+		var err error
+		late.Visit(func(f *flag.Flag) {
+			values := []string{f.Value.String()}
+			if list, ok := f.Value.(*cli.StringSlice); ok {
+				values = list.Value() // which add up
+			}
+			for _, value := range values {
+				if setErr := c.Set(f.Name, value); err == nil {
+					err = setErr
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	if err := late.Parse(c.Args().Tail()); err != nil {
-		return "", errors.New(dashed(err) + "; see --help")
-	}
-	if late.NArg() > 0 {
-		return "", fmt.Errorf("it takes one %s, and %q is one more; see --help", c.Command.ArgsUsage, late.Arg(0))
-	}
-	var err error
-	late.Visit(func(f *flag.Flag) {
-		if setErr := c.Set(f.Name, f.Value.String()); err == nil {
-			err = setErr
-		}
-	})
 	if c.Bool("help") {
-		return "", flag.ErrHelp
+		return nil, flag.ErrHelp
 	}
-	return c.Args().First(), err
+	return words, nil
 }

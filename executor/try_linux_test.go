@@ -35,6 +35,7 @@ func TestTry(t *testing.T) {
 	t.Run("kill-after makes killed a success", f.killAfter)
 	t.Run("a task that fails", f.failure)
 	t.Run("a task that is refused", f.refusal)
+	t.Run("a policy of one's own", f.policy)
 	t.Run("interrupts shut down, then destroy", f.interrupts)
 	t.Run("timeout", f.timeout)
 	t.Run("no engine", f.noEngine)
@@ -275,6 +276,27 @@ func (f tryFixture) timeout(t *testing.T) {
 	r := f.json(t, nil, "--timeout", "3s", "--mode", "custom", taskFile(t, "while true; do sleep 1; done"))
 	if r.exit != 1 || !strings.Contains(r.lines[len(r.lines)-1].Result.Message, "--timeout") {
 		t.Errorf("exit %d, %+v", r.exit, r.lines)
+	}
+}
+
+// policy: the executor judges by the file that try was given, in both modes. Nothing is begun with one that it would not read.
+func (f tryFixture) policy(t *testing.T) {
+	in := folder(t, map[string]string{"none.yaml": "version: 1\ndefaults: {images: {allow: []}}\n", "bad.yaml": badPolicy, "open.yaml": goodPolicy})
+	if err := os.Chmod(in("open.yaml"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"drop-in", "custom"} {
+		r := f.json(t, nil, "--policy", in("none.yaml"), "--mode", mode, taskFile(t, "true"))
+		last := r.lines[len(r.lines)-1].Result
+		if r.exit != 1 || r.states() != "ERROR" || last == nil || !strings.Contains(last.Message, "[rule image.allow") || !strings.Contains(last.Message, "none.yaml") {
+			t.Errorf("%s: exit %d, states %s, %+v", mode, r.exit, r.states(), last)
+		}
+	}
+	for name, want := range map[string]string{"bad.yaml": in("bad.yaml") + ":3: defaults.pids_limit: ", "open.yaml": "may be written by its group or others", "missing.yaml": "does not exist"} {
+		r := f.json(t, nil, "--policy", in(name), taskFile(t, "true"))
+		if r.exit != exitUsage || len(r.lines) > 0 || !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: exit %d, %s", name, r.exit, r.stderr)
+		}
 	}
 }
 

@@ -147,11 +147,7 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 		StopContainer:   t.removeContainer,
 		RecoveryTimeout: recoveryTimeout,
 	}
-	if t.mode == task.Custom {
-		options.Arguments = []string{"run", "--config", configFile}
-	} else {
-		options.Arguments = []string{"--config=" + configFile}
-	}
+	options.Arguments = t.executorFlags(configFile)
 	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
 		return nil, err
 	}
@@ -167,6 +163,18 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 		return nil, errors.Join(err, agent.Close())
 	}
 	return agent, nil
+}
+
+// executorFlags are what the executor gets beside the flags of the agent.
+func (t *trial) executorFlags(configFile string) []string {
+	flags := []string{"--config=" + configFile}
+	if t.policy != "" {
+		flags = append(flags, "--policy="+t.policy)
+	}
+	if t.mode == task.Custom {
+		return append([]string{"run"}, flags...)
+	}
+	return flags
 }
 
 // launchWait is how long a launch waits for a sick engine.

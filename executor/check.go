@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "find the mistakes in config.yaml and policy.yaml",
+		ArgsUsage: "[FILE...]",
+		Description: "Each FILE is taken for what its keys say, whatever its name is; - is stdin. Without one it is the files of this host\n" +
+			"that are in " + defaultFolder() + ". It reads nothing else, needs no root, and works on macOS too.\n\n" +
+			"Each problem has a line with the place and the key. A file whose content is right can be one that no executor would\n" +
+			"read, since somebody other than root owns it or may write to it: of a FILE that is a warning, as it may be on its way\n" +
+			"to a host; of a file of this host it is a problem, as no task would start. Notes are about what is right and yet worth\n" +
+			"to know: a policy that only audits, denials that break_glass lifts.\n\n" +
+			"Exit status: 0 all are right, 1 one is not, or the output cannot be written, 2 usage, or a FILE cannot be read.\n\n" +
+			"Examples:\n" +
+			"   mesos-docker-executor check\n" +
+			"   mesos-docker-executor check docs/policies/strict.yaml\n" +
+			"   mesos-docker-executor policy default | mesos-docker-executor check --json -",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},
+		},
+		OnUsageError: usageError,
+		Action:       check,
+	}
+}
+
+func check(c *cli.Context) error {
+	paths, err := arguments(c)
+	if errors.Is(err, flag.ErrHelp) {
+		return cli.ShowSubcommandHelp(c)
+	}
+	if err != nil {
+		return cli.Exit("check: "+err.Error(), exitUsage)
+	}
+	var list checked
+	if len(paths) == 0 {
+		for _, f := range defaultFiles() {
+			list.Files = append(list.Files, checkDefault(f))
+		}
+	}
+	for _, path := range paths {
+		list.Files = append(list.Files, checkFile(path, c.App.Reader))
+	}
+	if c.Bool("json") {
+		err = writeJSON(c.App.Writer, list)
+	} else {
+		list.print(c.App.Writer)
+	}
+	if err != nil {
+		return cli.Exit(err.Error(), exitFail)
+	}
+	return cli.Exit("", list.status())
+}
+
+// checked is what check prints.
+type checked struct {
+	Files []checkedFile `json:"files"`
+}
+
+type checkedFile struct {
+	File   string `json:"file"`
+	Kind   string `json:"kind,omitempty"` // policy, config; empty if it cannot be told
+	OK     bool   `json:"ok"`
+	SHA256 string `json:"sha256,omitempty"`
+	// Missing is said of a file that need not be there.
+	Missing  string    `json:"missing,omitempty"`
+	Problems []problem `json:"problems,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
+	Notes    []string  `json:"notes,omitempty"`
+	unread   bool      // it cannot be read
+}
+
+// problem is one thing to put right in a file.
+type problem struct {
+	Line int    `json:"line,omitempty"` // 0: of the file as a whole
+	Key  string `json:"key,omitempty"`
+	Text string `json:"text"`
+}
+
+func (p problem) String() string { return strings.TrimPrefix(p.Key+": ", ": ") + p.Text }
+
+func (f checkedFile) print(w io.Writer) {
+	name := f.File
+	switch {
+	case f.Missing != "":
+		fmt.Fprintf(w, "%s: not there: %s\n", name, f.Missing)
+	case f.OK:
+		fmt.Fprintf(w, "%s: ok (%s, sha256 %s)\n", name, f.Kind, f.SHA256)
+	}
+	for _, p := range f.Problems {
+		fmt.Fprintf(w, "%s: %s\n", placeOf(name, p.Line), p)
+	}
+	for _, text := range f.Warnings {
+		fmt.Fprintf(w, "%s: warning: %s\n", name, text)
+	}
+	for _, text := range f.Notes {
+		fmt.Fprintf(w, "%s: note: %s\n", name, text)
+	}
+}
+
+func placeOf(name string, line int) string {
+	if line == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s:%d", name, line)
+}
+
+func (c checked) print(w io.Writer) {
+	for _, f := range c.Files {
+		f.print(w)
+	}
+}
+
+func (c checked) status() int {
+	status := exitOK
+	for _, f := range c.Files {
+		switch {
+		case f.unread:
+			status = exitUsage
+		case !f.OK:
+			status = max(status, exitFail)
+		}
+	}
+	return status
+}
+
+// checkFile checks a file that somebody named.
+func checkFile(path string, stdin io.Reader) checkedFile {
+	data, err := readOperatorFile(path, stdin)
+	if err != nil {
+		text := strings.TrimPrefix(err.Error(), nameOf(path)+": ")
+		return checkedFile{File: nameOf(path), unread: true, Problems: []problem{{Text: text}}}
+	}
+	return checkContent(path, kindOf(path, data), data, isDefaultPath(path))
+}
+
+// checkDefault checks a file that executors of this host read, as what they take it for.
+func checkDefault(d defaultFile) checkedFile {
+	if missing(d.path) {
+		return checkedFile{File: d.path, Kind: d.kind, OK: true, Missing: d.without}
+	}
+	kind, known := kindNamed(d.kind)
+	if !known {
+		return checkedFile{File: d.path, Kind: d.kind, Problems: []problem{{Text: "this version reads no such file; remove it"}}}
+	}
+	data, err := readOperatorFile(d.path, nil)
+	if err != nil {
+		return checkedFile{File: d.path, Kind: d.kind, Problems: []problem{{Text: strings.TrimPrefix(err.Error(), d.path+": ")}}}
+	}
+	return checkContent(d.path, kind, data, true)
+}
+
+// checkContent checks what was read as a file of the kind. ours says that executors of this host read it.
+func checkContent(path string, kind fileKind, data []byte, ours bool) checkedFile {
+	f := checkedFile{File: nameOf(path), Kind: kind.name}
+	if kind.read == nil {
+		f.Problems = []problem{{Text: unknownKind()}}
+		return f
+	}
+	c, err := kind.read(path, data)
+	switch {
+	case err != nil:
+		f.Problems = problemsOf(err)
+		return f
+	case ours:
+		f.Problems = c.refusals
+	default:
+		for _, p := range c.refusals {
+			f.Warnings = append(f.Warnings, "no executor would read it: "+p.String())
+		}
+	}
+	f.SHA256, f.Notes, f.OK = c.digest, c.notes, len(f.Problems) == 0
+	return f
+}
+
+func writeJSON(w io.Writer, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s\n", text) // the writer keeps the error
+	return nil
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/security/policyfile"
+)
+
+// commanded runs a command and returns what it prints, its exit status and its complaint.
+func commanded(stdin io.Reader, args ...string) (out string, status int, complaint string) {
+	var b bytes.Buffer
+	app := newApp(nil, new(int))
+	app.Writer, app.Reader = &b, stdin
+	err := app.Run(append([]string{"x"}, args...))
+	var exit cli.ExitCoder
+	switch {
+	case errors.As(err, &exit):
+		return b.String(), exit.ExitCode(), err.Error()
+	case err != nil:
+		return b.String(), exitUsage, err.Error()
+	}
+	return b.String(), exitOK, ""
+}
+
+// folder makes a folder with these files, of root's and for root to write.
+func folder(t *testing.T, files map[string]string) func(name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(name string) string { return filepath.Join(dir, name) }
+}
+
+func sha256Of(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+const (
+	goodPolicy = "version: 1\nmode: audit\ndefaults: {pids_limit: 100}\n"
+	goodConfig = "version: 1\nlog_drain: 5s\n"
+	badPolicy  = "version: 1\ndefaults:\n  pids_limit: -1\n  netwrk: {}\n"
+	badConfig  = "version: 1\nlog_drain: 5\nrun_directry: /x\n"
+)
+
+func TestCheckKnowsAFileByItsContent(t *testing.T) {
+	in := folder(t, map[string]string{"good.policy": goodPolicy, "good.config": goodConfig, "policy.yaml": "version: 1\n", "config.yaml": "version: 1\n",
+		"some.yaml": "version: 1\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig})
+	for _, tc := range []struct {
+		name   string
+		status int
+		want   []string
+	}{
+		{"good.policy", exitOK, []string{": ok (policy, sha256 " + sha256Of(goodPolicy) + ")", ": note: good.policy:2: the mode is audit"}},
+		{"good.config", exitOK, []string{": ok (config, sha256 " + sha256Of(goodConfig) + ")"}},
+		{"policy.yaml", exitOK, []string{": ok (policy, "}},
+		{"config.yaml", exitOK, []string{": ok (config, "}},
+		{"json", exitOK, []string{": ok (policy, "}},
+		{"some.yaml", exitFail, []string{": is no file that this version knows by its keys: a policy.yaml has mode, ", "; a config.yaml has engine, "}},
+		{"broken", exitFail, []string{":2: is not valid YAML"}},
+		{"bad.policy", exitFail, []string{":3: defaults.pids_limit: ", ":4: defaults.netwrk: "}},
+		{"bad.config", exitFail, []string{":2: log_drain: ", ":3: run_directry: is an unknown key"}},
+	} {
+		out, status, complaint := commanded(nil, "check", in(tc.name))
+		if status != tc.status || complaint != "" {
+			t.Errorf("%s: %d %s\n%s", tc.name, status, complaint, out)
+		}
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if len(lines) != len(tc.want) && tc.name != "some.yaml" && tc.name != "broken" {
+			t.Errorf("%s: %d lines:\n%s", tc.name, len(lines), out)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %q in\n%s", tc.name, want, out)
+			}
+		}
+		for _, line := range lines {
+			if !strings.HasPrefix(line, in(tc.name)+":") {
+				t.Errorf("%s: the line names no file: %s", tc.name, line)
+			}
+		}
+	}
+}
+
+func TestCheckOfWhatCannotBeRead(t *testing.T) {
+	in := folder(t, map[string]string{"good": goodPolicy, "huge": "version: 1\ndefaults: {}\n#" + strings.Repeat("x", largestFile)})
+	if err := errors.Join(syscall.Mkfifo(in("fifo"), 0o600), os.Mkdir(in("folder"), 0o700), os.Symlink(in("nowhere"), in("dangling"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"missing":  ": cannot be opened: no such file or directory",
+		"dangling": ": cannot be opened: no such file or directory",
+		"folder":   ": cannot be opened: it is a folder; name a file in it",
+		"fifo":     ": cannot be opened: it is not a regular file; use - to read from a pipe",
+		"huge":     ": has more than 4 MiB; name another file",
+	} {
+		// What can be read is checked all the same.
+		out, status, complaint := commanded(nil, "check", in(name), in("good"))
+		if status != exitUsage || complaint != "" || !strings.HasPrefix(out, in(name)+want+"\n"+in("good")+": ok ") {
+			t.Errorf("%s: %d %s\n%s", name, status, complaint, out)
+		}
+	}
+	for args, want := range map[string]string{"--wide x": "flag provided but not defined: --wide; see --help", "x --wide": "check: flag provided but not defined: --wide; see --help"} {
+		if out, status, complaint := commanded(nil, append([]string{"check"}, strings.Fields(args)...)...); out != "" || status != exitUsage || complaint != want {
+			t.Errorf("%s: %d %s\n%s", args, status, complaint, out)
+		}
+	}
+}
+
+func TestCheckReadsStdin(t *testing.T) {
+	out, status, complaint := commanded(strings.NewReader(goodPolicy), "check", "-")
+	if want := "stdin: ok (policy, sha256 " + sha256Of(goodPolicy) + ")\n"; status != exitOK || !strings.HasPrefix(out, want) {
+		t.Errorf("%d %s\n%s", status, complaint, out)
+	}
+	if out, status, _ := commanded(strings.NewReader(badConfig), "check", "-"); status != exitFail || !strings.Contains(out, "stdin:2: log_drain: ") {
+		t.Errorf("%d\n%s", status, out)
+	}
+}
+
+// Who may write to a file that is on its way to a host is not its content's fault; of a file of this host it is.
+func TestCheckSaysThatNoExecutorWouldReadAFile(t *testing.T) {
+	in := folder(t, map[string]string{"policy": goodPolicy, "config": goodConfig})
+	if err := errors.Join(os.Chmod(in("policy"), 0o666), os.Chmod(in("config"), 0o666), os.Symlink(in("config"), in("link"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"policy": "may be written by its group or others (mode 0666); run `chmod go-w " + in("policy") + "`",
+		"config": "may be written by its group or others (mode 0666); run `chmod go-w " + in("config") + "`",
+		"link":   "is a symbolic link; name the file itself",
+	} {
+		out, status, _ := commanded(nil, "check", in(name))
+		if status != exitOK || !strings.Contains(out, in(name)+": warning: no executor would read it: "+want+"\n") {
+			t.Errorf("%s: %d\n%s", name, status, out)
+		}
+		if name == "link" {
+			continue
+		}
+		f := checkDefault(defaultFile{path: in(name), kind: name})
+		if f.OK || len(f.Warnings) > 0 || len(f.Problems) != 1 || f.Problems[0].Text != want {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+func TestCheckOfTheHostsFiles(t *testing.T) {
+	in := folder(t, map[string]string{"good": goodPolicy, "bad": badPolicy, "config": goodConfig})
+	for _, tc := range []struct {
+		file defaultFile
+		want string
+	}{
+		{defaultFile{in("missing"), "policy", "the built-in policy holds"}, in("missing") + ": not there: the built-in policy holds\n"},
+		{defaultFile{in("good"), "policy", ""}, in("good") + ": ok (policy, sha256 " + sha256Of(goodPolicy) + ")\n"},
+		{defaultFile{in("bad"), "policy", ""}, in("bad") + ":3: defaults.pids_limit: "},
+		// It is taken for what an executor would take it for.
+		{defaultFile{in("config"), "policy", ""}, in("config") + ":2: log_drain: "},
+		{defaultFile{in("good"), "classes", ""}, in("good") + ": this version reads no such file; remove it\n"},
+		{defaultFile{in("."), "policy", ""}, in(".") + ": cannot be opened: it is a folder"},
+	} {
+		var b bytes.Buffer
+		checkDefault(tc.file).print(&b)
+		if !strings.HasPrefix(b.String(), tc.want) {
+			t.Errorf("%+v:\n%s", tc.file, b.String())
+		}
+	}
+	paths := []string{config.DefaultPath, policyfile.DefaultPath, "/etc/mesos-docker-executor/classes.yaml"}
+	for i, f := range defaultFiles() {
+		if f.path != paths[i] || f.without == "" || !isDefaultPath(f.path) {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestCheckPrintsOneJSONObject(t *testing.T) {
+	in := folder(t, map[string]string{"good": goodPolicy, "bad": badConfig})
+	out, status, complaint := commanded(nil, "check", in("good"), "--json", in("bad"), in("missing"))
+	var got checked
+	decoder := json.NewDecoder(strings.NewReader(out))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&got); err != nil || status != exitUsage || len(got.Files) != 3 {
+		t.Fatalf("%v, %d %s\n%s", err, status, complaint, out)
+	}
+	good, bad, missing := got.Files[0], got.Files[1], got.Files[2]
+	if !good.OK || good.Kind != "policy" || good.File != in("good") || good.SHA256 != sha256Of(goodPolicy) || len(good.Notes) != 1 || good.Problems != nil {
+		t.Errorf("%+v", good)
+	}
+	if bad.OK || bad.Kind != "config" || bad.SHA256 != "" || len(bad.Problems) != 2 || bad.Problems[0].Line != 2 || bad.Problems[0].Key != "log_drain" || bad.Problems[0].Text == "" {
+		t.Errorf("%+v", bad)
+	}
+	if missing.OK || missing.Kind != "" || len(missing.Problems) != 1 {
+		t.Errorf("%+v", missing)
+	}
+}
+
+// Every key of the file formats is of one kind only, and what the commands print is of the right one.
+func TestKindsHaveNoKeyInCommon(t *testing.T) {
+	kinds := fileKinds()
+	for _, key := range kinds[0].keys {
+		for _, other := range kinds[1].keys {
+			if key == other {
+				t.Errorf("%s is a key of both", key)
+			}
+		}
+	}
+	if kind := kindOf("x", []byte(policyfile.Default())); kind.name != "policy" {
+		t.Errorf("the built-in policy is a %q", kind.name)
+	}
+}
+
+// TestExamplesInHelp runs the examples of each command that people use for policies.
+func TestExamplesInHelp(t *testing.T) {
+	t.Chdir("..")
+	for _, command := range []struct {
+		words []string
+		ran   int
+	}{{[]string{"check"}, 3}, {[]string{"explain"}, 4}, {[]string{"policy", "default"}, 1}, {[]string{"policy", "diff"}, 2}} {
+		help, status, complaint := commanded(nil, append(command.words, "--help")...)
+		if status != exitOK {
+			t.Fatal(complaint)
+		}
+		ran := 0
+		_, examples, _ := strings.Cut(help, "Examples:\n")
+		examples, _, _ = strings.Cut(examples, "\n\n")
+		for line := range strings.Lines(examples) {
+			var piped io.Reader
+			for part := range strings.SplitSeq(strings.TrimSpace(line), " | ") {
+				words := strings.Fields(part)
+				if len(words) == 0 || words[0] != "mesos-docker-executor" {
+					t.Fatalf("%q is no example of %q", line, command.words)
+				}
+				out, status, complaint := commanded(piped, words[1:]...)
+				if status == exitUsage || complaint != "" || out == "" {
+					t.Errorf("%s: %d %s", words, status, complaint)
+				}
+				piped = strings.NewReader(out)
+			}
+			ran++
+		}
+		if ran != command.ran {
+			t.Errorf("%d examples in\n%s", ran, help)
+		}
+	}
+}

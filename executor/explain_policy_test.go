@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
+)
+
+const layeredPolicy = `version: 1
+defaults: {pids_limit: 100}
+profiles: {big: {pids_limit: 3000}}
+identities:
+  - match: {roles: [web]}
+    rules: {pids_limit: 200}
+    profiles: [big]
+  - match: {principals: [ops]}
+    rules: {pids_limit: 300}
+`
+
+func TestExplainGoesByThePolicyAndTheIdentity(t *testing.T) {
+	in := folder(t, map[string]string{"p.yaml": layeredPolicy})
+	task := filepath.Join("..", "testdata", "tasks", "hello.json") // of the role demo
+	for _, tc := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"pids limit    4096\n", "policy: built-in, sha256 ", "for role demo\n"}},
+		{[]string{"--policy", "built-in"}, []string{"pids limit    4096\n"}},
+		{[]string{"--policy", in("p.yaml")}, []string{"pids limit    100\n", "policy: p.yaml, sha256 " + sha256Of(layeredPolicy) + ", for role demo\n"}},
+		{[]string{"--policy", in("p.yaml"), "--role", "web"}, []string{"pids limit    200\n", "for role web\n"}},
+		{[]string{"--policy", in("p.yaml"), "--principal", "ops"}, []string{"pids limit    300\n", "for principal ops, role demo\n"}},
+		{[]string{"--policy", in("p.yaml"), "--role", "web", "--principal", "ops"}, []string{"pids limit    200\n", "for principal ops, role web\n"}},
+	} {
+		out, status, complaint := commanded(nil, append([]string{"explain", task}, tc.args...)...)
+		if status != exitOK || complaint != "" {
+			t.Errorf("%q: %d %s", tc.args, status, complaint)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%q: no %q in\n%s", tc.args, want, out)
+			}
+		}
+	}
+	// A flag before the command counts as well, and a policy can come by a pipe.
+	if out, status, _ := commanded(nil, "--policy", in("p.yaml"), "explain", task); status != exitOK || !strings.Contains(out, "p.yaml") {
+		t.Errorf("%d\n%s", status, out)
+	}
+	if out, status, _ := commanded(strings.NewReader(layeredPolicy), "explain", "--policy", "-", task); status != exitOK || !strings.Contains(out, "policy: stdin, ") {
+		t.Errorf("%d\n%s", status, out)
+	}
+}
+
+func TestExplainWarnsOfAPolicyThatNoExecutorWouldRead(t *testing.T) {
+	in := folder(t, map[string]string{"p.yaml": goodPolicy})
+	if err := os.Chmod(in("p.yaml"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, status, _ := commanded(nil, "explain", "--policy", in("p.yaml"), "../testdata/tasks/hello.json")
+	if status != exitOK || !strings.Contains(out, "warning: an executor would not read this policy: may be written by its group or others") ||
+		!strings.Contains(out, "note: policy: p.yaml:2: the mode is audit") {
+		t.Errorf("%d\n%s", status, out)
+	}
+}
+
+func TestExplainOfWhatCannotBeRead(t *testing.T) {
+	in := folder(t, map[string]string{"bad": badPolicy})
+	if err := os.Mkdir(in("folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ policy, want string }{
+		{in("bad"), in("bad") + ":3: defaults.pids_limit: "},
+		{in("folder"), in("folder") + ": cannot be opened: it is a folder"},
+		{in("missing"), in("missing") + ": cannot be opened: no such file or directory"},
+		{"", "--policy: the path is empty"},
+	} {
+		out, status, complaint := commanded(nil, "explain", "--policy="+tc.policy, "../testdata/tasks/hello.json")
+		if out != "" || status != exitUsage || !strings.HasPrefix(complaint, tc.want) {
+			t.Errorf("%s: %d %s\n%s", tc.policy, status, complaint, out)
+		}
+	}
+}
+
+func TestDecisionsHaveALineEach(t *testing.T) {
+	text, _, _ := commanded(nil, "explain", "--policy", "built-in", "--decisions", "../testdata/tasks/demo-trimmed.json")
+	_, table, _ := strings.Cut(text, "decisions\n")
+	lines := strings.Split(table, "\n")
+	column := strings.Index(lines[0], "rule")
+	var got []string
+	for _, line := range lines[1:] {
+		if !strings.HasPrefix(line, "  ") {
+			break
+		}
+		got = append(got, strings.Fields(line)[0]+" "+strings.Fields(line[column:])[0])
+	}
+	out, _, _ := commanded(nil, "explain", "--policy", "built-in", "--decisions", "--json", "../testdata/tasks/demo-trimmed.json")
+	var e struct {
+		Policy   policyShown
+		Identity identityShown
+		Findings []security.Finding
+	}
+	if err := json.Unmarshal([]byte(out), &e); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, f := range e.Findings {
+		want = append(want, string(f.Action)+" "+f.Rule)
+	}
+	if !slices.Equal(got, want) || len(want) < 10 || !slices.Contains(want, "trim capabilities.allow") || !slices.Contains(want, "allow network.modes") {
+		t.Errorf("%q\n%s\nof %q", got, text, want)
+	}
+	if e.Policy.Name != "built-in" || len(e.Policy.SHA256) != 64 || e.Identity.Role != "demo" {
+		t.Errorf("%+v", e)
+	}
+	if strings.Contains(table, "/leases/") {
+		t.Error("the lease is shown:\n" + table)
+	}
+}
+
+func TestIdentityIsWhatTheTaskSays(t *testing.T) {
+	info, err := taskFromFile("../testdata/tasks/web.json", "drop-in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info.TaskID.Value = "web_shop.instance-0c0ffee0-0000-4000-8000-000000000000._app.1"
+	profile := "big"
+	info.Labels = &mesos.Labels{Labels: []mesos.Label{{Key: security.ProfileLabel, Value: &profile}}}
+	if got, want := identify(&info, "p", ""), (identityShown{"p", "web", "/web/shop", "big"}); got != want {
+		t.Errorf("%+v", got)
+	}
+	if got, want := identify(&info, "", "other").String(), "role other, app /web/shop, profile big"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for _, r := range info.Resources {
+		if r.GetAllocationInfo().GetRole() != "other" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if text := (identityShown{}).String(); text != "nobody in particular" {
+		t.Error(text)
+	}
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security"
+)
+
+func policyDiffCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "diff",
+		Usage:     "show what another policy would change for recorded tasks",
+		ArgsUsage: "OLD NEW",
+		Description: "OLD and NEW are policy files, or the word " + builtInWord + ", or one of them - for stdin. The tasks are the files *.json of the\n" +
+			"folder --tasks, each with a TaskInfo as for `explain`; the flag may be repeated, and folders in it are left alone. Both\n" +
+			"policies decide over each, with the code of `run`; no daemon is asked and no root is needed.\n\n" +
+			"For each task that the change of policy concerns it prints whether it would be refused or accepted, the decisions that\n" +
+			"go (-) and come (+), and what its container would get otherwise; of tasks to which the same happens it names the first, and\n" +
+			"--json all. Tasks that it does not concern are counted. Before that it prints the keys of the rules that differ, for tasks\n" +
+			"that no identity matches, and for those of the folder. What depends on the image is not known: it is judged after the pull.\n\n" +
+			"Exit status: 0 no task is concerned, 1 some are, or the output cannot be written, 2 usage, or a file cannot be read: a\n" +
+			"task that is no TaskInfo is named, and the others are compared.\n\n" +
+			"Examples:\n" +
+			"   mesos-docker-executor policy diff built-in docs/policies/strict.yaml --tasks testdata/tasks\n" +
+			"   mesos-docker-executor policy diff --json --role web built-in docs/policies/strict.yaml --tasks testdata/tasks",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "tasks", Usage: "`DIR` with recorded tasks"},
+			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of their launch: drop-in or custom"},
+			principalFlag(),
+			roleFlag("each task's own"),
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},
+		},
+		OnUsageError: usageError,
+		Action:       policyDiff,
+	}
+}
+
+func policyDiff(c *cli.Context) error {
+	d, err := newPolicyDiff(c)
+	if errors.Is(err, flag.ErrHelp) {
+		return cli.ShowSubcommandHelp(c)
+	}
+	if err != nil {
+		return cli.Exit("policy diff: "+err.Error(), exitUsage)
+	}
+	result, err := d.compare(showProgress(os.Stderr))
+	if err != nil {
+		return cli.Exit("policy diff: "+err.Error(), exitFail)
+	}
+	if c.Bool("json") {
+		err = writeJSON(c.App.Writer, result)
+	} else {
+		result.print(c.App.Writer)
+	}
+	if err != nil {
+		return cli.Exit(err.Error(), exitFail)
+	}
+	return cli.Exit("", result.status())
+}
+
+// comparison is what policy diff is asked for.
+type comparison struct {
+	old, new        readPolicy
+	files           []string
+	mode            task.Mode
+	inputs          task.Inputs
+	principal, role string
+}
+
+// newPolicyDiff checks everything that can be wrong with the command line and the two policies.
+func newPolicyDiff(c *cli.Context) (*comparison, error) {
+	words, err := arguments(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(words) != 2:
+		return nil, fmt.Errorf("it takes two policies, OLD and NEW, and not %d; see --help", len(words))
+	case words[0] == fromStdin && words[1] == fromStdin:
+		return nil, errors.New("only one of OLD and NEW can be stdin")
+	case len(c.StringSlice("tasks")) == 0:
+		return nil, errors.New("--tasks is missing: the folder with the recorded tasks")
+	}
+	d := &comparison{principal: c.String("principal"), role: c.String("role")}
+	if d.mode, err = parseMode(c.String("mode")); err != nil {
+		return nil, err
+	}
+	var oldErr, newErr, filesErr error
+	d.old, oldErr = choosePolicy(words[0], c.App.Reader)
+	d.new, newErr = choosePolicy(words[1], c.App.Reader)
+	d.files, filesErr = taskFiles(c.StringSlice("tasks"))
+	if err := errors.Join(oldErr, newErr, filesErr); err != nil {
+		return nil, err
+	}
+	s, err := explainStart(d.mode, config.Default())
+	d.inputs = s.inputs()
+	return d, err
+}
+
+// taskFiles lists the task files of the folders.
+func taskFiles(folders []string) ([]string, error) {
+	var files []string
+	for _, folder := range folders {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return nil, fmt.Errorf("--tasks: %w", err)
+		}
+		before := len(files)
+		for _, entry := range entries {
+			if strings.HasSuffix(entry.Name(), ".json") && !entry.IsDir() {
+				files = append(files, filepath.Join(folder, entry.Name()))
+			}
+		}
+		if len(files) == before {
+			return nil, fmt.Errorf("--tasks: there is no file *.json in the folder %s", nameOf(folder))
+		}
+	}
+	return files, nil
+}
+
+// policyChange is what policy diff prints.
+type policyChange struct {
+	Old   policyShown   `json:"old"`
+	New   policyShown   `json:"new"`
+	Rules []rulesChange `json:"rules"`
+	Tasks []taskChange  `json:"tasks"` // those that the change concerns
+	// Unread are the files that hold no TaskInfo, or cannot be read.
+	Unread  []problem     `json:"unread,omitempty"`
+	Summary changeSummary `json:"summary"`
+	// NewByRule counts for each rule the tasks of which it rejects or trims what passed before.
+	NewByRule map[string]int `json:"new_by_rule,omitempty"`
+	// AfterPull are the keys that differ and about which the image has a say: it is judged when it is there.
+	AfterPull []string `json:"after_pull,omitempty"`
+}
+
+// rulesChange are the keys in which the rules for somebody differ.
+type rulesChange struct {
+	For     string   `json:"for"`
+	Changes []change `json:"changes"`
+}
+
+type changeSummary struct {
+	Tasks     int `json:"tasks"`
+	Unchanged int `json:"unchanged"`
+	Refused   int `json:"refused"`   // were accepted
+	Accepted  int `json:"accepted"`  // were refused
+	Otherwise int `json:"otherwise"` // are as before, but not quite
+}
+
+func (p policyChange) status() int {
+	switch {
+	case len(p.Unread) > 0:
+		return exitUsage
+	case len(p.Tasks) > 0:
+		return exitFail
+	}
+	return exitOK
+}
+
+// compare has both policies decide over all tasks. progress is told how many of how many are done.
+func (d *comparison) compare(progress func(done, of int)) (policyChange, error) {
+	result := policyChange{Old: d.old.describe(), New: d.new.describe(), Rules: []rulesChange{}, Tasks: []taskChange{}, NewByRule: map[string]int{}}
+	if err := result.compareDefaults(d); err != nil {
+		return result, err
+	}
+	for i, file := range d.files {
+		progress(i, len(d.files))
+		info, err := readTask(file, d.mode)
+		if err != nil {
+			result.Unread = append(result.Unread, problem{Key: nameOf(file), Text: err.Error()})
+			continue
+		}
+		if err := result.compareTask(d, file, info); err != nil {
+			return result, fmt.Errorf("%s: %w", nameOf(file), err)
+		}
+	}
+	progress(len(d.files), len(d.files))
+	return result, nil
+}
+
+func readTask(file string, mode task.Mode) (mesos.TaskInfo, error) {
+	data, err := readOperatorFile(file, nil)
+	if err != nil {
+		return mesos.TaskInfo{}, errors.New(strings.TrimPrefix(err.Error(), nameOf(file)+": "))
+	}
+	info, err := parseTask(data, mode)
+	if err != nil {
+		return info, err
+	}
+	return shapeTask(info, mode)
+}
+
+func (p *policyChange) compareDefaults(d *comparison) error {
+	old, err := d.old.For(security.Identity{})
+	if err != nil {
+		return err
+	}
+	new, err := d.new.For(security.Identity{})
+	if err != nil {
+		return err
+	}
+	return p.noteRules("tasks that no identity matches", old, new)
+}
+
+// noteRules notes in what the rules of two policies differ, unless the same is there already.
+func (p *policyChange) noteRules(whom string, old, new security.Policy) error {
+	changes, err := changesBetween(old.Rules(), new.Rules())
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	for _, c := range changes {
+		about := c.Path == "run_as_non_root" || c.Path == "denied_groups" || c.Path == "mounts.image_volumes"
+		if about && !slices.Contains(p.AfterPull, c.Path) {
+			p.AfterPull = append(p.AfterPull, c.Path)
+		}
+	}
+	text := func(list []change) string { return fmt.Sprint(list) }
+	if !slices.ContainsFunc(p.Rules, func(r rulesChange) bool { return text(r.Changes) == text(changes) }) {
+		p.Rules = append(p.Rules, rulesChange{whom, changes})
+	}
+	return nil
+}
+
+func (p *policyChange) compareTask(d *comparison, file string, info mesos.TaskInfo) error {
+	who := identify(&info, d.principal, d.role)
+	old, err := decideFor(info, d.inputs, who, d.old)
+	if err != nil {
+		return err
+	}
+	new, err := decideFor(info, d.inputs, who, d.new)
+	if err != nil {
+		return err
+	}
+	if err := p.noteRules(who.String(), old.Policy, new.Policy); err != nil {
+		return err
+	}
+	t, err := newTaskChange(file, who, old, new)
+	if err != nil {
+		return err
+	}
+	p.Summary.Tasks++
+	switch t.Becomes {
+	case "":
+		p.Summary.Unchanged++
+		return nil
+	case becomesRefused:
+		p.Summary.Refused++
+	case becomesAccepted:
+		p.Summary.Accepted++
+	default:
+		p.Summary.Otherwise++
+	}
+	p.Tasks = append(p.Tasks, t)
+	for _, rule := range t.newRules() {
+		p.NewByRule[rule]++
+	}
+	return nil
+}
