@@ -81,7 +81,13 @@ darwin: ## build what a policy author's laptop runs: explain and its packages
 readme: ## run the tested commands of README and docs (root)
 	scripts/setup readme
 	@$(MAKE) --no-print-directory build
-	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md docs/supervision.md
+	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md docs/supervision.md docs/policy-file.md
+
+.PHONY: docs
+docs: ## write the generated tables and outputs into the pages about policies
+	$(GO) test ./security/policyfile -run '^TestTableOfKeys$$' -update
+	$(GO) test ./executor/task -run '^TestTablesOfThePolicyPage$$' -update
+	$(GO) test ./executor -run '^TestOutputsOnThePolicyPage$$' -update
 
 .PHONY: acceptance
 acceptance: ## against a real Mesos: MESOS_MASTER=host:port, or mesos-mini in Docker (root); ACCEPTANCE_FLAGS=-help

@@ -39,17 +39,17 @@ func moreParameters() []effect {
 		"volume ./a:/b:delegated", "volume ./a:b", "volume ./a:/proc/x", "volume /var/run/docker.sock:/x:ro", "volume a-b:/x", "volume /x",
 		"tmpfs /x:exec", "tmpfs /x:size=1m,size=2m", "tmpfs /x:size=2g", "env NVIDIA_VISIBLE_DEVICES=all", "env CUDA_VERSION=1", "label mesos-docker-executor.x=y",
 		"stop-signal SIGRTMIN+20", "stop-signal 54", "cap-add NET_ADMIN", "cap-add X", "ulimit nofile=100000", "ulimit core=0", "entrypoint /proc/self/exe",
-		"workdir /proc", "init true", "add-host a:host-gateway", "uts host", "ipc private", "cgroupns private", "log-driver syslog",
+		"workdir /proc", "init true", "add-host a:host-gateway", "uts host", "ipc private", "ipc host", "pid host", "sysctl net.ipv4.tcp_syncookies=1", "cgroupns private", "log-driver syslog",
 	} {
 		list = append(list, effect{parameter: parameter})
 	}
 	return append(list, effect{parameter: "volume /x", given: []string{"volume-driver nfs"}})
 }
 
-// outcome is what the built-in policy makes of one parameter: "reject mounts.sources", "not supported", "allow".
-func outcome(t *testing.T, e effect) string {
+// taskWith returns the task with a parameter, and with those that are given before it.
+func taskWith(t *testing.T, e effect) []byte {
 	t.Helper()
-	raw := helloTask(t, func(task *mesos.TaskInfo) {
+	return helloTask(t, func(task *mesos.TaskInfo) {
 		task.Command = &mesos.CommandInfo{Shell: ptr(false)}
 		task.Container.Hostname = nil
 		if len(e.given) > 0 && strings.HasPrefix(e.given[0], "network") || strings.HasPrefix(e.parameter, "net") {
@@ -60,8 +60,13 @@ func outcome(t *testing.T, e effect) string {
 		task.Resources = append(task.Resources, portsResource(*task))
 		task.Container.Docker.Parameters = parametersOf(append(slices.Clone(e.given), e.parameter)...)
 	})
+}
+
+// outcome is what the built-in policy makes of one parameter: "reject mounts.sources", "not supported", "allow".
+func outcome(t *testing.T, e effect) string {
+	t.Helper()
 	result := "allow"
-	for _, f := range Decide(raw, testInputs(), security.BuiltIn()).Findings {
+	for _, f := range Decide(taskWith(t, e), testInputs(), security.BuiltIn()).Findings {
 		if !strings.Contains(f.Origin, fmt.Sprintf("parameters[%d]", len(e.given))) {
 			continue
 		}
