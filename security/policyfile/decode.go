@@ -77,6 +77,9 @@ func (p *parser) slice(e entry, key string, kind reflect.Type) reflect.Value {
 	there := seen{}
 	names := lastNames(p.fields(kind.Elem(), key+"."))
 	for _, element := range p.list(e, "entries with "+oneOf(names)) {
+		if p.problems.isFull() {
+			break
+		}
 		if element.value.Kind != yaml.MappingNode {
 			p.problems.add(element.line, element.path, "is an entry with %s; write {%s: ...}", oneOf(names), names[0])
 			continue
@@ -145,6 +148,9 @@ func (p *parser) texts(e entry, key string, kind reflect.Type, layered bool) (li
 	elements := p.list(e, "texts")
 	added := 0
 	for _, element := range elements {
+		if p.problems.isFull() {
+			break
+		}
 		plus := strings.HasPrefix(element.value.Value, "+") && element.value.Kind == yaml.ScalarNode
 		if plus {
 			added++

@@ -176,7 +176,7 @@ func (p *parser) mapping(node *yaml.Node, path string) []entry {
 	}
 	var entries []entry
 	seen := map[string]int{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
+	for i := 0; i+1 < len(node.Content) && !p.problems.isFull(); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 || key.Tag == "!!merge" || isNull(key):

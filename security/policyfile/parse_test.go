@@ -204,7 +204,7 @@ func TestLongAndDeepInputIsRefusedQuickly(t *testing.T) {
 		"deep mappings":      "defaults: " + strings.Repeat("{a: ", most/4),
 		"deep known section": "version: 1\ndefaults: {network: " + strings.Repeat("{network: ", 9000) + strings.Repeat("}", 9001),
 		"deep blocks":        strings.Repeat("- ", most/2),
-		"deep indentation":   deepBlocks(900),
+		"deep indentation":   deepBlocks(600),
 		"aliases":            "a: &a [x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]\n",
 		"many keys":          "version: 1\n" + strings.Repeat("x: 1\n", most/5-4),
 		"many elements":      "version: 1\ndefaults: {network: {names: [" + strings.Repeat("a,", most/2-40) + "a]}}",

@@ -9,7 +9,7 @@ import (
 	"mesos-docker-executor/security"
 )
 
-// Error lists every problem of a policy file, in the order of its lines.
+// Error lists every problem of a policy file, in the order of its lines; of a file with more than a thousand, the first thousand.
 type Error struct {
 	Source   string // the path, or the name that [Parse] got
 	Problems []Problem
@@ -47,7 +47,16 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// enough is how many problems are looked for: more of them help nobody, and cost time.
+const enough = 1000
+
+// isFull reports whether reading on is in vain.
+func (e *Error) isFull() bool { return len(e.Problems) >= enough }
+
 func (e *Error) add(line int, key, format string, args ...any) {
+	if e.isFull() {
+		return
+	}
 	e.Problems = append(e.Problems, Problem{Line: line, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
