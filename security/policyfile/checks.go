@@ -271,9 +271,6 @@ func variablePattern(s string) (string, error) {
 	return s, nil
 }
 
-// ulimitNames are those that the built-in rules know.
-func ulimitNames() []string { return slices.Sorted(maps.Keys(security.BuiltInRules().Ulimits)) }
-
 // byteUlimits are in bytes (getrlimit(2)).
 func byteUlimits() []string {
 	return []string{"as", "core", "data", "fsize", "memlock", "msgqueue", "rss", "stack"}
@@ -281,11 +278,13 @@ func byteUlimits() []string {
 
 func byteUlimitList() string { return strings.Join(byteUlimits(), ", ") }
 
-func ulimit(s string) (string, error) { return s, checkUlimit(s) }
-
-func checkUlimit(s string) error {
-	if known := ulimitNames(); !slices.Contains(known, s) {
-		return fmt.Errorf("%s is no ulimit%s; known are %s", quote(s), meant(s, known), strings.Join(known, ", "))
+// ulimits returns the check of the names of ulimits: those that the built-in rules know.
+func ulimits() func(string) error {
+	known := slices.Sorted(maps.Keys(security.BuiltInRules().Ulimits))
+	return func(s string) error {
+		if !slices.Contains(known, s) {
+			return fmt.Errorf("%s is no ulimit%s; known are %s", quote(s), meant(s, known), strings.Join(known, ", "))
+		}
+		return nil
 	}
-	return nil
 }

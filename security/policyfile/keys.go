@@ -134,6 +134,7 @@ const (
 )
 
 func limitFacts() map[string]fact {
+	known := ulimits()
 	return map[string]fact{
 		"unlimited_memory": {meaning: "let a task have no memory limit (Mesos: limits[\"mem\"] is infinite)", allowed: onOff},
 		"no_swap":          {meaning: "limit memory and swap together to the memory limit", allowed: onOff},
@@ -141,8 +142,8 @@ func limitFacts() map[string]fact {
 		"oom_score_adj":    {meaning: "lowest score that a task can ask for, -1000 to 1000; below 0 it is spared at the host's cost", allowed: "a number from -1000 to 1000", least: -maxOOMScore, most: maxOOMScore},
 		"pids_limit":       {meaning: "most processes and threads, and what a task gets that asks for no fewer", allowed: "a number from 1 to 4194304", least: 1, most: maxPids},
 		"ulimits": {meaning: "highest values that a task can ask for; bytes with units; names are merged, none takes one away", allowed: "a number, a size such as 64MiB for " + byteUlimitList() + ", or unlimited",
-			name: checkUlimit, sizes: byteUlimits(), unlimited: true, most: maxSize},
-		"zero_ulimits": {meaning: "set to 0 for a task that does not ask", allowed: "names of ulimits", text: ulimit},
+			name: known, sizes: byteUlimits(), unlimited: true, most: maxSize},
+		"zero_ulimits": {meaning: "set to 0 for a task that does not ask", allowed: "names of ulimits", text: func(s string) (string, error) { return s, known(s) }},
 	}
 }
 
