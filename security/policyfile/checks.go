@@ -104,7 +104,8 @@ func selinuxLabel(s string) (string, error) {
 	}
 	for _, unconfined := range []string{"type:spc_t", "type:unconfined_t"} {
 		if matchesSegment(s, unconfined) {
-			return "", fmt.Errorf("%s is refused here: it lets a task have %s, which is unconfined; %s: `allow: {unconfined: [selinux]}`", quote(s), unconfined, onlyBreakGlass)
+			return "", fmt.Errorf("%s is refused here: it lets a task have %s, which is unconfined; %s: `allow: {unconfined: [selinux]}`",
+				quote(s), unconfined, onlyBreakGlass)
 		}
 	}
 	return nonEmpty(s)
@@ -143,7 +144,8 @@ func imagePattern(s string) (string, error) {
 	case s != strings.ToLower(s) || !isWord(strings.ReplaceAll(s, "*", "x"), "._:/-") || strings.HasSuffix(s, "/") || strings.Contains(s, "//"):
 		return "", fmt.Errorf("%s is no repository; write one in lower case such as docker.io/library/busybox, or a pattern of it", quote(s))
 	case !found:
-		return "", fmt.Errorf("%s matches no repository, which is written in full; write docker.io/library/%s, or with its registry", quote(s), security.Shorten(s))
+		return "", fmt.Errorf("%s matches no repository, which is written in full; write docker.io/library/%s, or with its registry",
+			quote(s), security.Shorten(s))
 	case !strings.ContainsAny(registry, ".:*") && registry != "localhost":
 		return "", fmt.Errorf("%s does not begin with a registry; write docker.io/%s", quote(s), security.Shorten(s))
 	}
@@ -249,7 +251,8 @@ func isNumberOrStar(s string) bool {
 // sysctlPattern takes parameters of namespaces, which are all that the container runtime sets (runc,
 // libcontainer/configs/validate, sysctl).
 func sysctlPattern(s string) (string, error) {
-	ofIPC := []string{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"}
+	ofIPC := []string{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+		"kernel.shm_rmid_forced"}
 	head, _, wild := strings.Cut(s, "*")
 	switch {
 	case !isWord(s, "_.*/-"):

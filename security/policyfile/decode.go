@@ -176,7 +176,8 @@ func (p *parser) texts(e entry, key string, kind reflect.Type, layered bool) (li
 		}
 	}
 	if 0 < added && added < len(elements) && layered {
-		p.problems.add(e.line, e.path, "has elements with and without a + in front; write + before all to add them to the inherited list, or before none to replace it")
+		p.problems.add(e.line, e.path,
+			"has elements with and without a + in front; write + before all to add them to the inherited list, or before none to replace it")
 	}
 	if p.facts[key].required && len(elements) == 0 && len(p.problems.Problems) == before {
 		p.problems.add(e.line, e.path, "is empty; write %s", p.facts[key].allowed)

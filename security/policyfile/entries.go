@@ -90,7 +90,8 @@ func (p *parser) identities(e entry) {
 		}
 		key := fmt.Sprintf("%q", [][]string{id.match.principals, id.match.roles, id.match.appIDs})
 		if line := lines[key]; line > 0 {
-			p.problems.add(id.line, element.path, "is never reached: the first match wins, and the entry on line %d matches the same; make one of the two", line)
+			p.problems.add(id.line, element.path,
+				"is never reached: the first match wins, and the entry on line %d matches the same; make one of the two", line)
 		} else if !id.match.isEmpty() {
 			lines[key] = id.line
 		}
@@ -188,15 +189,18 @@ func (p *parser) checkAppTrust(appIDs entry, principals *entry, m match) {
 	trusted := slices.Sorted(maps.Keys(p.out.appIDTrusted))
 	if len(trusted) == 0 {
 		p.problems.add(appIDs.line, appIDs.path,
-			"never applies: app IDs count only for principals whose author cannot choose them freely; write `principals: {NAME: {app_id_trusted: true}}` at the top if a proxy sees to that")
+			"never applies: app IDs count only for principals whose authors cannot choose them freely; if a proxy sees to that, "+
+				"write `principals: {NAME: {app_id_trusted: true}}` at the top")
 		return
 	}
-	for i, pattern := range m.principals {
-		if !slices.ContainsFunc(trusted, func(name string) bool { return matches(pattern, name) }) {
-			p.problems.add(principals.value.Content[min(i, len(principals.value.Content)-1)].Line, principals.path,
-				"%s is not trusted with app IDs, by which the entry goes; it may be one of %s, or gets `app_id_trusted: true` in `principals`",
-				quote(pattern), listed(trusted))
+	for _, pattern := range m.principals {
+		if slices.ContainsFunc(trusted, func(name string) bool { return matches(pattern, name) }) {
+			continue
 		}
+		at := slices.IndexFunc(principals.value.Content, func(n *yaml.Node) bool { return n.Value == pattern })
+		p.problems.add(principals.value.Content[at].Line, principals.path,
+			"%s is not trusted with app IDs, by which the entry goes; it may be one of %s, or gets `app_id_trusted: true` in `principals`",
+			quote(pattern), listed(trusted))
 	}
 }
 
@@ -247,7 +251,8 @@ func (p *parser) expiry(of entry, e *entry, x *exception) {
 	last, err := time.Parse(time.DateOnly, e.value.Value)
 	switch {
 	case e.value.Kind != yaml.ScalarNode || err != nil:
-		p.problems.add(e.value.Line, e.path, "%s is no day; write the last one on which the entry holds, such as %s", quote(e.value.Value), latest.Format(time.DateOnly))
+		p.problems.add(e.value.Line, e.path, "%s is no day; write the last one on which the entry holds, such as %s",
+			quote(e.value.Value), latest.Format(time.DateOnly))
 	case last.After(latest):
 		p.problems.add(e.value.Line, e.path, "%s is more than a year away; write %s at the latest, and renew the entry then if it is still needed",
 			quote(e.value.Value), latest.Format(time.DateOnly))

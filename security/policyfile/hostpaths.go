@@ -48,9 +48,12 @@ func (p *parser) reviewHostPaths(some []openedPath) {
 		}
 		line, key := opened.entry.line, opened.entry.path+".path"
 		if isEngines(opened.path) {
-			p.problems.add(line, key, "%s is an engine's socket or state, or the executor's own; %s: `allow: {paths: [...]}`", quote(opened.path), onlyBreakGlass)
+			p.problems.add(line, key, "%s is an engine's socket or state, or the executor's own; %s: `allow: {paths: [...]}`",
+				quote(opened.path), onlyBreakGlass)
 		} else {
-			p.problems.add(line, key, "%s opens nothing: it holds what nobody may mount as a whole; name the folder below it that is meant, or, for what has to be, use `break_glass`", quote(opened.path))
+			p.problems.add(line, key, "%s opens nothing: it holds what nobody may mount as a whole; "+
+				"name the folder below it that is meant, or, for what has to be, use `break_glass`",
+				quote(opened.path))
 		}
 	}
 }

@@ -34,7 +34,8 @@ func Load(path string, named bool, now time.Time) (*File, error) {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return BuiltIn(), nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fileError(path, "does not exist; create it (`mesos-docker-executor policy default` prints one), or leave the flag out for the built-in policy")
+		return nil, fileError(path,
+			"does not exist; create it (`mesos-docker-executor policy default` prints one), or leave the flag out for the built-in policy")
 	case err != nil:
 		return nil, fileError(path, "%v", err)
 	}
