@@ -20,7 +20,7 @@ func TestOrdinaryTasksAreExplained(t *testing.T) {
 		for _, mode := range []task.Mode{task.DropIn, task.Custom} {
 			t.Run(filepath.Base(file)+"/"+string(mode), func(t *testing.T) {
 				text := explained(t, "--decisions", "--mode", string(mode), file)
-				for _, want := range []string{"accepted\n", "image ", "sandbox on /mnt/mesos/sandbox", "no-new-privileges", "[rule "} {
+				for _, want := range []string{"accepted\n", "image ", "sandbox on /mnt/mesos/sandbox", "no-new-privileges", "no_new_privileges"} {
 					if !strings.Contains(text, want) {
 						t.Errorf("no %q in\n%s", want, text)
 					}

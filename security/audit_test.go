@@ -62,7 +62,8 @@ func TestAuditModeSendsWhatOtherRulesWouldAllow(t *testing.T) {
 			}
 			enforced := reviewWith(base, test.change)
 			d := reviewWith(func(r *Rules) { base(r); r.Mode = Audit }, test.change)
-			if test.name == "seccomp profile" { // there is none to send
+			// There is no profile to send, and the host's secrets stay its own.
+			if test.name == "seccomp profile" || test.name == "part of /etc" {
 				if diff := cmp.Diff(enforced.Rejections(), d.Rejections()); diff != "" {
 					t.Error(diff)
 				}

@@ -81,18 +81,21 @@ func (r *review) opened(source string) (covered, open, writable bool) {
 	return covered, open, writable
 }
 
-// deniesPath refuses in audit mode too what no path of any rules opens, not even the source's own.
+// deniesPath refuses in audit mode too what shows a denied place: trying a policy out gives nobody the host's secrets.
 func (r *review) deniesPath(field, source, rule, format string, args ...any) {
 	if place := r.deniedPath(source); place != "" {
 		r.found(Reject, field, source, rule, format, args...)
 		r.at("mounts.denied_paths")
 		return
 	}
-	if !isCleanAbsolute(source) || r.deniedFor(source, source) != "" {
+	switch {
+	case !isCleanAbsolute(source) || r.deniedFor(source, source) != "":
 		r.reject(field, source, rule, format, args...)
-		return
+	case r.deniedFor(source, "/") != "": // only a path of its own opens it
+		r.found(Reject, field, source, rule, format, args...)
+	default:
+		r.deny(field, source, rule, format, args...)
 	}
-	r.deny(field, source, rule, format, args...)
 }
 
 // grantedBind keeps even a folder that the cluster grants out of the places that no policy opens: a disk's root comes from
