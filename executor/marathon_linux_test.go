@@ -93,7 +93,7 @@ func TestMarathonAppBecomesTheTask(t *testing.T) {
 			if (err != nil) != (tt.exit != exitOK) {
 				t.Errorf("explain: %v\n%s", err, out.String())
 			}
-			for _, want := range tt.want {
+			for _, want := range append(tt.want, "app /web/front") {
 				if !strings.Contains(out.String(), want) {
 					t.Errorf("explain does not say %q:\n%s\nof %s", want, out.String(), stdout)
 				}
