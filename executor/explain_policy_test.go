@@ -57,6 +57,15 @@ func TestExplainGoesByThePolicyAndTheIdentity(t *testing.T) {
 	}
 }
 
+// What is only audited is told from what is done; what would be forced on every task has one line.
+func TestExplainSaysWhatAuditModeWouldDo(t *testing.T) {
+	out, status, _ := commanded(strings.NewReader("version: 1\nmode: audit\n"), "explain", "--policy", "-", "../testdata/tasks/demo-trimmed.json")
+	if status != exitOK || !strings.Contains(out, "\naudit, would trim: CAP_NET_ADMIN is not among") || strings.Count(out, "would force") != 1 ||
+		!strings.Contains(out, "\nnote: audit: would force ") || strings.Contains(out, "[rule memory_swap") {
+		t.Errorf("%d\n%s", status, out)
+	}
+}
+
 func TestExplainWarnsOfAPolicyThatNoExecutorWouldRead(t *testing.T) {
 	in := folder(t, map[string]string{"p.yaml": goodPolicy})
 	if err := os.Chmod(in("p.yaml"), 0o666); err != nil {

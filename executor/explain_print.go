@@ -43,9 +43,17 @@ func newExplanation(d task.Decision, decisions bool) explanation {
 	return e
 }
 
-// worthSaying is false for what was asked for and allowed, and for what is forced on every task, which is in the notes.
+// worthSaying is false for what was asked for and allowed, and for what is, or would be, forced on every task, which is in the notes.
 func worthSaying(f security.Finding) bool {
-	return f.Action != security.Allow && f.Action != security.Force
+	return f.Action != security.Allow && f.Action != security.Force && f.Would != security.Force
+}
+
+// actionOf is what was done, and of what is only audited what would have been.
+func actionOf(f security.Finding) string {
+	if f.Would != "" {
+		return fmt.Sprintf("%s, would %s", f.Action, f.Would)
+	}
+	return string(f.Action)
 }
 
 // print shows it as text, with the path sandbox called so, and each trim once: as a finding, which has its rule.
@@ -74,7 +82,7 @@ func (e explanation) print(w io.Writer, sandbox string) {
 	}
 	for _, f := range e.Findings {
 		if worthSaying(f) {
-			fmt.Fprintf(w, "%s: %s [rule %s%s%s]\n", f.Action, f.Message, f.Rule, prefixed("; ", f.Place), prefixed("; ", f.Origin))
+			fmt.Fprintf(w, "%s: %s [rule %s%s%s]\n", actionOf(f), f.Message, f.Rule, prefixed("; ", f.Place), prefixed("; ", f.Origin))
 		}
 	}
 }
@@ -84,15 +92,11 @@ func printDecisions(out io.Writer, findings []security.Finding, sandbox string) 
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "decisions\n  action\tfield\tvalue\trule\tpolicy\ttask")
 	for _, f := range findings {
-		action := string(f.Action)
-		if f.Would != "" {
-			action += ", else " + string(f.Would)
-		}
 		value := short(shortSource(f.Value, sandbox))
 		if f.Now != "" {
 			value += " -> " + short(f.Now)
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", action, f.Field, cmp.Or(value, "-"), f.Rule, cmp.Or(f.Place, "-"), cmp.Or(f.Origin, "-"))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", actionOf(f), f.Field, cmp.Or(value, "-"), f.Rule, cmp.Or(f.Place, "-"), cmp.Or(f.Origin, "-"))
 	}
 	_ = w.Flush() // the writer keeps the error
 }
@@ -108,8 +112,9 @@ func short(value string) string {
 
 // isFinding tells the notes that say what findings say from the others (task.Plan.Notes).
 func isFinding(note string) bool {
-	return slices.ContainsFunc([]string{"trimmed ", "break glass: ", "audit: "}, func(p string) bool { return strings.HasPrefix(note, p) }) ||
-		strings.HasPrefix(note, "and ") && strings.HasSuffix(note, " more")
+	begins := func(p string) bool { return strings.HasPrefix(note, p) }
+	return slices.ContainsFunc([]string{"trimmed ", "break glass: ", "audit: "}, begins) && !begins("audit: would force ") ||
+		begins("and ") && strings.HasSuffix(note, " more")
 }
 
 func prefixed(prefix, s string) string {

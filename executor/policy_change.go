@@ -156,7 +156,7 @@ func (p policyShown) print(w io.Writer, which string) {
 
 func printFindings(w io.Writer, sign string, list []security.Finding) {
 	for _, f := range list {
-		fmt.Fprintf(w, "  %s %s: %s [rule %s%s%s]\n", sign, f.Action, f.Message, f.Rule, prefixed("; ", f.Place), prefixed("; ", f.Origin))
+		fmt.Fprintf(w, "  %s %s: %s [rule %s%s%s]\n", sign, actionOf(f), f.Message, f.Rule, prefixed("; ", f.Place), prefixed("; ", f.Origin))
 	}
 }
 

@@ -128,6 +128,11 @@ func parameterRows(t *testing.T) [][]string {
 		}
 		rows = append(rows, append([]string{name, shown}, d.cells()...))
 	}
+	for name, f := range flagTable() {
+		if !slices.ContainsFunc(rows, func(r []string) bool { return r[0] == "`"+f.name+"`" }) {
+			t.Errorf("no row for --%s (%s)", name, f.name)
+		}
+	}
 	return rows
 }
 
