@@ -61,7 +61,8 @@ const (
 
 func TestCheckKnowsAFileByItsContent(t *testing.T) {
 	in := folder(t, map[string]string{"good.policy": goodPolicy, "good.config": goodConfig, "policy.yaml": "version: 1\n", "config.yaml": "version: 1\n",
-		"some.yaml": "version: 1\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig})
+		"some.yaml": "version: 1\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig,
+		"large": goodPolicy + "#" + strings.Repeat("x", 1<<20)})
 	for _, tc := range []struct {
 		name   string
 		status int
@@ -74,6 +75,7 @@ func TestCheckKnowsAFileByItsContent(t *testing.T) {
 		{"json", exitOK, []string{": ok (policy, "}},
 		{"some.yaml", exitFail, []string{": is no file that this version knows by its keys: a policy.yaml has mode, ", "; a config.yaml has engine, "}},
 		{"broken", exitFail, []string{":2: is not valid YAML"}},
+		{"large", exitFail, []string{": is larger than "}},
 		{"bad.policy", exitFail, []string{":3: defaults.pids_limit: ", ":4: defaults.netwrk: "}},
 		{"bad.config", exitFail, []string{":2: log_drain: ", ":3: run_directry: is an unknown key"}},
 	} {
@@ -204,6 +206,21 @@ func TestCheckPrintsOneJSONObject(t *testing.T) {
 	}
 	if missing.OK || missing.Kind != "" || len(missing.Problems) != 1 {
 		t.Errorf("%+v", missing)
+	}
+}
+
+// The policy that is printed to begin with is right, and is the one that holds without it.
+func TestDefaultPolicyIsTheBuiltInOne(t *testing.T) {
+	text, status, complaint := commanded(nil, "policy", "default")
+	if status != exitOK || text != policyfile.Default() {
+		t.Fatalf("%d %s", status, complaint)
+	}
+	if out, status, _ := commanded(strings.NewReader(text), "check", "-"); status != exitOK || strings.Count(out, "\n") != 1 {
+		t.Errorf("%d\n%s", status, out)
+	}
+	out, status, _ := commanded(strings.NewReader(text), "policy", "diff", "built-in", "-", "--tasks", "../testdata/tasks")
+	if status != exitOK || strings.Contains(out, "rules that differ") {
+		t.Errorf("%d\n%s", status, out)
 	}
 }
 
