@@ -23,26 +23,21 @@ func wrongWord(s string, words []string) error {
 	return fmt.Errorf("%s is none of the words for it%s; allowed: %s", quote(s), meant(strings.ToLower(s), words), oneOf(words))
 }
 
-// capabilities returns the check of capabilities, which writes them as the rules do. The names are the library's fixed list, not
-// what the host's kernel has: one file is for many hosts.
-func capabilities() func(string) (string, error) {
-	known := map[string]bool{}
-	for _, c := range capability.List() {
-		known["CAP_"+strings.ToUpper(c.String())] = true
+// aCapability checks the name of a capability, and writes it as the rules do. The names are the library's fixed list, not what the
+// host's kernel has: one file is for many hosts.
+func aCapability(s string) (string, error) {
+	name, known := security.ParseCapability(s)
+	switch {
+	case name == "ALL" || name == "CAP_ALL":
+		return "", fmt.Errorf("%s is refused: with it a container is as good as privileged; write the names of those that are needed", quote(s))
+	case !known:
+		var names []string
+		for _, c := range capability.List() {
+			names = append(names, "CAP_"+strings.ToUpper(c.String()))
+		}
+		return "", fmt.Errorf("%s is no capability%s; write a name of capabilities(7)", quote(s), meant(name, names))
 	}
-	return func(s string) (string, error) {
-		name := strings.ToUpper(s)
-		if name == "ALL" || name == "CAP_ALL" {
-			return "", fmt.Errorf("%s is refused: with it a container is as good as privileged; write the names of those that are needed", quote(s))
-		}
-		if !strings.HasPrefix(name, "CAP_") {
-			name = "CAP_" + name
-		}
-		if !known[name] {
-			return "", fmt.Errorf("%s is no capability%s; write a name of capabilities(7)", quote(s), meant(name, slices.Sorted(maps.Keys(known))))
-		}
-		return name, nil
-	}
+	return name, nil
 }
 
 // nonEmpty takes any text of one word.

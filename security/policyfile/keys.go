@@ -46,9 +46,9 @@ func rightsFacts() map[string]fact {
 	return map[string]fact{
 		"capabilities": {meaning: "What a container may have of root's rights (capabilities(7)); names in any case, with or without CAP_"},
 		"capabilities.base": {meaning: "what a container has when its task asks for nothing",
-			allowed: "names such as NET_BIND_SERVICE", text: capabilities()},
+			allowed: "names such as NET_BIND_SERVICE", text: aCapability},
 		"capabilities.allow": {meaning: "the most that a task can have", allowed: "names such as NET_BIND_SERVICE",
-			text: capabilities()},
+			text: aCapability},
 		"capabilities.on_violation": {meaning: "what happens to a capability that is not allowed: trim (the container runs without it) or reject",
 			allowed: oneOf([]string{string(security.Trim), string(security.Reject)}), text: among(string(security.Trim), string(security.Reject))},
 

@@ -81,6 +81,7 @@ func TestValueErrors(t *testing.T) {
 		"capabilities: {allow: [+all]}":             `capabilities.allow[0]: "all" is refused`,
 		"capabilities: {base: [cap_all]}":           `capabilities.base[0]: "cap_all" is refused`,
 		"capabilities: {allow: [NET_ADMN]}":         `capabilities.allow[0]: "NET_ADMN" is no capability; did you mean "CAP_NET_ADMIN"?`,
+		`capabilities: {allow: ["\u017fys_admin"]}`: "capabilities.allow[0]: \"\u017fys_admin\" is no capability",
 		`capabilities: {allow: ["NET_RAW "]}`:       `capabilities.allow[0]: "NET_RAW " is no capability`,
 		"capabilities: {allow: [KILL, cap_kill]}":   `capabilities.allow[1]: "CAP_KILL" is in the list twice`,
 		"capabilities: {on_violation: force}":       "capabilities.on_violation: \"force\" is none of the words for it; allowed: `trim`, `reject`",
