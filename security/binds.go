@@ -60,6 +60,10 @@ func (r *review) hostPath(field, source, target string, readOnly bool) {
 		r.deniesPath(field, source, "mounts.denied",
 			"Mounting %q is refused: it would show %s, which none of the policy's paths opens; mount another folder.",
 			Shorten(source), r.deniedFor(source, "/"))
+	case r.deniedFor(source, "/") != "":
+		r.deniesPath(field, source, "mounts.sources",
+			"Mounting %q is refused: it would show %s, which is closed to tasks, and bind mounts may only come from %s; remove it.",
+			Shorten(source), r.deniedFor(source, "/"), r.allowedSources())
 	default:
 		r.deniesPath(field, source, "mounts.sources",
 			"Mounting %q is refused: bind mounts may only come from %s; for a folder of the sandbox write %s.",

@@ -46,7 +46,7 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 	}
 	if spec.Config.User == "" && r.deniesPrimaryGroup(image.User) {
 		r.deny("Image.User", image.User, "groups",
-			"The image's user %q is refused: on a host the members of its group have the rights of root; name another one with the "+
+			"The image's user %q is refused: its group is among the policy's denied_groups; name another one with the "+
 				"parameter `user`, or build the image with another USER.", Shorten(image.User))
 	}
 	r.imageVolumes(image.Volumes, spec)

@@ -26,8 +26,8 @@ func (r *review) lifted(list []string, entry, field, value, rule string) bool {
 func (r *review) lift(field, value, rule string) {
 	b := r.rules.BreakGlass
 	reason := strings.TrimRight(Printable(b.Reason), ".")
-	r.found(Lift, field, value, rule, "%s is refused to all others, and lifted by break_glass until %s: %s.",
-		Printable(field), cmp.Or(Printable(b.Expires), "it is taken out"), cmp.Or(reason, "no reason is given"))
+	r.found(Lift, field, value, rule, "%s %q is refused to all others, and lifted by break_glass until %s: %s.",
+		Printable(field), Shorten(value), cmp.Or(Printable(b.Expires), "it is taken out"), cmp.Or(reason, "no reason is given"))
 	r.exceptions++
 }
 

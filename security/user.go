@@ -21,7 +21,7 @@ func (r *review) user() {
 		case r.rules.RunAsNonRoot && !isNonRoot(user) && r.deny("Config.User", user, "user.non_root",
 			"User %q is refused: containers run as a user other than root, given by its number; write one such as 1000.", Shorten(user)):
 		case r.deniesPrimaryGroup(user) && r.deny("Config.User", user, "groups",
-			"User %q is refused: on a host the members of its group have the rights of root; name the user alone, or another group.", Shorten(user)):
+			"User %q is refused: its group is among the policy's denied_groups; name the user alone, or another group.", Shorten(user)):
 		default:
 			r.allow("Config.User", user, "user")
 		}
@@ -33,7 +33,7 @@ func (r *review) user() {
 		case !isAccount(group):
 			r.reject(field, group, "groups", "Group %q is refused; write a name or a number from 0 to 2147483647.", Shorten(group))
 		case r.deniesGroup(group) && r.deny(field, group, "groups",
-			"Group %q is refused: on a host its members have the rights of root; remove it.", Shorten(group)):
+			"Group %q is refused: it is among the policy's denied_groups; remove it.", Shorten(group)):
 		default:
 			r.allow(field, group, "groups")
 			r.out.Host.GroupAdd = append(r.out.Host.GroupAdd, group)

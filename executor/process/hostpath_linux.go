@@ -3,7 +3,6 @@ package process
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -108,7 +107,7 @@ func (w *walk) root() error {
 func (w *walk) step(at string, dir int, name string) error {
 	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT {
-		return fmt.Errorf("%s does not exist; make it on the host, or mount another path: %w", at, fs.ErrNotExist)
+		return fmt.Errorf("%s does not exist; make it on the host, or mount another path", at)
 	}
 	var info unix.Stat_t
 	if err == nil {

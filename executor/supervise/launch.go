@@ -54,7 +54,7 @@ func (m *Machine) launchFails(step string, err error) {
 		step = "engine unfit"
 	}
 	fence := ""
-	if m.phase >= creating && engine.OutcomeOf(err) == engine.Unknown {
+	if call := new(engine.CallError); m.phase >= creating && errors.As(err, &call) && call.Outcome == engine.Unknown {
 		fence = "; even if Docker acts on it later, nothing will run"
 	}
 	m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "%s: %v%s", step, err, fence)

@@ -27,7 +27,7 @@ func TestRefusedMountsAreToldAParameterThatWorks(t *testing.T) {
 	for parameter, want := range map[string]string{
 		"v /data:/data":                               "./data:/data",
 		"volume /srv/db/files:/var/lib/db":            "./files:/var/lib/db",
-		"v /:/host":                                   "./data:/host",
+		"v /srv:/host":                                "./srv:/host",
 		"v data:/data":                                "./data:/data",
 		"mount type=bind,source=/srv/a,target=/a":     "type=bind,source=./a,target=/a",
 		"mount type=volume,source=store,target=/data": "type=bind,source=./store,target=/data",
