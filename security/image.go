@@ -54,9 +54,9 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 	if workdir == "" {
 		workdir = image.WorkingDir
 		// The engine cleans the path too. A relative one is taken from the root, so that no spelling of /proc passes.
-		if workdir != "" && isBelow(path.Clean("/"+workdir), "/proc") {
+		if inProc("/" + workdir) {
 			r.reject("Image.WorkingDir", workdir, "image.workdir",
-				"The image's working directory %q is refused: it lies in /proc, which can lead out of the container; set another one "+
+				"The image's working directory %q is refused: it leads into /proc, and so out of the container; set another one "+
 					"with the parameter `workdir`, or build the image with another WORKDIR.", Shorten(workdir))
 		}
 	}
@@ -64,8 +64,8 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 	switch {
 	case isProcProgram(program, workdir):
 		r.reject("Image.Entrypoint", program, "image.command",
-			"The program %q is refused: it lies in /proc, which can lead out of the container; start another program of the image.", Shorten(program))
-	case !strings.Contains(program, "/") && !isPlainSearchPath(search):
+			"The program %q is refused: it leads into /proc, and so out of the container; start another program of the image.", Shorten(program))
+	case !strings.Contains(program, "/") && searchesProc(search, workdir):
 		r.reject("Image.Path", "PATH", "image.command", searchPathRefused, Shorten(program))
 	}
 	return r.findings

@@ -41,6 +41,7 @@ func TestImageMayNotPretendToBeTheExecutors(t *testing.T) {
 			"image.labels Image.Labels[Mesos-Docker-Executor.X]", "image.labels Image.Labels[" + ReservedLabelPrefix + "task]",
 		}},
 		{"descriptor", nil, "/proc/self/fd/7", []string{"image.workdir Image.WorkingDir"}},
+		{"descriptor by the link in /dev", nil, "/dev//fd/7", []string{"image.workdir Image.WorkingDir"}},
 		{"hidden", nil, "//a/.././proc//", []string{"image.workdir Image.WorkingDir"}},
 		{"relative", nil, "proc/self/cwd", []string{"image.workdir Image.WorkingDir"}},
 		{"both, and two lines", []string{ReservedLabelPrefix + "a\nb"}, "/proc/a\nb", []string{

@@ -43,7 +43,7 @@ func (r *review) process() {
 }
 
 // command refuses a program in /proc: /proc/self/exe and /proc/self/fd/N led to the runtime's own program on the host
-// (CVE-2019-5736, CVE-2024-21626). It is compared by its text, as the working directory is, and a name
+// (CVE-2019-5736, CVE-2024-21626). It is compared by its text (see inProc), as the working directory is, and a name
 // without a slash by the folders that it is looked up in. A command without an entrypoint may be the arguments of the
 // image's, so it is decided on with the image.
 func (r *review) command() {
@@ -56,14 +56,14 @@ func (r *review) command() {
 	switch {
 	case isProcProgram(program, r.left.Config.WorkingDir):
 		r.reject("Config.Entrypoint", program, "command",
-			"Program %q is refused: it lies in /proc, which can lead out of the container; start a program of the image.", Shorten(program))
-	case !strings.Contains(program, "/") && !isPlainSearchPath(variable(r.left.Config.Env, "PATH")):
+			"Program %q is refused: it leads into /proc, and so out of the container; start a program of the image.", Shorten(program))
+	case !strings.Contains(program, "/") && searchesProc(variable(r.left.Config.Env, "PATH"), r.left.Config.WorkingDir):
 		r.reject("Config.Env[PATH]", "PATH", "command", searchPathRefused, Shorten(program))
 	}
 }
 
-const searchPathRefused = "Program %q is refused: PATH, in which it is looked up, has a folder that is relative, empty or in /proc, which " +
-	"can lead out of the container; write the program's whole path, or only absolute folders outside of /proc into PATH."
+const searchPathRefused = "Program %q is refused: PATH, in which it is looked up, has a folder in /proc, which can lead out of the container; " +
+	"write the program's whole path, or take the folder out of PATH."
 
 // variable returns the value of a variable, and "" where there is none. Of several the last counts.
 func variable(env []string, name string) (value string) {
@@ -75,17 +75,34 @@ func variable(env []string, name string) (value string) {
 	return value
 }
 
-// isPlainSearchPath reports whether a PATH, or none, has absolute folders outside of /proc only.
-func isPlainSearchPath(search string) bool {
+// searchesProc reports whether a PATH, if there is one, has a folder in /proc. Relative ones, as many images have them, start from
+// the working directory, which an empty one is.
+func searchesProc(search, workdir string) bool {
 	if search == "" {
-		return true
+		return false
 	}
 	for folder := range strings.SplitSeq(search, ":") {
-		if !path.IsAbs(folder) || isBelow(path.Clean(folder), "/proc") {
-			return false
+		if inProc(within(workdir, folder)) {
+			return true
 		}
 	}
-	return true
+	return false
+}
+
+// inProc reports whether a path leads into /proc: by its text, or by a link that the container runtime makes in every /dev (runc,
+// libcontainer/rootfs_linux.go, setupDevSymlinks).
+func inProc(p string) bool {
+	return slices.ContainsFunc([]string{"/proc", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"}, func(place string) bool {
+		return isBelow(path.Clean(p), place)
+	})
+}
+
+// within returns a path in the container, as it is seen from the working directory.
+func within(workdir, p string) string {
+	if path.IsAbs(p) {
+		return p
+	}
+	return path.Join("/", workdir, p)
 }
 
 // programOf is what the engine starts, or "". An entrypoint of one empty word stands for none.
@@ -100,16 +117,9 @@ func programOf(entrypoint, command []string) string {
 	return words[0]
 }
 
-// isProcProgram takes a relative path from the working directory, in which it is looked up; a name without a slash is
-// looked up in PATH.
+// isProcProgram is about a path; a name without a slash is looked up in PATH.
 func isProcProgram(program, workdir string) bool {
-	if !strings.Contains(program, "/") {
-		return false
-	}
-	if !path.IsAbs(program) {
-		program = path.Join("/", workdir, program)
-	}
-	return isBelow(path.Clean(program), "/proc")
+	return strings.Contains(program, "/") && inProc(within(workdir, program))
 }
 
 // streams lets a terminal through. The rest has no meaning without a docker command in front of the container: nobody
@@ -155,9 +165,9 @@ func (r *review) workingDir(dir string) {
 	case !isCleanAbsolute(dir):
 		r.reject("Config.WorkingDir", dir, "workdir",
 			"Working directory %q is refused; write an absolute path without \".\" or \"..\".", Shorten(dir))
-	case isBelow(dir, "/proc"):
+	case inProc(dir):
 		r.reject("Config.WorkingDir", dir, "workdir",
-			"Working directory %q is refused: it lies in /proc, which can lead out of the container; choose another path.", Shorten(dir))
+			"Working directory %q is refused: it leads into /proc, and so out of the container; choose another path.", Shorten(dir))
 	default:
 		r.allow("Config.WorkingDir", dir, "workdir")
 	}

@@ -113,6 +113,9 @@ func TestProgramsInProcAreRejected(t *testing.T) {
 		{[]string{"proc"}, nil, "", Image{}, ""},
 		{[]string{"/proc/self/exe"}, nil, "", Image{}, "command"},
 		{[]string{"/bin/../proc//self/fd/7"}, nil, "", Image{}, "command"},
+		{[]string{"/dev/fd/7"}, nil, "", Image{}, "command"}, // a link to /proc/self/fd in every container
+		{[]string{"../dev//stdin"}, nil, "/srv", Image{}, "command"},
+		{nil, []string{"/dev/fd/7"}, "", Image{}, "image.command"},
 		{[]string{"proc/self/exe"}, nil, "", Image{}, "command"},
 		{[]string{"../proc/1/exe"}, nil, "/srv", Image{}, "command"},
 		{[]string{"proc/run"}, nil, "/srv", Image{}, ""},
@@ -206,27 +209,33 @@ func TestProgramsAreNotLookedUpInProc(t *testing.T) {
 		path, image     string
 		entrypoint, cmd []string
 		rule            string
+		workdir         string
 	}{
-		{"", "", []string{"exe"}, nil, ""},
-		{"/usr/bin:/bin", "/proc/self", []string{"exe"}, nil, ""},
-		{"/process/self", "", []string{"exe"}, nil, ""},
-		{"/proc/self", "", []string{"/bin/exe"}, nil, ""},
-		{"/proc/self", "", []string{"exe"}, nil, "command"},
-		{"/bin:/proc/self/", "", []string{"exe"}, nil, "command"},
-		{"/bin:/bin/../proc/self", "", []string{"exe"}, nil, "command"},
-		{"/bin:", "", []string{"exe"}, nil, "command"},
-		{":/bin", "", []string{"exe"}, nil, "command"},
-		{"/bin:proc/self", "", []string{"exe"}, nil, "command"},
-		{"/proc/self", "", []string{""}, []string{"exe"}, "command"},
-		{"/proc/self", "", nil, []string{"exe"}, "image.command"},
-		{"/bin", "/proc/self", nil, []string{"exe"}, ""},
-		{"", "/proc/self", nil, []string{"exe"}, "image.command"},
-		{"", "/proc/self", []string{"exe"}, nil, "image.command"},
-		{"", "/proc/self", nil, []string{"/bin/exe"}, ""},
+		{"", "", []string{"exe"}, nil, "", ""},
+		{"/usr/bin:/bin", "/proc/self", []string{"exe"}, nil, "", ""},
+		{"/process/self", "", []string{"exe"}, nil, "", ""},
+		{"/proc/self", "", []string{"/bin/exe"}, nil, "", ""},
+		{"/proc/self", "", []string{"exe"}, nil, "command", ""},
+		{"/bin:/proc/self/", "", []string{"exe"}, nil, "command", ""},
+		{"/bin:/bin/../proc/self", "", []string{"exe"}, nil, "command", ""},
+		{"/bin:/dev/fd", "", []string{"exe"}, nil, "command", ""},
+		{"/bin:", "", []string{"exe"}, nil, "", ""},
+		{"/bin:", "", []string{"exe"}, nil, "", "/srv"},
+		{"./node_modules/.bin:/bin", "", []string{"exe"}, nil, "", "/srv"},
+		{"/bin:../proc/self", "", []string{"exe"}, nil, "command", "/srv"},
+		{"/bin:proc/self", "", []string{"exe"}, nil, "command", ""},
+		{"/proc/self", "", []string{""}, []string{"exe"}, "command", ""},
+		{"/proc/self", "", nil, []string{"exe"}, "image.command", ""},
+		{"/bin", "/proc/self", nil, []string{"exe"}, "", ""},
+		{"", "/proc/self", nil, []string{"exe"}, "image.command", ""},
+		{"", "/proc/self", []string{"exe"}, nil, "image.command", ""},
+		{"", "/proc/self", nil, []string{"/bin/exe"}, "", ""},
+		{"", "./node_modules/.bin:/bin", nil, []string{"exe"}, "", "/srv"},
+		{"", "../proc/self:/bin", nil, []string{"exe"}, "image.command", "/srv"},
 	}
 	for _, test := range tests {
 		d := reviewOf(func(s *Spec) {
-			s.Config.Entrypoint, s.Config.Cmd = test.entrypoint, test.cmd
+			s.Config.Entrypoint, s.Config.Cmd, s.Config.WorkingDir = test.entrypoint, test.cmd, test.workdir
 			if test.path != "" {
 				s.Config.Env = []string{"PATH=/bin", "PATH=" + test.path}
 				s.Origins = Origins{"Config.Env[PATH]": "parameter 3 `env`"}

@@ -116,6 +116,7 @@ func TestRejections(t *testing.T) {
 		{"ulimit negative", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: "cpu", Soft: -2, Hard: -2}} }, "Host.Ulimits[cpu]", "ulimits"},
 		{"ulimit nil", func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{nil} }, "Host.Ulimits", "ulimits"},
 		{"workdir in /proc", func(s *Spec) { s.Config.WorkingDir = "/proc/self/fd/7" }, "Config.WorkingDir", "workdir"},
+		{"workdir in /proc by the link in /dev", func(s *Spec) { s.Config.WorkingDir = "/dev/fd/8" }, "Config.WorkingDir", "workdir"},
 		{"workdir with dots", func(s *Spec) { s.Config.WorkingDir = "/tmp/../proc" }, "Config.WorkingDir", "workdir"},
 		{"hostname", func(s *Spec) { s.Config.Hostname = "-x" }, "Config.Hostname", "hostname"},
 		{"user", func(s *Spec) { s.Config.User = "4294967295" }, "Config.User", "user"},
