@@ -124,6 +124,11 @@ func (r *review) selinux(field, value string) {
 		r.unconfined("selinux", field, "label="+value, "security_opt.selinux")
 		return
 	}
+	if !isSELinuxLabel(value) {
+		r.reject(field, value, "security_opt.selinux",
+			"SELinux label %q is refused; write user:, role:, type:, level: or filetype: and its value, of which only a level has a colon.", Shorten(value))
+		return
+	}
 	if !matchesAny(r.rules.SELinuxLabels, value) && r.deny(field, value, "security_opt.selinux",
 		"SELinux label %q is refused: %s.", Shorten(value), chooseFrom(r.rules.SELinuxLabels)) {
 		return
@@ -152,9 +157,28 @@ func isUnconfinedProfile(profile string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, unconfined) })
 }
 
-// isUnconfinedLabel takes also the types to which SELinux's container policy refuses nothing (container-selinux).
+// isUnconfinedLabel reports whether a label leaves the container to no rule of SELinux's, or to none that matters.
 func isUnconfinedLabel(label string) bool {
-	return slices.Contains([]string{"disable", "type:spc_t", "type:unconfined_t"}, label)
+	return label == "disable" || slices.Contains(UnconfinedLabels(), label)
+}
+
+// UnconfinedLabels are the types to which the targeted policy refuses nothing: those of container-selinux for containers that are
+// to be as good as the host, and those of the host's own services (unconfined_t(8)).
+func UnconfinedLabels() []string {
+	return []string{
+		"type:spc_t", "type:container_runtime_t", "type:unconfined_t", "type:unconfined_service_t", "type:init_t", "type:initrc_t", "type:kernel_t",
+	}
+}
+
+// isSELinuxLabel takes one part of a security context. The engine puts the parts together with colons (go-selinux, Context.Get), so
+// that type:spc_t:s0 and level:c0 would make a context of the type spc_t, which is none of the two.
+func isSELinuxLabel(label string) bool {
+	kind, value, _ := strings.Cut(label, ":")
+	switch kind {
+	case "user", "role", "type", "filetype":
+		return value != "" && !strings.Contains(value, ":")
+	}
+	return kind == "level" && value != ""
 }
 
 const systemPathsRefused = "Uncovering the paths of /proc and /sys that the engine hides is refused, and only break_glass can lift that; remove it."

@@ -37,7 +37,7 @@ type Rules struct {
 	// AppArmorProfiles that a task may name. "unconfined" is none of them, also as a part of a name.
 	AppArmorProfiles []string `json:"apparmor_profiles,omitempty"`
 	// SELinuxLabels that a task may set, as patterns of what follows label= ("type:container_t", "level:s0:*"). No pattern stands
-	// for "disable" and for the types that are as good as that, spc_t and unconfined_t.
+	// for "disable" and for the types that are as good as that, [UnconfinedLabels].
 	SELinuxLabels []string `json:"selinux_labels,omitempty"`
 	// HostNamespaces that a task may share with the host: any of "cgroup" and "uts"; the others need [BreakGlass].
 	HostNamespaces []string `json:"host_namespaces,omitempty"`

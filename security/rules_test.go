@@ -287,6 +287,14 @@ func TestWhatNoPolicyCanAllow(t *testing.T) {
 		{"no SELinux", "Host.SecurityOpt[label=disable]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label=disable"} }},
 		{"no SELinux with a colon", "Host.SecurityOpt[label:disable]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label:disable"} }},
 		{"a type that SELinux does not confine", "Host.SecurityOpt[label=type:spc_t]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label=type:spc_t"} }},
+		{"a type of the host's services", "Host.SecurityOpt[label=type:unconfined_service_t]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label=type:unconfined_service_t"} }},
+		{"a type with the start of a level", "Host.SecurityOpt[label=type:spc_t:s0]", "security_opt.selinux", func(s *Spec) {
+			s.Host.SecurityOpt = []string{"label=type:spc_t:s0", "label=level:c0", "label=filetype:container_file_t"}
+		}},
+		{"a user with all of a context", "Host.SecurityOpt[label=user:system_u:system_r:spc_t:s0]", "security_opt.selinux", func(s *Spec) {
+			s.Host.SecurityOpt = []string{"label=user:system_u:system_r:spc_t:s0"}
+		}},
+		{"a label that is none", "Host.SecurityOpt[label=nested]", "security_opt.selinux", func(s *Spec) { s.Host.SecurityOpt = []string{"label=nested"} }},
 		{"writable cgroups", "Host.SecurityOpt[writable-cgroups=true]", "security_opt", func(s *Spec) { s.Host.SecurityOpt = []string{"writable-cgroups=true"} }},
 		{"seccomp profile of the task", "Host.SecurityOpt[seccomp={}]", "security_opt.seccomp", func(s *Spec) { s.Host.SecurityOpt = []string{"seccomp={}"} }},
 		{"restart", "Host.RestartPolicy", "restart", func(s *Spec) { s.Host.RestartPolicy.Name = "always" }},

@@ -94,10 +94,10 @@ func confined(off string, check func(string) (string, error)) func(string) (stri
 
 func selinuxLabel(s string) (string, error) {
 	kind, value, found := strings.Cut(s, ":")
-	if !found || value == "" || !slices.Contains([]string{"user", "role", "type", "level", "filetype"}, kind) {
+	if !found || value == "" || !slices.Contains([]string{"user", "role", "type", "level", "filetype"}, kind) || kind != "level" && strings.Contains(value, ":") {
 		return "", fmt.Errorf("%s is no label; write user:, role:, type:, level: or filetype: and its value, such as type:container_t", quote(s))
 	}
-	for _, unconfined := range []string{"type:spc_t", "type:unconfined_t"} {
+	for _, unconfined := range security.UnconfinedLabels() {
 		if matchesSegment(s, unconfined) {
 			return "", fmt.Errorf("%s is refused here: it lets a task have %s, which is unconfined; %s: `allow: {unconfined: [selinux]}`",
 				quote(s), unconfined, onlyBreakGlass)

@@ -101,6 +101,8 @@ func TestValueErrors(t *testing.T) {
 		"apparmor_profiles: [+Unconfined]":                               `apparmor_profiles[0]: "Unconfined" is refused here`,
 		"selinux_labels: [disable]":                                      "selinux_labels[0]: \"disable\" is refused here; only an entry of `break_glass`",
 		"selinux_labels: ['type:*']":                                     `selinux_labels[0]: "type:*" is refused here: it lets a task have type:spc_t, which is unconfined; only an entry of`,
+		"selinux_labels: ['type:container_*']":                           `selinux_labels[0]: "type:container_*" is refused here: it lets a task have type:container_runtime_t, which is unconfined`,
+		"selinux_labels: ['type:spc_t:*']":                               `selinux_labels[0]: "type:spc_t:*" is no label`,
 		"selinux_labels: [type:unconfined_t]":                            `selinux_labels[0]: "type:unconfined_t" is refused here`,
 		"devices: [{path: /dev/*, permissions: r}]":                      `devices[0].path: "/dev/*" stands for the host's memory and disks, too; name the devices`,
 		"runtimes: [" + strings.Repeat("a", 5000) + "]":                  "runtimes[0]: has 5000 bytes; a text has at most 4096",
