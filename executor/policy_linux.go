@@ -57,7 +57,7 @@ func reviewImage(log *slog.Logger, image engine.Image, plan *task.Plan) *task.Re
 		Labels: image.Labels, User: image.User, WorkingDir: image.WorkingDir, Entrypoint: image.Entrypoint, Cmd: image.Cmd,
 		Path: image.Path, Volumes: image.Volumes, RepoDigests: image.RepoDigests,
 	}
-	found := plan.Policy.ReviewImage(inherited, plan.Spec)
+	found := plan.Policy.ReviewImage(inherited, plan.Spec, plan.Granted)
 	for _, f := range found {
 		if f.Action == security.Audited || f.Action == security.Lift {
 			log.Warn("image", "action", string(f.Action), "would", string(f.Would), "field", f.Field, "value", f.Value, "rule", f.Rule, "place", f.Place)

@@ -169,8 +169,8 @@ func TestAuditModeTakesTheImageAsItIs(t *testing.T) {
 	rules.RunAsNonRoot, rules.Mounts.ImageVolumes, rules.Images.RequireDigest = true, false, true
 	image := Image{User: "www-data:docker", Volumes: []string{"/data"}, WorkingDir: "/proc/self", Labels: map[string]string{ReservedLabelPrefix + "x": "y"}}
 	spec := Spec{Image: "busybox@sha256:" + strings.Repeat("0", 64)}
-	enforced := Decision{Findings: New("test", rules).ReviewImage(image, spec)}
-	audited := Decision{Findings: inAudit(rules).ReviewImage(image, spec)}
+	enforced := Decision{Findings: New("test", rules).ReviewImage(image, spec, testRoots)}
+	audited := Decision{Findings: inAudit(rules).ReviewImage(image, spec, testRoots)}
 	if problem := otherFindings(enforced, audited); problem != "" || len(enforced.Findings) != len(audited.Findings) {
 		t.Errorf("%s: %+v", problem, audited.Findings)
 	}
@@ -181,7 +181,7 @@ func TestAuditModeTakesTheImageAsItIs(t *testing.T) {
 	if want := []string{"image.labels fixed", "image.workdir fixed"}; !slices.Equal(left, want) {
 		t.Errorf("left %q", left)
 	}
-	if found := inAudit(rules).ReviewImage(Image{User: "1000"}, Spec{Image: "busybox:local"}); len(found) != 0 {
+	if found := inAudit(rules).ReviewImage(Image{User: "1000"}, Spec{Image: "busybox:local"}, testRoots); len(found) != 0 {
 		t.Errorf("for a reference without a digest, which the review finds: %+v", found)
 	}
 }

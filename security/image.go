@@ -24,9 +24,10 @@ type Image struct {
 
 // ReviewImage decides over what a container inherits from its image and what [Policy.Review], which sees only the task's
 // wishes, cannot know: its digest, if one is demanded; labels, which Docker merges into the container's; user and working directory, if the reviewed Spec
-// has none of its own; volumes; and the program, which Docker puts together from both. It returns its findings in a stable
-// order: rejections, and an allowance of the volumes, which are the one thing of an image that takes something of the host.
-func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
+// has none of its own; volumes; and the program, which Docker puts together from both. granted is what the review was given. It returns
+// its findings in a stable order: rejections, and an allowance of the volumes, which are the one thing of an image that takes
+// something of the host.
+func (p Policy) ReviewImage(image Image, spec Spec, granted Grants) []Finding {
 	r := &review{policy: p, rules: p.rules, origins: Origins{}}
 	for _, field := range []string{"Labels", "User", "WorkingDir", "Entrypoint", "Path", "Volumes", "RepoDigests"} {
 		r.origins["Image."+field] = "image"
@@ -49,7 +50,7 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 			"The image's user %q is refused: its group is among the policy's denied_groups; name another one with the "+
 				"parameter `user`, or build the image with another USER.", Shorten(image.User))
 	}
-	r.imageVolumes(image.Volumes, spec)
+	r.imageVolumes(image.Volumes, spec, sharedTargets(spec.Host.Mounts, granted))
 	workdir := spec.Config.WorkingDir
 	if workdir == "" {
 		workdir = image.WorkingDir
@@ -72,17 +73,24 @@ func (p Policy) ReviewImage(image Image, spec Spec) []Finding {
 }
 
 // imageVolumes decides over the folders that the engine makes a new volume for, without a limit to its size. Where the task
-// mounts something else it makes none.
-func (r *review) imageVolumes(targets []string, spec Spec) {
+// mounts something else it makes none. They are mounts like others, and lie in nothing that others can write to; see nestedTargets.
+func (r *review) imageVolumes(targets []string, spec Spec, shared map[string]string) {
 	taken := map[string]bool{}
 	for _, m := range spec.Host.Mounts {
 		taken[m.Target] = true
 	}
 	var made []string
 	for _, target := range slices.Sorted(slices.Values(targets)) {
-		if _, tmpfs := spec.Host.Tmpfs[path.Clean(target)]; !tmpfs && !taken[path.Clean(target)] {
-			made = append(made, target)
+		if _, tmpfs := spec.Host.Tmpfs[path.Clean(target)]; tmpfs || taken[path.Clean(target)] {
+			continue
 		}
+		if outer, source := outerOf(path.Clean("/"+target), shared); outer != "" {
+			r.reject("Image.Volumes["+target+"]", target, "mounts.targets",
+				"The image's volume %q is refused: it lies in %q, where %q is mounted, which others can change meanwhile; mount that elsewhere, "+
+					"or a folder of the sandbox at a path outside.", Shorten(target), Shorten(outer), Shorten(source))
+			continue
+		}
+		made = append(made, target)
 	}
 	if len(made) == 0 {
 		return

@@ -11,18 +11,18 @@ import (
 
 func TestVolumesOfImages(t *testing.T) {
 	image := Image{Volumes: []string{"/var/lib/postgresql/data", "/b/"}}
-	found := BuiltIn().ReviewImage(image, Spec{})
+	found := BuiltIn().ReviewImage(image, Spec{}, testRoots)
 	if len(found) != 1 || found[0].Action != Allow || found[0].Rule != "image.volumes" || found[0].Value != "/b/, /var/lib/postgresql/data" {
 		t.Errorf("%+v", found)
 	}
 	strict := New("strict", Rules{})
-	found = strict.ReviewImage(image, Spec{})
+	found = strict.ReviewImage(image, Spec{}, testRoots)
 	if len(found) != 1 || found[0].Action != Reject || found[0].Rule != "image.volumes" || found[0].Origin != "image" || !strings.Contains(found[0].Message, "/b/") {
 		t.Errorf("%+v", found)
 	}
 	// The engine makes no volume where something else is mounted.
 	mounted := Spec{Host: container.HostConfig{Mounts: []mount.Mount{{Target: "/var/lib/postgresql/data"}}, Tmpfs: map[string]string{"/b": ""}}}
-	if found := strict.ReviewImage(image, mounted); len(found) != 0 {
+	if found := strict.ReviewImage(image, mounted, testRoots); len(found) != 0 {
 		t.Errorf("%+v", found)
 	}
 }
@@ -55,7 +55,7 @@ func TestImageMayNotPretendToBeTheExecutors(t *testing.T) {
 				labels[key] = "x"
 			}
 			var got []string
-			for _, f := range BuiltIn().ReviewImage(Image{Labels: labels, WorkingDir: test.workdir}, Spec{}) {
+			for _, f := range BuiltIn().ReviewImage(Image{Labels: labels, WorkingDir: test.workdir}, Spec{}, testRoots) {
 				got = append(got, f.Rule+" "+f.Field)
 				if f.Action != Reject || f.Origin != "image" || strings.Contains(f.Message, "\n") || !strings.HasSuffix(f.Message, ".") {
 					t.Errorf("%+v", f)

@@ -127,7 +127,7 @@ func TestTheImageThatIsThereCarriesTheDigest(t *testing.T) {
 		{"nothing is demanded", withImages(ImageRules{Allow: []string{"**"}}), "busybox:1", nil, false},
 	}
 	for _, test := range tests {
-		found := test.policy.ReviewImage(Image{RepoDigests: test.digests}, Spec{Image: test.image})
+		found := test.policy.ReviewImage(Image{RepoDigests: test.digests}, Spec{Image: test.image}, testRoots)
 		if (len(found) > 0) != test.rejected {
 			t.Errorf("%s: %+v", test.name, found)
 		}

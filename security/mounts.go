@@ -30,7 +30,6 @@ func (r *review) mounts() {
 	}
 	r.tmpfsMap(taken)
 	r.anonymousVolumes(taken)
-	r.nestedTargets()
 
 	refuseEach(r, "Host.Binds", take(&r.left.Host.Binds), "mounts.binds",
 		"A mount in the form source:target:options is refused, as its parts can be confused; write it as a volume of the task.")

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 )
 
@@ -54,5 +55,30 @@ func TestTargetsDoNotLieInWhatOthersCanWriteTo(t *testing.T) {
 				t.Errorf("refused %q, want %q: %+v", refused, test.refused, d.Rejections())
 			}
 		})
+	}
+}
+
+// TestDevicesAndImagesReachNoTargetInWhatOthersCanWriteTo: the runtime makes a device's node, and the mount of an image's VOLUME, in
+// the same way as the task's own mounts.
+func TestDevicesAndImagesReachNoTargetInWhatOthersCanWriteTo(t *testing.T) {
+	for target, refused := range map[string]bool{
+		"/data/x": true, "/data/x/y": true, "/data": false, "/data2/x": false, "/mnt/mesos/sandbox/x": false,
+	} {
+		rules, spec := BuiltInRules(), goodSpec()
+		rules.Mounts.HostPaths = []HostPath{{Path: "/srv", Writable: true}}
+		rules.Devices = []DeviceRule{{Path: "/dev/fuse", Permissions: "rwm"}}
+		mounted := mount.Mount{Type: mount.TypeBind, Source: "/srv/a", Target: "/data"}
+		spec.Host.Mounts = append(spec.Host.Mounts, mounted)
+		for _, volume := range []string{target, target + "/", "/.." + target} {
+			r := Decision{Findings: New("test", rules).ReviewImage(Image{Volumes: []string{volume}}, spec, testRoots)}.Rejections()
+			if (len(r) == 1 && r[0].Rule == "mounts.targets" && r[0].Origin == "image") != refused {
+				t.Errorf("volume %s of the image: %+v", volume, r)
+			}
+		}
+		spec.Host.Devices = []container.DeviceMapping{{PathOnHost: "/dev/fuse", PathInContainer: target, CgroupPermissions: "rw"}}
+		r := New("test", rules).Review(spec, testRoots).Rejections()
+		if (len(r) == 1 && r[0].Field == "Host.Devices["+target+"]" && r[0].Rule == "mounts.targets") != refused {
+			t.Errorf("device at %s: %+v", target, r)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func TestProgramsInProcAreRejected(t *testing.T) {
 		})
 		found := d.Rejections()
 		if len(found) == 0 {
-			found = BuiltIn().ReviewImage(test.image, d.Spec)
+			found = BuiltIn().ReviewImage(test.image, d.Spec, testRoots)
 		}
 		rule := ""
 		if len(found) > 0 {
@@ -151,7 +151,7 @@ func TestNonRootIsDemandedOfTaskAndImage(t *testing.T) {
 	for user, good := range map[string]bool{
 		"": false, "0": false, "00": false, "0:1000": false, "root": false, "www-data": false, "1000": true, "1000:0": true, "+1": false,
 	} {
-		if found := policy.ReviewImage(Image{User: user}, Spec{}); (len(found) == 0) != good {
+		if found := policy.ReviewImage(Image{User: user}, Spec{}, testRoots); (len(found) == 0) != good {
 			t.Errorf("image's user %q: %+v", user, found)
 		}
 		if user == "" || user == "+1" {
@@ -162,7 +162,7 @@ func TestNonRootIsDemandedOfTaskAndImage(t *testing.T) {
 			t.Errorf("user %q: %+v", user, d.Rejections())
 		}
 	}
-	if found := policy.ReviewImage(Image{User: "root"}, Spec{Config: container.Config{User: "1000"}}); len(found) != 0 {
+	if found := policy.ReviewImage(Image{User: "root"}, Spec{Config: container.Config{User: "1000"}}, testRoots); len(found) != 0 {
 		t.Errorf("the task's user replaces the image's: %+v", found)
 	}
 }
@@ -190,11 +190,11 @@ func TestDeniedGroupsAreNoPrimaryOnes(t *testing.T) {
 		if d.Rejected() == good || !good && d.Rejections()[0].Rule != "groups" {
 			t.Errorf("user %q: %+v", user, d.Rejections())
 		}
-		found := BuiltIn().ReviewImage(Image{User: user}, Spec{})
+		found := BuiltIn().ReviewImage(Image{User: user}, Spec{}, testRoots)
 		if (len(found) == 0) != good || !good && (found[0].Rule != "groups" || found[0].Field != "Image.User") {
 			t.Errorf("image's user %q: %+v", user, found)
 		}
-		if found := BuiltIn().ReviewImage(Image{User: user}, Spec{Config: container.Config{User: "1"}}); len(found) > 0 {
+		if found := BuiltIn().ReviewImage(Image{User: user}, Spec{Config: container.Config{User: "1"}}, testRoots); len(found) > 0 {
 			t.Errorf("the task's user replaces the image's: %+v", found)
 		}
 	}
@@ -243,7 +243,7 @@ func TestProgramsAreNotLookedUpInProc(t *testing.T) {
 		})
 		found := d.Rejections()
 		if len(found) == 0 {
-			found = BuiltIn().ReviewImage(Image{Path: test.image}, d.Spec)
+			found = BuiltIn().ReviewImage(Image{Path: test.image}, d.Spec, testRoots)
 		}
 		rule := ""
 		if len(found) > 0 {

@@ -47,6 +47,7 @@ func (p Policy) Review(spec Spec, granted Grants) Decision {
 	r.sysctls() // after the namespaces that they belong to
 	r.mounts()
 	r.devices()
+	r.nestedTargets() // after the mounts and the devices
 	r.process()
 	r.user()
 	r.labels()

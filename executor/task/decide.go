@@ -87,6 +87,8 @@ type Plan struct {
 	// HostBinds are the mounts of the Spec that come from paths of the host: what they lead to has to be made sure of before
 	// create.
 	HostBinds []security.HostBind
+	// Granted is what the task has by the cluster's decision, for the review of the image.
+	Granted security.Grants
 	// Networks are the task's network_infos, whose labels go into its status with the addresses.
 	Networks []mesos.NetworkInfo
 	// KillGrace is kill_policy.grace_period; nil if the task has none.
@@ -152,7 +154,7 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 		return d
 	}
 	plan.Spec, plan.Policy, plan.NonRoot = review.Spec, p, p.ForbidsRoot()
-	plan.HostBinds = p.HostBinds(review.Spec, granted)
+	plan.HostBinds, plan.Granted = p.HostBinds(review.Spec, granted), granted
 	plan.Notes = append(append(notesOf(review.Changes()), plan.Notes...), "policy "+p.String())
 	d.Plan = &plan
 	return d
