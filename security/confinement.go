@@ -103,6 +103,7 @@ func (r *review) seccomp(field, value string) {
 		return
 	}
 	r.allow(field, value, "security_opt.seccomp")
+	r.atEntry("seccomp_profiles", value)
 	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, "seccomp="+profile)
 }
 

@@ -29,19 +29,24 @@ func (p Policy) place(rule string) string {
 
 // placeOf returns the place of a key of the rules, or else that of the section that it is in.
 func (p Policy) placeOf(key string) string {
-	if !p.fromFile {
-		return p.source
-	}
 	for {
 		if place, written := p.places[key]; written {
 			return place
 		}
 		section := strings.LastIndexByte(key, '.')
 		if section < 0 {
-			return builtInPlace
+			return p.inherited()
 		}
 		key = key[:section]
 	}
+}
+
+// inherited is the place of what no file says.
+func (p Policy) inherited() string {
+	if p.fromFile {
+		return builtInPlace
+	}
+	return p.source
 }
 
 // keysOf returns the keys of [Rules], by their JSON names, that a rule goes by: the main one first, with spaces between them. A

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 )
 
@@ -164,6 +165,22 @@ func TestFindingsSayWhereThePolicySaysSo(t *testing.T) {
 			mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/a"}), "Host.Mounts[/x]", "policy.yaml:5"},
 		{"a path of the host", file(map[string]string{"mounts.host_paths": "policy.yaml:4"}), mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/a"}), "Host.Mounts[/x]", "policy.yaml:4"},
 	}
+	limit := func(name string) func(*Spec) {
+		return func(s *Spec) { s.Host.Ulimits = []*container.Ulimit{{Name: name, Soft: 1 << 40, Hard: 1 << 40}} }
+	}
+	merged := file(map[string]string{"ulimits": "policy.yaml:9", "ulimits.nofile": "policy.yaml:5"})
+	tests = append(tests, []struct {
+		name   string
+		policy Policy
+		change func(*Spec)
+		field  string
+		want   string
+	}{
+		{"an entry of a map", merged, limit("nofile"), "Host.Ulimits[nofile]", "policy.yaml:5"},
+		{"an entry that is inherited", merged, limit("nproc"), "Host.Ulimits[nproc]", "built-in"},
+		{"an entry of rules of a name", New("test", BuiltInRules()), limit("nproc"), "Host.Ulimits[nproc]", "test"},
+		{"an entry that there is not", merged, limit("x"), "Host.Ulimits[x]", "policy.yaml:9"},
+	}...)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			spec := goodSpec()

@@ -104,6 +104,15 @@ func (r *review) at(key string) {
 	r.findings[len(r.findings)-1].Place = r.policy.placeOf(key)
 }
 
+// atEntry is at for one entry of a map, of which each may be written elsewhere: one that the rules have and the file has not is built in.
+func (r *review) atEntry(key, name string) {
+	place, written := r.policy.places[key+"."+name]
+	if !written {
+		place = r.policy.inherited()
+	}
+	r.findings[len(r.findings)-1].Place = place
+}
+
 // allow makes no finding where another one says by way of which exception the value is sent.
 func (r *review) allow(field, value, rule string) {
 	if !r.isException(field) {

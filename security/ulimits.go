@@ -30,7 +30,8 @@ func (r *review) ulimits() {
 		}
 		seen[u.Name] = true
 		if !known { // and only audited
-			maximum = -1
+			r.out.Host.Ulimits = append(r.out.Host.Ulimits, u)
+			continue
 		}
 		r.out.Host.Ulimits = append(r.out.Host.Ulimits, r.limited(field, u, maximum))
 	}
@@ -49,11 +50,12 @@ func (r *review) limited(field string, u *container.Ulimit, maximum int64) *cont
 	limited := &container.Ulimit{Name: u.Name, Soft: lower(u.Soft, maximum), Hard: lower(u.Hard, maximum)}
 	if *limited == *u {
 		r.allow(field, u.String(), "ulimits")
+		r.atEntry("ulimits", u.Name)
 		return u
 	}
 	r.lowered(field, "ulimit "+u.String(), strings.TrimPrefix(limited.String(), u.Name+"="), "ulimits",
 		"Ulimit %s is above the policy's maximum; the container runs with %s.", u, limited)
-	if r.acts() {
+	if r.atEntry("ulimits", u.Name); r.acts() {
 		return limited
 	}
 	return u

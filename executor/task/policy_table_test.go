@@ -34,6 +34,9 @@ func placedPolicy() security.Policy {
 		}
 	}
 	walk(reflect.TypeFor[security.Rules](), "")
+	for name := range security.BuiltInRules().Ulimits {
+		places["ulimits."+name] = "ulimits" // a file can write each of them
+	}
 	return security.FromFile("x", "", security.BuiltInRules(), places)
 }
 
