@@ -12,7 +12,6 @@ import (
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
-	"mesos-docker-executor/security"
 	"mesos-docker-executor/security/policyfile"
 )
 
@@ -134,16 +133,9 @@ func identify(info *mesos.TaskInfo, principal, role string) identityShown {
 			allocate(info.Executor.Resources, role)
 		}
 	}
-	who := identityShown{Principal: principal, AppID: task.MarathonAppID(info.TaskID.Value)}
+	who := identityShown{Principal: principal, AppID: task.MarathonAppID(info.TaskID.Value), Profile: report.Printable(task.Profile(info))}
 	if len(info.Resources) > 0 {
 		who.Role = info.Resources[0].GetAllocationInfo().GetRole()
-	}
-	if info.Labels != nil {
-		for _, label := range info.Labels.Labels {
-			if label.Key == security.ProfileLabel {
-				who.Profile = report.Printable(label.GetValue())
-			}
-		}
 	}
 	return who
 }

@@ -2,8 +2,11 @@ package task
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/security"
 )
@@ -17,18 +20,40 @@ func (t *translation) who() security.Identity {
 		Principal: t.in.Principal,
 		Trusted:   t.in.Trusted,
 		AppID:     MarathonAppID(t.task.TaskID.Value),
+		Profile:   Profile(&t.task),
 	}
 	if len(t.task.Resources) > 0 {
 		id.Role = t.task.Resources[0].GetAllocationInfo().GetRole() // mixed roles are invalid, see role
 	}
-	if t.task.Labels != nil {
-		for _, label := range t.task.Labels.Labels {
-			if label.Key == security.ProfileLabel {
-				id.Profile = label.GetValue()
-			}
+	return id
+}
+
+// Profile returns the profile of the policy that a task picks by its label, "" if it picks none.
+func Profile(task *mesos.TaskInfo) string {
+	if picked := profiles(task); len(picked) > 0 {
+		return picked[0]
+	}
+	return ""
+}
+
+func profiles(task *mesos.TaskInfo) (picked []string) {
+	if task.Labels == nil {
+		return nil
+	}
+	for _, label := range task.Labels.Labels {
+		if label.Key == security.ProfileLabel {
+			picked = append(picked, label.GetValue())
 		}
 	}
-	return id
+	return picked
+}
+
+// oneProfile refuses labels that pick different profiles.
+func (t *translation) oneProfile() {
+	picked := profiles(&t.task)
+	if other := slices.IndexFunc(picked, func(profile string) bool { return profile != picked[0] }); other > 0 {
+		t.invalid(labelField, picked[other], "The label is there with the values %s and %s; a task has one profile, keep one of them.", quote(picked[0]), quote(picked[other]))
+	}
 }
 
 // MarathonAppID returns the app ID in a task ID that Marathon made ("web_shop.instance-<UUID>._app.1" is of "/web/shop"), "" if it

@@ -1,6 +1,12 @@
 package task
 
-import "testing"
+import (
+	"testing"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
+)
 
 func TestAppIDIsThatOfMarathonsTaskID(t *testing.T) {
 	const id, other = "0b8d3f6e-3c1c-11ec-8a6d-0242ac120002", "11111111-2222-3333-4444-555555555555"
@@ -22,3 +28,30 @@ func TestAppIDIsThatOfMarathonsTaskID(t *testing.T) {
 		}
 	}
 }
+
+// TestATaskPicksOneProfile: of two, none is meant more.
+func TestATaskPicksOneProfile(t *testing.T) {
+	labelled := func(profiles ...string) []byte {
+		return helloTask(t, func(task *mesos.TaskInfo) {
+			task.Labels = &mesos.Labels{}
+			for _, profile := range profiles {
+				task.Labels.Labels = append(task.Labels.Labels, mesos.Label{Key: security.ProfileLabel, Value: &profile}, mesos.Label{Key: "other"})
+			}
+		})
+	}
+	refused(t, labelled("a", "a", "b"), testInputs(), mesos.REASON_TASK_INVALID, labelField, `"a"`, `"b"`, "one profile")
+	var asked []string
+	policies := policiesFunc(func(id security.Identity) (security.Policy, error) {
+		asked = append(asked, id.Profile)
+		return security.BuiltIn(), nil
+	})
+	Decide(labelled("a", "a"), testInputs(), policies)
+	Decide(labelled(), testInputs(), policies)
+	if len(asked) != 2 || asked[0] != "a" || asked[1] != "" {
+		t.Errorf("%q", asked)
+	}
+}
+
+type policiesFunc func(security.Identity) (security.Policy, error)
+
+func (f policiesFunc) For(id security.Identity) (security.Policy, error) { return f(id) }

@@ -66,6 +66,7 @@ func (t *translation) translate() Plan {
 	t.spec.Name = t.in.ContainerName
 
 	t.identity()
+	t.oneProfile()
 	role := t.role()
 	t.resources()
 	t.executor()
