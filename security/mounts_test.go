@@ -220,3 +220,23 @@ func TestVolumeNamesThatCarryOptionsAreRejected(t *testing.T) {
 		}
 	}
 }
+
+// TestAVolumeWithoutADriverIsTheEnginesOwn: which is what it is judged as, and the engine has to be told.
+func TestAVolumeWithoutADriverIsTheEnginesOwn(t *testing.T) {
+	for mode, want := range map[Mode]string{Enforce: "local", Audit: ""} {
+		d := reviewWith(func(r *Rules) {
+			r.Mode = mode
+			r.Mounts.Volumes = []VolumeRule{{Driver: "local", Names: []string{"team-*"}}}
+		}, mounting(mount.Mount{Type: mount.TypeVolume, Source: "team-a"}))
+		if d.Rejected() || len(d.Spec.Host.Mounts) != 2 {
+			t.Fatalf("%s: %+v", mode, d.Rejections())
+		}
+		got := ""
+		if o := d.Spec.Host.Mounts[1].VolumeOptions; o != nil && o.DriverConfig != nil {
+			got = o.DriverConfig.Name
+		}
+		if got != want {
+			t.Errorf("%s: driver %q, want %q", mode, got, want)
+		}
+	}
+}

@@ -34,6 +34,11 @@ func (r *review) volume(field string, m *mount.Mount, options *mount.VolumeOptio
 		r.anonymousMount(field, driver)
 	} else {
 		r.namedVolume(field, m.Source, m.Target, driver)
+		if driver.Name == "" && r.rules.Mode != Audit {
+			// Said explicitly because the engine would take an existing volume of this name from any driver (moby,
+			// volume/service/store.go, create).
+			driver.Name = localDriver
+		}
 	}
 	m.VolumeOptions = r.volumeOptions(field+".VolumeOptions", o)
 	if driver.Name != "" || len(driver.Options) > 0 {
