@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/versions"
 )
@@ -59,6 +60,9 @@ func (e *Engine) Create(ctx context.Context, name string, c *container.Config, h
 		if c == nil || h == nil {
 			return errors.New("configuration missing")
 		}
+		if err := p.knows(h.Mounts); err != nil {
+			return err
+		}
 		config, host := *c, *h // the client normalizes some fields in place
 		answer, err := p.docker.ContainerCreate(ctx, &config, &host, p.endpoints(n, &config), nil, name)
 		if err != nil {
@@ -93,6 +97,24 @@ func (p *protocol) endpoints(n *network.NetworkingConfig, c *container.Config) *
 		sent.EndpointsConfig[name] = settings
 	}
 	return sent
+}
+
+// knows returns an error for an option of a mount that an engine of the agreed version leaves out without a word, as it does with
+// all of JSON that it does not know: a mount of the whole volume instead of a path in it, say. The client checks the others.
+func (p *protocol) knows(mounts []mount.Mount) error {
+	for _, m := range mounts {
+		option, since := "", ""
+		switch {
+		case m.VolumeOptions != nil && m.VolumeOptions.Subpath != "":
+			option, since = "volume-subpath", "1.45"
+		case m.TmpfsOptions != nil && len(m.TmpfsOptions.Options) > 0:
+			option, since = "an option of a tmpfs mount", "1.46"
+		}
+		if option != "" && versions.LessThan(p.version, since) {
+			return fmt.Errorf("%s at %s requires API v%s or later, and the engine has v%s", option, m.Target, since, p.version)
+		}
+	}
+	return nil
 }
 
 // hideEnvironment takes the values of environment variables out of a daemon's message: it quotes a variable

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -165,6 +166,32 @@ func TestCreateNeedsConfigurations(t *testing.T) {
 	}
 	if _, _, err := e.Create(t.Context(), "name", &container.Config{}, nil, nil); OutcomeOf(err) != Refused {
 		t.Error(err)
+	}
+}
+
+// TestOptionsThatAnEngineLeavesOutAreErrors: it would mount something else than was reviewed.
+func TestOptionsThatAnEngineLeavesOutAreErrors(t *testing.T) {
+	part := mount.Mount{Type: mount.TypeVolume, Target: "/v", VolumeOptions: &mount.VolumeOptions{Subpath: "a"}}
+	program := mount.Mount{Type: mount.TypeTmpfs, Target: "/t", TmpfsOptions: &mount.TmpfsOptions{Options: [][]string{{"exec"}}}}
+	plain := mount.Mount{Type: mount.TypeVolume, Target: "/p", VolumeOptions: &mount.VolumeOptions{NoCopy: true}}
+	for _, test := range []struct {
+		version string
+		mounts  []mount.Mount
+		want    string
+	}{
+		{"1.41", []mount.Mount{plain}, ""},
+		{"1.41", []mount.Mount{plain, part}, "volume-subpath at /v requires API v1.45 or later, and the engine has v1.41"},
+		{"1.45", []mount.Mount{plain, part}, ""},
+		{"1.45", []mount.Mount{program}, "an option of a tmpfs mount at /t requires API v1.46 or later, and the engine has v1.45"},
+		{"1.46", []mount.Mount{program}, ""},
+	} {
+		got := ""
+		if err := (&protocol{version: test.version}).knows(test.mounts); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.version, got, test.want)
+		}
 	}
 }
 
