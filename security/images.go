@@ -105,32 +105,6 @@ func matchesRepository(pattern, name string) bool {
 
 const everything = "**"
 
-// CheckImagePattern checks a pattern of [ImageRules]. The error completes "it ...".
-func CheckImagePattern(pattern string) error {
-	if pattern == everything {
-		return nil
-	}
-	folder, below := strings.CutSuffix(pattern, "/"+everything)
-	registry, path, found := strings.Cut(folder, "/")
-	switch {
-	case strings.Contains(folder, everything):
-		return fmt.Errorf(`can have "**" only at the end, after a "/"`)
-	case !found && !below, found && path == "",
-		// What Docker does not take for the name of a registry (distribution/reference, splitDockerDomain).
-		!strings.ContainsAny(registry, ".:*") && registry != "localhost" && registry == strings.ToLower(registry):
-		return fmt.Errorf(`must be a repository in full, with its registry, such as "docker.io/library/busybox" or "registry.example:5000/**"`)
-	case strings.ContainsAny(path, ":@"):
-		return fmt.Errorf("must be a repository without a tag or a digest")
-	case strings.ToLower(path) != path:
-		return fmt.Errorf("must be in lower case, as the names of repositories are")
-	case !plainRepository().MatchString(folder):
-		return fmt.Errorf("holds a character or an empty part that no repository's name has")
-	}
-	return nil
-}
-
-var plainRepository = compiled(`^[][A-Za-z0-9.:*-]+(/[a-z0-9._*-]+)*$`)
-
 // inBrackets lists what a policy allows behind a phrase that says so.
 func inBrackets(allowed []string) string {
 	const shown = 12
