@@ -178,7 +178,8 @@ type VolumeRule struct {
 
 // DeviceRule allows devices of the host.
 type DeviceRule struct {
-	// Path is a pattern of paths on the host ("/dev/fuse", "/dev/ttyUSB*").
+	// Path is a pattern of paths on the host ("/dev/fuse", "/dev/ttyUSB*"). A folder stands for all devices in it, at any depth
+	// (moby, oci/devices_linux.go, DevicesFromPath).
 	Path string `json:"path"`
 	// Permissions are the most that a task can have: letters of "rwm" (read, write, mknod).
 	Permissions string `json:"permissions"`

@@ -121,7 +121,7 @@ func deviceFacts() map[string]fact {
 	return map[string]fact{
 		"devices": {meaning: "devices of the host that a task may have; +devices adds",
 			allowed: "entries such as {path: /dev/fuse, permissions: rwm}"},
-		"devices.path": {meaning: "pattern of paths in /dev", allowed: "a path such as /dev/fuse", text: devicePattern, required: true},
+		"devices.path": {meaning: "pattern of paths in /dev; a folder stands for all devices in it", allowed: "a path such as /dev/fuse", text: devicePattern, required: true},
 		"devices.permissions": {meaning: "the most of them: letters of rwm (read, write, mknod)",
 			allowed: "letters of `rwm`", text: devicePermissions, required: true},
 		"device_cgroup_rules": {meaning: "device rules that a task may add, as it writes them",
