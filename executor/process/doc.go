@@ -47,7 +47,8 @@
 //
 // Blocking: [Leaf.WatchInit], [Leaf.WatchHostInit], [Init.Wait] and [Shim.Wait] wait until their context ends at the
 // latest, [Leaf.Kill] for [KillLimit]; everything else takes a few system calls. File
-// operations on cgroups and /proc have no time limit in the kernel.
+// operations on cgroups and /proc have no time limit in the kernel. Those of [NewStage] on paths of the host block as long as their file
+// system does not answer.
 //
 // Concurrency: all methods may be called from any goroutine at any time, also
 // [Init.Close] while a Wait goes on. The package keeps no state but the file descriptors of an

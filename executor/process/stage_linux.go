@@ -63,15 +63,24 @@ type StageOptions struct {
 	// HostPaths must exist. Where staging is impossible, because CAP_SYS_ADMIN is missing or Daemon does not see the mounts, those
 	// are let through as they are whose folders above are all root's and writable by nobody else.
 	HostPaths []HostPath
+	// Opening, if not nil, is called with each folder and path before that is opened, which takes for ever where a file system does
+	// not answer.
+	Opening func(path string)
 	// Daemon is the PID of dockerd. When it is 0, not known, the mounts are taken for visible to it: if they are not, it refuses
 	// to create the container.
 	Daemon int
 }
 
+func (o StageOptions) opening(path string) {
+	if o.Opening != nil {
+		o.Opening(path)
+	}
+}
+
 // NewStage stages folders of the sandbox and paths of the host. Something that has the name of this container and attempt already
 // is an error (fs.ErrExist). On any error nothing stays but folders of the sandbox. Nothing to stage: nothing is done.
 //
-// It needs CAP_SYS_ADMIN, and /proc. The mounts hold no file descriptor.
+// It needs CAP_SYS_ADMIN, and /proc. The mounts hold no file descriptor. It has no time limit: see Opening.
 func NewStage(o StageOptions) (*Stage, error) {
 	s := &Stage{sources: map[string]string{}}
 	if len(o.SandboxDirs) == 0 && len(o.HostPaths) == 0 {
@@ -118,6 +127,7 @@ func (s *Stage) mount(o StageOptions) error {
 		if s.sources[rel] != "" {
 			continue
 		}
+		o.opening(filepath.Join(o.Sandbox, rel))
 		at := filepath.Join(s.path, strconv.Itoa(len(s.sources)))
 		if err := stage(filepath.Clean(o.Sandbox), dir, at); err != nil {
 			return fmt.Errorf("folder %q: %w", dir, err)

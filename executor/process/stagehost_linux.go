@@ -18,6 +18,7 @@ import (
 // there can.
 func (s *Stage) hostPaths(o StageOptions, unable string) error {
 	for i, h := range o.HostPaths {
+		o.opening(h.Path)
 		source, err := s.hostPath(h, i, o.Daemon, unable)
 		if err != nil {
 			return err

@@ -93,6 +93,11 @@ func (r *runner) claimMore(change func(*process.ClaimRecord)) error {
 // The container is made from the image that was reviewed, by its ID: another task's pull may have given the name to another image
 // meanwhile. So Docker shows the ID, and the name is in a label.
 func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
+	spec := plan.Spec
+	// Before a place among the starts is taken, as it may wait for a file system of the task's user.
+	if err := r.stageMounts(c, &spec, plan); err != nil {
+		return err
+	}
 	leave, waited, err := r.Gate.Enter(r.launch, admission.Start)
 	if err != nil {
 		return err
@@ -100,10 +105,6 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	c.leave = leave
 	if waited > patientStart {
 		r.remark(fmt.Sprintf("waited %s for other containers of this host to start (engine.max_starts)", waited.Round(time.Second)))
-	}
-	spec := plan.Spec
-	if err := r.stageMounts(c, &spec, plan); err != nil {
-		return err
 	}
 	if err := r.placeLeaf(c); err != nil {
 		return err

@@ -42,6 +42,9 @@ func (r *runner) remove(c *container) error {
 		errs = append(errs, r.removeContainer(c))
 	}
 	r.release(c)
+	if c.stuck {
+		errs = append(errs, errors.New("staging its mounts has not come to an end: a later executor's sweep releases them"))
+	}
 	if c.placement != nil {
 		errs = append(errs, cgroupnet.Remove(c.groups, *c.placement))
 	}

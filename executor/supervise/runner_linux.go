@@ -113,7 +113,8 @@ type container struct {
 	hostPID   bool           // its processes are in the host's PID namespace
 	leave     func()         // gives the place among the host's starts back
 	unknown   bool           // create may still happen
-	stage     *process.Stage // of volumes below the sandbox
+	stage     *process.Stage // of volumes below the sandbox, and of the host
+	stuck     bool           // staging was given up, and may have left something
 	leaf      *process.Leaf
 	groups    []cgroupnet.Hierarchy
 	placement *cgroupnet.Placement
@@ -136,7 +137,7 @@ type delivery struct {
 
 // Run supervises one task to its end and returns the executor's exit status: 0 after the acknowledged terminal update of
 // a container that ran, 1 otherwise. It returns early, with 1, when ctx ends. All its goroutines have ended by then but
-// one that is writing output which nobody reads. The engine is not closed.
+// one that is writing output which nobody reads, and one that opens a path of the host whose file system does not answer. The engine is not closed.
 func Run(ctx context.Context, o Options) int {
 	ctx, cancel := context.WithCancel(ctx)
 	launch, abandon := context.WithCancel(ctx)
