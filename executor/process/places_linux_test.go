@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -195,9 +196,9 @@ func TestReleaseLeavesTheHostsMountsThatAreShared(t *testing.T) {
 }
 
 // inMountNamespace is a process with a mount namespace of its own in which a script was run first.
-func inMountNamespace(t *testing.T, script string) int {
+func inMountNamespace(t *testing.T, propagation, script string) int {
 	t.Helper()
-	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", script+" && echo ready && exec cat")
+	cmd := exec.Command("unshare", "--mount", "--propagation", propagation, "sh", "-c", script+" && echo ready && exec cat")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +223,8 @@ func TestWithoutStagingOnlyPathsThatRootAloneCanChangeAreMounted(t *testing.T) {
 	mkdir(t, base, "srv/data/a/b")
 	mkdir(t, base, "srv/other")
 	mounted(t, "test", mkdir(t, base, "srv/disks/1"), "tmpfs", 0)
-	daemon := inMountNamespace(t, "mount -t tmpfs test "+base+"/srv/other")
+	mkdir(t, base, "srv/lent/in")
+	daemon := inMountNamespace(t, "private", fmt.Sprintf("mount -t tmpfs test %[1]s/srv/other && mount --bind %[1]s/etc %[1]s/srv/lent/in", base))
 	for _, test := range []struct {
 		path, inside, source string
 		readOnly             bool
@@ -231,11 +233,12 @@ func TestWithoutStagingOnlyPathsThatRootAloneCanChangeAreMounted(t *testing.T) {
 		{"srv/empty", "srv", "srv/empty", true, ""},
 		{"srv/data", "srv", "srv/data", false, ""}, // a user's, which only root can replace
 		{"served/empty", "served", "srv/empty", false, ""},
-		{"srv/data/a", "srv", "", false, "others than root can write to BASE/srv/data, and the engine is in another mount namespace and does not see the executor's mounts; run the executor"},
+		{"srv/data/a", "srv", "", false, "others than root can write to BASE/srv/data, and the engine is in another mount namespace than the executor's mounts; run the executor"},
 		{"srv/data/a/proof", "srv", "", false, "others than root can write to BASE/srv/data"},
 		{"srv/other", "srv", "", false, "srv/other is another file for the engine"},
 		{"srv/disks", "srv", "srv/disks", false, ""},
 		{"srv/disks", "srv", "", true, "has mounts in it, which might stay writable"},
+		{"srv/lent", "srv", "", false, "would show BASE/etc, which is mounted in it at BASE/srv/lent/in"}, // for the engine
 		{"etc/secret", "etc", "", false, "would show BASE/etc"},
 	} {
 		dir := stageDir(t)
@@ -259,12 +262,38 @@ func TestWithoutStagingOnlyPathsThatRootAloneCanChangeAreMounted(t *testing.T) {
 		}
 		release(t, s)
 	}
-	// A daemon that sees the mounts gets them.
 	s, err := NewStage(StageOptions{Dir: stageDir(t), ContainerID: "c1", Attempt: 1, Daemon: os.Getpid(), HostPaths: []HostPath{{Path: base + "/srv/data/a", Inside: base + "/srv"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	release(t, s)
+}
+
+// In a namespace that gets the mounts they are not made read-only, and get the host's later mounts.
+func TestPathsAreNotStagedForADaemonThatGetsCopiesOfTheMounts(t *testing.T) {
+	base := hostFolders(t)
+	run := t.TempDir()
+	for _, dir := range []string{base + "/srv", run} {
+		mounted(t, "test", dir, "tmpfs", 0)
+		if err := unix.Mount("", dir, "", unix.MS_SHARED, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(base+"/srv", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, base, "srv/data")
+	daemon := inMountNamespace(t, "slave", "true")
+	s, err := NewStage(StageOptions{Dir: run + "/mounts", ContainerID: "c1", Attempt: 1, Daemon: daemon, HostPaths: []HostPath{{
+		Path: base + "/srv/data", Inside: base + "/srv", ReadOnly: true,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release(t, s)
+	if got := s.HostSource(0); got != base+"/srv/data" {
+		t.Errorf("mounted from %s", got)
+	}
 }
 
 func TestPathsAreLocatedInTheirFileSystems(t *testing.T) {

@@ -29,13 +29,14 @@ import (
 // That needs entries of HostConfig.Mounts, as the [Lease] does: a missing source of
 // HostConfig.Binds is made by the daemon. Folders of the sandbox stay private whatever the entry's propagation is.
 //
-// The daemon and the executor must be in the same mount namespace, or the daemon's must get the
-// executor's mounts by propagation (mount_namespaces(7)). For folders of the sandbox this is not checked: the daemon may not
+// The daemon and the executor must be in the same mount namespace or, for folders of the sandbox, the daemon's must get the
+// executor's mounts by propagation (mount_namespaces(7)). For those this is not checked: the daemon may not
 // be visible in /proc. In a mount namespace made by the agent (isolator filesystem/linux) the executor
 // can stage, but the daemon does not get the mounts. Paths of the host can do without, see [StageOptions].
 //
 // The mounts outlive a crash of the executor: then they stay, at <dir>/<container id>.<attempt>,
-// until they are unmounted by `umount -R`. A mere `rm -r` there would delete the files of the sandbox.
+// until a sweep releases them (or `umount -R` after `mount --make-rprivate`: it would unmount on the host what is in a mount that
+// is shared). A mere `rm -r` there would delete the files of the sandbox.
 type Stage struct {
 	path    string            // <dir>/<container id>.<attempt>; empty when nothing is staged
 	sources map[string]string // of the sandbox, by clean path relative to it
@@ -60,7 +61,7 @@ type StageOptions struct {
 	Sandbox     string
 	SandboxDirs []string
 
-	// HostPaths must exist. Where staging is impossible, because CAP_SYS_ADMIN is missing or Daemon does not see the mounts, those
+	// HostPaths must exist. Where staging is impossible, because CAP_SYS_ADMIN is missing or Daemon is in another mount namespace, those
 	// are let through as they are whose folders above are all root's and writable by nobody else.
 	HostPaths []HostPath
 	// Opening, if not nil, is called with each folder and path before that is opened, which takes for ever where a file system does
@@ -100,7 +101,7 @@ func NewStage(o StageOptions) (*Stage, error) {
 	}
 	path := filepath.Join(o.Dir, attemptName(o.ContainerID, o.Attempt))
 	if err := os.Mkdir(path, 0o700); err != nil {
-		return nil, fmt.Errorf("stage mounts: %w; if no container %s exists any more, umount -R and rmdir it", err, o.ContainerID)
+		return nil, fmt.Errorf("stage mounts: %w; if no container %s exists any more, mount --make-rprivate, umount -R and rmdir it", err, o.ContainerID)
 	}
 	s.path = path
 	err := s.mount(o)
@@ -134,7 +135,7 @@ func (s *Stage) mount(o StageOptions) error {
 		}
 		s.sources[rel] = at
 	}
-	return s.hostPaths(o, s.hidden(o.Daemon))
+	return s.hostPaths(o, hidden(o.Daemon))
 }
 
 // stage mounts one folder of the sandbox at the mount point, which it makes.

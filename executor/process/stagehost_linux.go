@@ -155,12 +155,21 @@ func makeReadOnly(mounts []*mountinfo.Info) error {
 	return nil
 }
 
-// hidden says why the daemon does not get our mounts; "" when it does, or when nobody knows.
-func (s *Stage) hidden(daemon int) string {
-	if daemon == 0 || sameFile(s.path, filepath.Join(procFile(daemon, "root"), s.path)) {
+// hidden says why the daemon does not get our mounts as they are; "" when it does, or when nobody knows. A namespace that gets them by
+// propagation has copies, which are not read-only and take part in the host's later mounts, whatever is done to ours.
+func hidden(daemon int) string {
+	if daemon == 0 {
 		return ""
 	}
-	return "the engine is in another mount namespace and does not see the executor's mounts"
+	our, err := os.Stat("/proc/thread-self/ns/mnt")
+	if err != nil {
+		return ""
+	}
+	their, err := os.Stat(procFile(daemon, "ns/mnt"))
+	if err != nil || os.SameFile(our, their) { // no permission, see sameFile, or a daemon that has ended
+		return ""
+	}
+	return "the engine is in another mount namespace than the executor's mounts"
 }
 
 // sameFile reports whether the two are one file, or whether it is not known: no one may look at another's root without the
@@ -184,12 +193,15 @@ func (f *hostFile) asItIs(daemon int, unable string) error {
 		return fmt.Errorf("%s is another file for the engine: %s", f.real, remedy)
 	}
 	mounts, err := mountinfo.GetMounts(nil)
+	if daemon != 0 {
+		mounts, err = mountinfo.PidMountInfo(daemon) // the container will have these
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.real, err)
 	}
 	at := mountOf(mounts, f.real)
 	if at == nil {
-		return fmt.Errorf("%s is in no mount that the executor knows: %s", f.real, remedy)
+		return fmt.Errorf("%s is in no mount that is known: %s", f.real, remedy)
 	}
 	own := *at
 	own.Root, own.Mountpoint = filepath.Join(at.Root, strings.TrimPrefix(f.real, at.Mountpoint)), f.real
