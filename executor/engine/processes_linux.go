@@ -96,14 +96,19 @@ func words(pid int) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
 }
 
-// dockerd returns the process with that PID if it is one, else the one that was told to listen on the socket, else the only one.
+// dockerd returns the process with that PID if it is one, else the one that was told to listen on the socket, else the only one: among the
+// children of that process, systemd, if one is there. A container may have a dockerd of its own, which was told the same socket.
 func (t processTable) dockerd(pid int, socket string) Process {
+	all := slices.DeleteFunc(slices.Clone(t), func(e entry) bool { return e.Name != "dockerd" })
+	if n := slices.IndexFunc(all, func(e entry) bool { return e.PID == pid }); n >= 0 {
+		return all[n].Process
+	}
+	if isChild := func(e entry) bool { return e.parent == pid }; pid > 0 && slices.ContainsFunc(all, isChild) {
+		all = slices.DeleteFunc(all, func(e entry) bool { return !isChild(e) })
+	}
 	var found []Process
-	for _, e := range t {
-		if e.Name != "dockerd" {
-			continue
-		}
-		if e.PID == pid || slices.ContainsFunc(words(e.PID), func(w string) bool { return strings.HasSuffix(w, "unix://"+socket) }) {
+	for _, e := range all {
+		if slices.ContainsFunc(words(e.PID), func(w string) bool { return strings.HasSuffix(w, "unix://"+socket) }) {
 			return e.Process
 		}
 		if slices.ContainsFunc(words(e.PID), func(w string) bool { return strings.Contains(w, "unix://") }) {

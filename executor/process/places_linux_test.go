@@ -233,7 +233,7 @@ func TestWithoutStagingOnlyPathsThatRootAloneCanChangeAreMounted(t *testing.T) {
 		{"srv/empty", "srv", "srv/empty", true, ""},
 		{"srv/data", "srv", "srv/data", false, ""}, // a user's, which only root can replace
 		{"served/empty", "served", "srv/empty", false, ""},
-		{"srv/data/a", "srv", "", false, "others than root can write to BASE/srv/data, and the engine is in another mount namespace than the executor's mounts; run the executor"},
+		{"srv/data/a", "srv", "", false, "others than root can write to BASE/srv/data, and the engine is in another mount namespace; run the executor"},
 		{"srv/data/a/proof", "srv", "", false, "others than root can write to BASE/srv/data"},
 		{"srv/other", "srv", "", false, "srv/other is another file for the engine"},
 		{"srv/disks", "srv", "srv/disks", false, ""},

@@ -169,7 +169,7 @@ func hidden(daemon int) string {
 	if err != nil || os.SameFile(our, their) { // no permission, see sameFile, or a daemon that has ended
 		return ""
 	}
-	return "the engine is in another mount namespace than the executor's mounts"
+	return "the engine is in another mount namespace"
 }
 
 // sameFile reports whether the two are one file, or whether it is not known: no one may look at another's root without the
