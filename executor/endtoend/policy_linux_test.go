@@ -159,17 +159,19 @@ func TestPolicyThatCannotBeUsedStartsNothing(t *testing.T) {
 			if test.change != nil {
 				test.change(t, path)
 			}
-			r := launch(t, localagent.DropIn, shell(t, "true"), use)
-			failed := r.ends(mesos.TASK_FAILED, 1)
-			if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED {
-				t.Errorf("%v", failed.GetReason())
-			}
-			for _, want := range append(test.want, path) {
-				if !strings.Contains(failed.GetMessage(), want) {
-					t.Errorf("%q lacks %q", failed.GetMessage(), want)
+			for _, mode := range []localagent.Mode{localagent.DropIn, localagent.Custom} {
+				r := launch(t, mode, shell(t, "true"), use)
+				failed := r.ends(mesos.TASK_FAILED, 1)
+				if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED {
+					t.Errorf("%s: %v", mode, failed.GetReason())
 				}
+				for _, want := range append(test.want, path) {
+					if !strings.Contains(failed.GetMessage(), want) {
+						t.Errorf("%s: %q lacks %q", mode, failed.GetMessage(), want)
+					}
+				}
+				r.nothingLeft()
 			}
-			r.nothingLeft()
 		})
 	}
 }
