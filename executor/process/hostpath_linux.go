@@ -105,7 +105,11 @@ func (w *walk) root() error {
 
 // step opens what has a name in a folder, and goes there if that is no symbolic link.
 func (w *walk) step(at string, dir int, name string) error {
-	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(dir, name, flags|unix.O_DIRECTORY, 0) // with O_PATH alone nothing is mounted that autofs mounts on demand
+	if err == unix.ENOTDIR {
+		fd, err = unix.Openat(dir, name, flags, 0)
+	}
 	if err == unix.ENOENT {
 		return fmt.Errorf("%s does not exist; make it on the host, or mount another path", at)
 	}

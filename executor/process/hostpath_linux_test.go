@@ -143,6 +143,24 @@ func TestPathsThatNoReviewLetsPassAreRefused(t *testing.T) {
 }
 
 // One place by two names is one place: a host has /var/run for /run, and /lib for /usr/lib.
+// As a home of autofs, the tracing folder of debugfs is mounted when somebody goes into it.
+func TestWhatIsMountedWhenSomebodyGoesThereIsStaged(t *testing.T) {
+	for _, path := range []string{"tracing", "tracing/README"} {
+		base := hostFolders(t)
+		debug := base + "/srv/empty"
+		mounted(t, "test", debug, "debugfs", 0)
+		s, err := stageHostPath(stageDir(t), HostPath{Path: filepath.Join(debug, path), Inside: base + "/srv", Lifted: true})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := mountsBelow(t, s.HostSource(0)); len(got) != 1 || got[0].FSType != "tracefs" {
+			t.Errorf("%s: staged %+v", path, got)
+		}
+		release(t, s)
+	}
+}
+
 func TestAPlaceThatIsOpenIsSoByItsOtherName(t *testing.T) {
 	base := hostFolders(t)
 	symlink(t, "etc", base, "config")
