@@ -129,7 +129,7 @@ func TestFileSystemsOfTheKernelAreNotMountedFromElsewhere(t *testing.T) {
 
 func TestReadOnlyPathsAreSoWithAllThatIsMountedInThem(t *testing.T) {
 	base := hostFolders(t)
-	mounted(t, "test", base+"/srv/empty", "tmpfs", unix.MS_NODEV|unix.MS_NOEXEC)
+	mounted(t, "test", base+"/srv/empty", "tmpfs", unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_NOSYMFOLLOW)
 	deep := mkdir(t, base, "srv/empty/deep")
 	mounted(t, "test", deep, "tmpfs", unix.MS_NOSUID|unix.MS_NOATIME)
 	s, err := stageHostPath(stageDir(t), HostPath{Path: base + "/srv", Inside: base + "/srv", Recursive: true, ReadOnly: true})
@@ -149,7 +149,7 @@ func TestReadOnlyPathsAreSoWithAllThatIsMountedInThem(t *testing.T) {
 	for _, m := range mountsBelow(t, s.HostSource(0))[1:] {
 		options = append(options, m.Options)
 	}
-	if want := []string{"ro,nodev,noexec,relatime", "ro,nosuid,noatime"}; !slices.Equal(options, want) {
+	if want := []string{"ro,nodev,noexec,relatime,nosymfollow", "ro,nosuid,noatime"}; !slices.Equal(options, want) {
 		t.Errorf("options %q, want %q", options, want)
 	}
 }

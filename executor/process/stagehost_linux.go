@@ -143,7 +143,9 @@ func makeReadOnly(mounts []*mountinfo.Info) error {
 	for _, m := range mounts {
 		flags := uintptr(unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY) // what is not repeated is lost, but for the times of access
 		options := strings.Split(m.Options, ",")
-		for name, flag := range map[string]uintptr{"nosuid": unix.MS_NOSUID, "nodev": unix.MS_NODEV, "noexec": unix.MS_NOEXEC} {
+		for name, flag := range map[string]uintptr{
+			"nosuid": unix.MS_NOSUID, "nodev": unix.MS_NODEV, "noexec": unix.MS_NOEXEC, "nosymfollow": unix.MS_NOSYMFOLLOW,
+		} {
 			if slices.Contains(options, name) {
 				flags |= flag
 			}

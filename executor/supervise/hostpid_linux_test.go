@@ -13,18 +13,12 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
 )
 
 // withBrokenGlass has a policy decide that lifts what is denied otherwise.
 func withBrokenGlass(glass security.BreakGlass) lifeOption {
-	return func(l *life, o *Options) {
-		rules := security.BuiltInRules()
-		rules.BreakGlass = glass
-		policy := security.New("test", rules)
-		o.Settings.Decide = func(raw []byte, _ mesos.FrameworkInfo) task.Decision { return task.Decide(raw, l.inputs, policy) }
-	}
+	return withRules(func(r *security.Rules) { r.BreakGlass = glass })
 }
 
 var hostPID = security.BreakGlass{HostNamespaces: []string{"pid"}}

@@ -100,3 +100,16 @@ func TestATaskWhosePathOfTheHostHangsFails(t *testing.T) {
 	}
 	l.exitsStuck()
 }
+
+// What hangs is only in the way of who goes there.
+func TestATaskRunsBesideAFileSystemThatHangs(t *testing.T) {
+	base := hostTree(t)
+	hungFolder(t, base+"/srv/hung")
+	l := begin(t, opening(base))
+	l.launch(with(busybox("cat /srv/data/proof"), base+"/srv:/srv:RO"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	wantFile(t, l.stdout, "srv/data/proof")
+}
