@@ -28,13 +28,16 @@ func (s start) logPolicy(log *slog.Logger) {
 }
 
 // agentTrusted reports whether the agent's word counts for a policy that goes by who a task belongs to.
-func (s start) agentTrusted(ctx context.Context) bool {
+func (s start) agentTrusted(ctx context.Context, log *slog.Logger) bool {
 	if s.policy == nil || !s.policy.UsesIdentity() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, trustWait)
 	defer cancel()
 	verdict, err := s.trust.Verdict(ctx)
+	if err != nil {
+		log.Warn("policy", "note", "the agent was not checked in time, so no rule by role or principal applies to the task", "waited", trustWait)
+	}
 	return err == nil && verdict.Trusted
 }
 

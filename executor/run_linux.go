@@ -214,7 +214,7 @@ func (s start) register(agent *session.Session, log *slog.Logger) func() {
 
 func (s start) settings(ctx context.Context, log *slog.Logger, unfit error) supervise.Settings {
 	inputs, policies := s.inputs(), s.policies()
-	inputs.Trusted = s.agentTrusted(ctx)
+	inputs.Trusted = s.agentTrusted(ctx, log)
 	settings := supervise.Settings{
 		ContainerID:   s.containerID,
 		ShutdownGrace: s.agent.ShutdownGrace,

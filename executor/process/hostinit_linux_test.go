@@ -141,18 +141,7 @@ func TestInitInTheHostsPIDNamespaceIsTheOneThatTheBundleNames(t *testing.T) {
 // playStage starts a process with the program and command line of a shim, and below it one that was never executed, as runc's stages.
 func (f *fixture) playStage(program, called, bundle string) (shim, stage int) {
 	f.t.Helper()
-	shell, err := exec.LookPath("sh")
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	text, err := os.ReadFile(shell)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	copied := filepath.Join(f.t.TempDir(), program)
-	if err := os.WriteFile(copied, text, 0o700); err != nil {
-		f.t.Fatal(err)
-	}
+	copied := shellCalled(f.t, program)
 	r, w, err := os.Pipe()
 	if err != nil {
 		f.t.Fatal(err)

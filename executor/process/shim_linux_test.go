@@ -324,21 +324,28 @@ func TestAddressIsReadFromTheBundle(t *testing.T) {
 	}
 }
 
-// playShim starts a process whose program is called like a shim, with the command line of one, and below it an init process.
-func (f *fixture) playShim(program, id, state, dir string) *child {
-	f.t.Helper()
+// shellCalled is a copy of the shell with another name.
+func shellCalled(t *testing.T, program string) (path string) {
+	t.Helper()
 	shell, err := exec.LookPath("sh")
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	text, err := os.ReadFile(shell)
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
-	copied := filepath.Join(f.t.TempDir(), program)
-	if err := os.WriteFile(copied, text, 0o700); err != nil {
-		f.t.Fatal(err)
+	path = filepath.Join(t.TempDir(), program)
+	if err := os.WriteFile(path, text, 0o700); err != nil {
+		t.Fatal(err)
 	}
+	return path
+}
+
+// playShim starts a process whose program is called like a shim, with the command line of one, and below it an init process.
+func (f *fixture) playShim(program, id, state, dir string) *child {
+	f.t.Helper()
+	copied := shellCalled(f.t, program)
 	// unshare stays in between, as runc does.
 	cmd := exec.Command(copied, "-c", "read go; unshare --pid --fork sleep 1000; exit 1",
 		"sh", "-namespace", "moby", "-id", id, "-address", filepath.Join(state, "containerd.sock"))
