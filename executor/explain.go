@@ -31,8 +31,9 @@ func explainCommand() *cli.Command {
 			"is touched and neither agent nor engine is asked. Values of environment variables are not shown.\n\n" +
 			"The policy is this host's, " + policyfile.DefaultPath + ", or the built-in one if there is none; --policy\n" +
 			"takes another, which need not be root's. It decides as for a task of --principal and --role that a trusted agent sent;\n" +
-			"Marathon's app ID is the one in the task's ID. --decisions has a line for each decision: what was done, with what field\n" +
-			"and value, by which rule, where the policy says so, and where the task does.\n\n" +
+			"Marathon's app ID is the one in the task's ID. The agent's work directory, which no policy opens to tasks, is taken to be\n" +
+			explainWorkDir + ". --decisions has a line for each decision: what was done, with what field and value, by which\n" +
+			"rule, where the policy says so, and where the task does.\n\n" +
 			"Exit status: 0 accepted, 1 refused, or the output cannot be written, 2 usage, or a file cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor explain testdata/tasks/hello.json\n" +
@@ -41,7 +42,7 @@ func explainCommand() *cli.Command {
 			"   mesos-docker-executor explain --mode custom --json testdata/tasks/hello.json",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
-			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
+			configFlag(),
 			&cli.StringFlag{Name: "policy", DefaultText: "this host's", Usage: "policy `FILE`, or " + builtInWord + ", or - for stdin"},
 			principalFlag(),
 			roleFlag("the task's own"),
@@ -51,6 +52,19 @@ func explainCommand() *cli.Command {
 		OnUsageError: usageError,
 		Action:       explain,
 	}
+}
+
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"}
+}
+
+// configFlagged reads the config.yaml that --config names, or this host's.
+func configFlagged(c *cli.Context) (config.File, error) {
+	path, err := ownPathFlag(c, "config")
+	if err != nil {
+		return config.File{}, err
+	}
+	return readConfig(path)
 }
 
 func principalFlag() cli.Flag {
@@ -77,11 +91,7 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	configPath, err := ownPathFlag(c, "config")
-	if err != nil {
-		return err
-	}
-	file, err := readConfig(configPath)
+	file, err := configFlagged(c)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -97,7 +107,7 @@ func explain(c *cli.Context) error {
 		return err
 	}
 	who := identify(&info, c.String("principal"), c.String("role"))
-	d, err := decideFor(info, s.inputs(), who, policy)
+	d, err := s.decideFor(info, who, policy)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -159,14 +169,16 @@ func (i identityShown) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// decideFor decides over the task as for one that a trusted agent sent.
-func decideFor(info mesos.TaskInfo, in task.Inputs, who identityShown, policy readPolicy) (task.Decision, error) {
+// decideFor decides by the policy over the task as for one that a trusted agent sent.
+func (s start) decideFor(info mesos.TaskInfo, who identityShown, policy readPolicy) (task.Decision, error) {
 	raw, err := info.Marshal()
 	if err != nil {
 		return task.Decision{}, err
 	}
+	s.policy = policy.File
+	in := s.inputs()
 	in.Principal, in.Trusted = who.Principal, true
-	return task.Decide(raw, in, policy), nil
+	return task.Decide(raw, in, s.policies()), nil
 }
 
 func parseMode(s string) (task.Mode, error) {
@@ -188,6 +200,7 @@ func shapedTaskFile(path string, mode task.Mode) (mesos.TaskInfo, error) {
 func explainStart(mode task.Mode, file config.File) (start, error) {
 	s := start{
 		mode: mode, file: file, sandbox: explainSandbox, containerID: explainContainerID,
+		engineHost: file.Engine.Host,
 		name:       "mesos-" + explainContainerID,
 		mapped:     file.Container.MappedDirectory,
 		enforceCFS: file.Container.EnforceCFS,

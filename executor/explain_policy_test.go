@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
@@ -63,6 +64,38 @@ func TestExplainSaysWhatAuditModeWouldDo(t *testing.T) {
 	if status != exitOK || !strings.Contains(out, "\naudit, would trim: CAP_NET_ADMIN is not among") || strings.Count(out, "would force") != 1 ||
 		!strings.Contains(out, "\nnote: audit: would force ") || strings.Contains(out, "[rule memory_swap") {
 		t.Errorf("%d\n%s", status, out)
+	}
+}
+
+// What no policy of this host opens is closed here as in `run`: the agent's work directory, the executors' folder, the engine's socket.
+func TestExplainAndDiffKnowThePlacesOfTheHost(t *testing.T) {
+	for _, source := range []string{explainWorkDir + "/shared", "/srv/host/run", "/srv/host"} {
+		opening := "version: 1\ndefaults: {mounts: {host_paths: [{path: " + source + "}]}}\n"
+		in := folder(t, map[string]string{
+			"config.yaml": "version: 1\nrun_directory: /srv/host/run\nengine: {host: \"unix:///srv/host/docker.sock\"}\n",
+			"open.yaml":   opening,
+			"lifted.yaml": opening + "break_glass:\n  - {match: {roles: [batch]}, reason: a test, expires: " + time.Now().UTC().Format(time.DateOnly) +
+				", allow: {paths: [{path: " + source + "}]}}\n",
+		})
+		tasks := recorded(t, nil)
+		text, err := os.ReadFile(tasks("plain.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mounting := strings.Replace(string(text), `"container": {`, `"container": {"volumes": [{"container_path": "/x", "host_path": "`+source+`", "mode": "RO"}], `, 1)
+		if err := os.WriteFile(tasks("mounts.json"), []byte(mounting), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for policy, want := range map[string]int{"open.yaml": exitFail, "lifted.yaml": exitOK} {
+			out, status, complaint := commanded(nil, "explain", "--config", in("config.yaml"), "--policy", in(policy), tasks("mounts.json"))
+			if status != want || complaint != "" || status == exitFail && !strings.Contains(out, "it would show ") {
+				t.Errorf("%s by %s: %d %s\n%s", source, policy, status, complaint, out)
+			}
+		}
+		out, status, _ := commanded(nil, "policy", "diff", "--config", in("config.yaml"), "built-in", in("open.yaml"), "--tasks", tasks("."))
+		if status != exitFail || !strings.Contains(out, ": refused for other reasons\n") {
+			t.Errorf("%s: %d\n%s", source, status, out)
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/urfave/cli/v2"
 
-	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
 )
@@ -24,7 +23,7 @@ func policyDiffCommand() *cli.Command {
 		ArgsUsage: "OLD NEW",
 		Description: "OLD and NEW are policy files, or the word " + builtInWord + ", or one of them - for stdin. The tasks are the files *.json of the\n" +
 			"folder --tasks, each with a TaskInfo as for `explain`; the flag may be repeated, and folders in it are left alone. Both\n" +
-			"policies decide over each, with the code of `run`; no daemon is asked and no root is needed.\n\n" +
+			"policies decide over each, as `explain` does; no daemon is asked and no root is needed.\n\n" +
 			"For each task that the change of policy concerns it prints whether it would be refused or accepted, the decisions that\n" +
 			"go (-) and come (+), and what its container would get otherwise; of tasks to which the same happens it names the first, and\n" +
 			"--json all. Tasks that it does not concern are counted. Before that it prints the keys of the rules that differ, for tasks\n" +
@@ -37,6 +36,7 @@ func policyDiffCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "tasks", Usage: "`DIR` with recorded tasks"},
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of their launch: drop-in or custom"},
+			configFlag(),
 			principalFlag(),
 			roleFlag("each task's own"),
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},
@@ -73,8 +73,7 @@ func policyDiff(c *cli.Context) error {
 type comparison struct {
 	old, new        readPolicy
 	files           []string
-	mode            task.Mode
-	inputs          task.Inputs
+	start           start // as explain has it
 	principal, role string
 }
 
@@ -92,18 +91,19 @@ func newPolicyDiff(c *cli.Context) (*comparison, error) {
 		return nil, errors.New("--tasks is missing: the folder with the recorded tasks")
 	}
 	d := &comparison{principal: c.String("principal"), role: c.String("role")}
-	if d.mode, err = parseMode(c.String("mode")); err != nil {
+	mode, err := parseMode(c.String("mode"))
+	if err != nil {
 		return nil, err
 	}
 	var oldErr, newErr, filesErr error
+	file, configErr := configFlagged(c)
 	d.old, oldErr = choosePolicy(words[0], c.App.Reader)
 	d.new, newErr = choosePolicy(words[1], c.App.Reader)
 	d.files, filesErr = taskFiles(c.StringSlice("tasks"))
-	if err := errors.Join(oldErr, newErr, filesErr); err != nil {
+	if err := errors.Join(oldErr, newErr, filesErr, configErr); err != nil {
 		return nil, err
 	}
-	s, err := explainStart(d.mode, config.Default())
-	d.inputs = s.inputs()
+	d.start, err = explainStart(mode, file)
 	return d, err
 }
 
@@ -175,7 +175,7 @@ func (d *comparison) compare(progress func(done, of int)) (policyChange, error) 
 	}
 	for i, file := range d.files {
 		progress(i, len(d.files))
-		info, err := readTask(file, d.mode)
+		info, err := readTask(file, d.start.mode)
 		if err != nil {
 			result.Unread = append(result.Unread, problem{Key: nameOf(file), Text: err.Error()})
 			continue
@@ -233,11 +233,11 @@ func (p *policyChange) noteRules(whom string, old, new security.Policy) error {
 
 func (p *policyChange) compareTask(d *comparison, file string, info mesos.TaskInfo) error {
 	who := identify(&info, d.principal, d.role)
-	old, err := decideFor(info, d.inputs, who, d.old)
+	old, err := d.start.decideFor(info, who, d.old)
 	if err != nil {
 		return err
 	}
-	new, err := decideFor(info, d.inputs, who, d.new)
+	new, err := d.start.decideFor(info, who, d.new)
 	if err != nil {
 		return err
 	}
