@@ -156,6 +156,11 @@ func allocate(resources []mesos.Resource, role string) {
 	}
 }
 
+// trusted is the identity as of a trusted agent.
+func (i identityShown) trusted() security.Identity {
+	return security.Identity{Principal: i.Principal, Role: i.Role, AppID: i.AppID, Profile: i.Profile, Trusted: true}
+}
+
 func (i identityShown) String() string {
 	var parts []string
 	for _, part := range []struct{ name, value string }{{"principal", i.Principal}, {"role", i.Role}, {"app", i.AppID}, {"profile", i.Profile}} {

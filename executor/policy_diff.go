@@ -170,7 +170,7 @@ func (p policyChange) status() int {
 // compare has both policies decide over all tasks. progress is told how many of how many are done.
 func (d *comparison) compare(progress func(done, of int)) (policyChange, error) {
 	result := policyChange{Old: d.old.describe(), New: d.new.describe(), Rules: []rulesChange{}, Tasks: []taskChange{}, NewByRule: map[string]int{}}
-	if err := result.compareDefaults(d); err != nil {
+	if err := result.noteRules(d, "tasks that no identity matches", security.Identity{}); err != nil {
 		return result, err
 	}
 	for i, file := range d.files {
@@ -200,27 +200,21 @@ func readTask(file string, mode task.Mode) (mesos.TaskInfo, error) {
 	return shapeTask(info, mode)
 }
 
-func (p *policyChange) compareDefaults(d *comparison) error {
-	old, err := d.old.For(security.Identity{})
-	if err != nil {
-		return err
+// noteRules notes in what the rules for an identity differ, unless the same is there already, or one of the policies has none for it:
+// no such profile, which the findings say.
+func (p *policyChange) noteRules(d *comparison, whom string, id security.Identity) error {
+	old, oldErr := d.old.For(id)
+	new, newErr := d.new.For(id)
+	if oldErr != nil || newErr != nil {
+		return nil
 	}
-	new, err := d.new.For(security.Identity{})
-	if err != nil {
-		return err
-	}
-	return p.noteRules("tasks that no identity matches", old, new)
-}
-
-// noteRules notes in what the rules of two policies differ, unless the same is there already.
-func (p *policyChange) noteRules(whom string, old, new security.Policy) error {
 	changes, err := changesBetween(old.Rules(), new.Rules())
 	if err != nil || len(changes) == 0 {
 		return err
 	}
+	judgingImages := []string{"mode", "images.require_digest", "run_as_non_root", "denied_groups", "mounts.image_volumes"}
 	for _, c := range changes {
-		about := c.Path == "run_as_non_root" || c.Path == "denied_groups" || c.Path == "mounts.image_volumes"
-		if about && !slices.Contains(p.AfterPull, c.Path) {
+		if slices.Contains(judgingImages, c.Path) && !slices.Contains(p.AfterPull, c.Path) {
 			p.AfterPull = append(p.AfterPull, c.Path)
 		}
 	}
@@ -241,7 +235,7 @@ func (p *policyChange) compareTask(d *comparison, file string, info mesos.TaskIn
 	if err != nil {
 		return err
 	}
-	if err := p.noteRules(who.String(), old.Policy, new.Policy); err != nil {
+	if err := p.noteRules(d, who.String(), who.trusted()); err != nil {
 		return err
 	}
 	t, err := newTaskChange(file, who, old, new)

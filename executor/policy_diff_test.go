@@ -107,10 +107,39 @@ func TestDiffGoesByTheIdentity(t *testing.T) {
 
 // What an image says is not known before the pull, and is not passed over in silence.
 func TestDiffSaysWhatTheImageHasASayIn(t *testing.T) {
-	in := folder(t, map[string]string{"p.yaml": "version: 1\ndefaults: {run_as_non_root: true, mounts: {image_volumes: false}}\n"})
+	in := folder(t, map[string]string{
+		"non-root.yaml": "version: 1\ndefaults: {run_as_non_root: true, mounts: {image_volumes: false}}\n",
+		"audit.yaml":    "version: 1\nmode: audit\ndefaults: {run_as_non_root: true, images: {require_digest: true}}\n",
+		"enforce.yaml":  "version: 1\ndefaults: {run_as_non_root: true, images: {require_digest: true}}\n",
+	})
 	tasks := recorded(t, nil)
-	out, status, _ := commanded(nil, "policy", "diff", "built-in", in("p.yaml"), "--tasks", tasks("."))
-	if want := "not compared: what images come to by mounts.image_volumes, run_as_non_root, as they are judged after the pull\n"; status != exitOK || !strings.HasSuffix(out, want) {
+	for _, tc := range []struct{ old, new, want string }{
+		{"built-in", in("non-root.yaml"), "mounts.image_volumes, run_as_non_root"},
+		{in("non-root.yaml"), in("enforce.yaml"), "images.require_digest, mounts.image_volumes"},
+		{in("audit.yaml"), in("enforce.yaml"), "mode"},
+	} {
+		out, _, _ := commanded(nil, "policy", "diff", tc.old, tc.new, "--tasks", tasks("."))
+		if want := "\nnot compared: what images come to by " + tc.want + ", as they are judged after the pull\n"; !strings.HasSuffix(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// A task that may pick its profile by one of the policies only has no rules by the other.
+func TestDiffOfRulesLeavesOutWhoHasNone(t *testing.T) {
+	const own = "version: 1\nprofiles: {big: {pids_limit: 3000}}\nidentities: [{match: {roles: [batch]}, rules: {gpus: true}"
+	in := folder(t, map[string]string{"old.yaml": own + "}]\n", "new.yaml": own + ", profiles: [big]}]\n"})
+	tasks := recorded(t, nil)
+	text, err := os.ReadFile(tasks("plain.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picking := strings.Replace(string(text), `{"name"`, `{"labels": {"labels": [{"key": "`+security.ProfileLabel+`", "value": "big"}]}, "name"`, 1)
+	if err := os.WriteFile(tasks("picks.json"), []byte(picking), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, status, _ := commanded(nil, "policy", "diff", in("old.yaml"), in("new.yaml"), "--tasks", tasks("."))
+	if status != exitFail || !strings.Contains(out, "picks.json (role batch, profile big): accepted\n") || strings.Contains(out, "rules that differ") {
 		t.Errorf("%d\n%s", status, out)
 	}
 }
