@@ -69,8 +69,6 @@ type Decision struct {
 	Findings []security.Finding
 	// Refusal is nil when the task was accepted.
 	Refusal *Refusal
-	// Policy is the one that decided.
-	Policy security.Policy
 }
 
 // Plan is the complete description of the container to create.
@@ -149,7 +147,7 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	}
 	granted := security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted}
 	review := p.Review(t.spec, granted)
-	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...), Policy: p}
+	d := Decision{Findings: append(t.findings, withoutConsequences(review.Findings, len(t.findings) > 0)...)}
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
@@ -163,7 +161,7 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 // refused is the decision over a task whose policy could not be asked. The one of nobody names the file all the same.
 func (t *translation) refused(policies Policies) Decision {
 	p, _ := policies.For(security.Identity{})
-	return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash()), Policy: p}
+	return Decision{Findings: t.findings, Refusal: Refuse(t.findings, p.Hash())}
 }
 
 // decode fills m from bytes that checkWire let through. The generated decoders of mesos-go were made before gogo/protobuf
