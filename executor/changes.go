@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -34,12 +35,18 @@ func (c change) String() string {
 	return c.Path + ": " + strings.Join(parts, ", ")
 }
 
-// compact writes a JSON value on one line; a string without its quotes.
+// longestShown is how many bytes of a text are shown in full. Only seccomp profiles have more that a policy changes.
+const longestShown = 1000
+
+// compact writes a JSON value on one line; a string without its quotes, and a very long one cut, and told from others by its digest.
 func compact(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "nothing"
 	case string:
+		if len(v) > longestShown {
+			return fmt.Sprintf("%s (%d bytes, sha256 %x)", escaped(short(v)), len(v), sha256.Sum256([]byte(v)))
+		}
 		return escaped(v)
 	}
 	var text bytes.Buffer

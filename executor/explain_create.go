@@ -93,7 +93,12 @@ func (r *createRequest) print(out io.Writer, sandbox string) {
 	line("cpu", "shares %d%s", r.Host.CPUShares, quota(r.Host))
 	line("memory", "%s", memory(r.Host))
 	line("capabilities", "%s", strings.Join(r.Host.CapAdd, " "))
-	line("security", "%s", strings.Join(r.Host.SecurityOpt, " "))
+	var options []string
+	for _, option := range r.Host.SecurityOpt {
+		name, value, _ := strings.Cut(option, "=")
+		options = append(options, strings.TrimSuffix(name+"="+compact(value), "="))
+	}
+	line("security", "%s", strings.Join(options, " "))
 	if r.Host.PidsLimit != nil {
 		line("pids limit", "%d", *r.Host.PidsLimit)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,28 @@ func TestExplainAndDiffKnowThePlacesOfTheHost(t *testing.T) {
 		if status != exitFail || !strings.Contains(out, ": refused for other reasons\n") {
 			t.Errorf("%s: %d\n%s", source, status, out)
 		}
+	}
+}
+
+func TestExplainShowsNoWholeSeccompProfile(t *testing.T) {
+	profile := `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"action": "SCMP_ACT_ALLOW", "names": ["read"` + strings.Repeat(`, "write"`, 200) + "]}]}"
+	in := folder(t, map[string]string{"web.json": profile})
+	policy := "version: 1\ndefaults: {seccomp_profiles: {web: " + in("web.json") + "}}\n"
+	if err := os.WriteFile(in("p.yaml"), []byte(policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(recorded(t, nil)("asks.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking := strings.Replace(string(text), `"cap-add", "value": "SETUID"`, `"security-opt", "value": "seccomp=web"`, 1)
+	if err := os.WriteFile(in("task.json"), []byte(asking), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, status, complaint := commanded(nil, "explain", "--policy", in("p.yaml"), in("task.json"))
+	want := "  security      no-new-privileges seccomp=" + profile[:45] + "... (" + strconv.Itoa(len(profile)) + " bytes, sha256 " + sha256Of(profile) + ")\n"
+	if status != exitOK || complaint != "" || !strings.Contains(out, want) {
+		t.Errorf("%d %s\nno %s in\n%s", status, complaint, want, out)
 	}
 }
 

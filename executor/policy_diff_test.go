@@ -254,6 +254,7 @@ func TestChangesOfJSONValues(t *testing.T) {
 		Any  any               `json:"any,omitempty"`
 		Text map[string]string `json:"text,omitempty"`
 	}
+	profile := strings.Repeat("profile ", 250)
 	for _, tc := range []struct {
 		old, new inner
 		want     string
@@ -266,6 +267,7 @@ func TestChangesOfJSONValues(t *testing.T) {
 		{inner{}, inner{Map: map[string]int{"b": 1 << 60}}, "map.b: nothing -> 1152921504606846976"},
 		{inner{Any: []string{"a"}}, inner{Any: "a"}, `any: ["a"] -> a`},
 		{inner{Text: map[string]string{"a": "x\x1b[1m"}}, inner{}, `text.a: x\x1b[1m -> nothing`},
+		{inner{Text: map[string]string{"a": profile}}, inner{}, "text.a: " + profile[:45] + "... (2000 bytes, sha256 " + sha256Of(profile) + ") -> nothing"},
 	} {
 		list, err := changesBetween(tc.old, tc.new)
 		if err != nil {
