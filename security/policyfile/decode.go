@@ -299,7 +299,7 @@ func (p *parser) number(e entry, key, name string) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(node.Value, 10, 64)
 	switch {
-	case err != nil || node.Tag != "!!int":
+	case err != nil || node.Tag != "!!int" || strconv.FormatInt(n, 10) != node.Value: // 010 is 8 to YAML, and + adds elsewhere
 		p.problems.add(node.Line, e.path, "%s is not a whole number; write %s", quote(node.Value), f.allowedOr("one"))
 	case n < least || n > most:
 		p.problems.add(node.Line, e.path, "%d is out of range; allowed: %d to %d", n, least, most)

@@ -263,7 +263,7 @@ func (p *parser) unknown(e entry, known []string) {
 	switch {
 	case strings.EqualFold(e.key, "privileged"):
 		p.problems.add(e.line, e.path, "cannot be allowed by any section of any file; remove it, and allow single capabilities in `capabilities`")
-	case inRules && e.key == "mode":
+	case inRules && e.key == "mode" && slices.Contains(known, "network"): // not in a section of its own keys
 		p.problems.add(e.line, e.path, "is no rule; write it at the top of the file, or in an entry of `identities` beside `match`")
 	case inRules && slices.Contains([]string{"break_glass", "paths", "propagation", "unconfined"}, e.key):
 		p.problems.add(e.line, e.path, "is no rule: only an entry of `break_glass` at the top of the file can lift this, with reason and expiry")

@@ -112,7 +112,7 @@ func TestFormErrors(t *testing.T) {
 		{"privileged in capabilities", rulesText("capabilities: {Privileged: true}"), []string{"3: defaults.capabilities.Privileged: cannot be allowed by any section"}},
 		{"privileged in a profile", "version: 1\nprofiles: {x: {privileged: true}}\n", []string{"2: profiles.x.privileged: cannot be allowed by any section"}},
 		{"privileged by break_glass", glassText("match: {roles: [r]}\nreason: x\nexpires: 2026-07-01\nallow: {privileged: true}"), []string{"6: break_glass[0].allow.privileged: cannot be allowed by any section"}},
-		{"unknown rule", rulesText("network: {mode: [host]}"), []string{"3: defaults.network.mode: is no rule; write it at the top"}},
+		{"unknown rule", rulesText("network: {mode: [host]}"), []string{`3: defaults.network.mode: is an unknown key; did you mean "modes"?; known here: modes, names`}},
 		{"misspelt rule", rulesText("network: {modse: [host]}"), []string{`3: defaults.network.modse: is an unknown key; did you mean "modes"?; known here: modes, names, aliases`}},
 		{"dotted rule", rulesText("network.modes: [host]"), []string{"3: defaults.network.modes: is an unknown key"}},
 		{"section as value", rulesText("network: host"), []string{"3: defaults.network: is a section of keys with values"}},
