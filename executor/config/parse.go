@@ -1,17 +1,13 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"mesos-docker-executor/rootfile"
 )
 
 // Parse reads the content of a config.yaml; name is what errors call it. Every
@@ -28,7 +24,8 @@ func Parse(name string, data []byte) (File, error) {
 		lines:    map[string]int{},
 		problems: &Error{Source: name},
 	}
-	if root := p.document(data); root != nil {
+	fault := func(line int, text string) { p.problems.addAt(line, "", "%s", text) }
+	if root := rootfile.Document(data, fault); root != nil {
 		p.section(root, "")
 		p.checkVersion()
 		if key, err := f.Agent.check(); err != nil && p.agentReadable() {
@@ -50,47 +47,6 @@ type parser struct {
 	settings []setting
 	lines    map[string]int // keys seen so far, and where
 	problems *Error
-}
-
-// document returns the one mapping that the file consists of, nil after noting
-// why there is none. For an empty file it is an empty mapping.
-func (p *parser) document(data []byte) *yaml.Node {
-	if line := badTextLine(data); line > 0 {
-		p.problems.addAt(line, "", "holds bytes that are not UTF-8 text; save the file as UTF-8")
-		return nil
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, more yaml.Node
-	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
-		return &yaml.Node{Kind: yaml.MappingNode, Line: 1}
-	} else if err != nil {
-		p.syntax(err)
-		return nil
-	}
-	if err := decoder.Decode(&more); err == nil {
-		p.problems.addAt(more.Line, "", "a second document begins here; the file holds one")
-		return nil
-	} else if !errors.Is(err, io.EOF) {
-		p.syntax(err)
-		return nil
-	}
-	root := doc.Content[0]
-	if root.Kind != yaml.MappingNode {
-		p.problems.addAt(root.Line, "", "is not a list of keys; begin with `version: %d`", fileVersion)
-		return nil
-	}
-	return root
-}
-
-// syntax notes an error of the YAML library, which has the line in its text
-// unless it is the first.
-func (p *parser) syntax(err error) {
-	m := regexp.MustCompile(`(?s)^yaml: (?:line ([0-9]+): )?(.*)$`).FindStringSubmatch(err.Error())
-	if m == nil {
-		m = []string{"", "", err.Error()}
-	}
-	line, _ := strconv.Atoi(m[1])
-	p.problems.addAt(max(line, 1), "", "is not valid YAML here or just below: %s", strings.ReplaceAll(m[2], "\n", " "))
 }
 
 // section reads a mapping; prefix is its path with a dot at the end, "" for the
@@ -200,23 +156,4 @@ func (p *parser) isAgentKey(name string) bool {
 		elements := strings.Split(s.Path, ".")
 		return elements[0] == "agent" && slices.Contains(elements, name)
 	})
-}
-
-// badTextLine returns the line of the first byte that is not UTF-8 or that YAML
-// does not print (c-printable in section 5.1 of YAML 1.2), 0 if there is none.
-// The YAML library would give no line for it.
-func badTextLine(data []byte) int {
-	line := 1
-	for rest := data; len(rest) > 0; {
-		r, size := utf8.DecodeRune(rest)
-		control := r < ' ' && r != '\n' && r != '\r' && r != '\t' || 0x7f <= r && r <= 0x9f && r != 0x85
-		if r == utf8.RuneError && size == 1 || control || r == 0xfffe || r == 0xffff {
-			return line
-		}
-		if r == '\n' {
-			line++
-		}
-		rest = rest[size:]
-	}
-	return 0
 }

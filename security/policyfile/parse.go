@@ -1,20 +1,16 @@
 package policyfile
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
+	"mesos-docker-executor/rootfile"
 	"mesos-docker-executor/security"
 )
 
@@ -35,7 +31,10 @@ func Parse(name string, data []byte, now time.Time) (*File, error) {
 // [*Error].
 func ParseWith(name string, data []byte, now time.Time, profile func(path string) ([]byte, error)) (*File, error) {
 	p := newParser(name, now, profile)
-	if root := p.document(data); root != nil {
+	fault := func(line int, text string) { p.problems.add(line, "", "%s", text) }
+	if len(data) > maxFileSize {
+		fault(0, rootfile.TooLarge(maxFileSize).Error())
+	} else if root := rootfile.Document(data, fault); root != nil {
 		p.file(root)
 	}
 	if err := p.problems.orNil(); err != nil {
@@ -70,54 +69,6 @@ func newParser(name string, now time.Time, read func(path string) ([]byte, error
 		profiles: map[string]string{},
 		entries:  map[string][]rule{},
 	}
-}
-
-// document returns the one mapping that the file consists of, nil after noting why there is none. For an empty file it is an empty
-// mapping.
-func (p *parser) document(data []byte) *yaml.Node {
-	if len(data) > maxFileSize {
-		p.problems.add(0, "", "%v", tooLarge(maxFileSize))
-		return nil
-	}
-	if line := badTextLine(data); line > 0 {
-		p.problems.add(line, "", "holds bytes that are not UTF-8 text; save the file as UTF-8")
-		return nil
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, more yaml.Node
-	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
-		return &yaml.Node{Kind: yaml.MappingNode, Line: 1}
-	} else if err != nil {
-		p.syntax(err)
-		return nil
-	}
-	if err := decoder.Decode(&more); err == nil {
-		p.problems.add(more.Line, "", "a second document begins here; the file holds one")
-		return nil
-	} else if !errors.Is(err, io.EOF) {
-		p.syntax(err)
-		return nil
-	}
-	root := doc.Content[0]
-	if root.Kind != yaml.MappingNode {
-		p.problems.add(root.Line, "", "is not a list of keys; begin with `version: %d`", fileVersion)
-		return nil
-	}
-	return root
-}
-
-// syntax notes an error of the YAML library, which has the line in its text unless it is the first.
-func (p *parser) syntax(err error) {
-	m := regexp.MustCompile(`(?s)^yaml: (?:line ([0-9]+): )?(.*)$`).FindStringSubmatch(err.Error())
-	if m == nil {
-		m = []string{"", "", err.Error()}
-	}
-	line, _ := strconv.Atoi(m[1])
-	text := security.Printable(strings.ReplaceAll(m[2], "\n", " "))
-	if strings.Contains(text, "unknown anchor") || strings.Contains(text, "alphabetic or numeric") {
-		text += "; a pattern that begins with * or & has to be in quotes"
-	}
-	p.problems.add(max(line, 1), "", "is not valid YAML here or just below: %s", text)
 }
 
 // file reads the whole file. A version other than ours leaves nothing else to judge.
@@ -272,22 +223,4 @@ func (p *parser) unknown(e entry, known []string) {
 	default:
 		p.problems.add(e.line, e.path, "is an unknown key%s; known here: %s", meant(e.key, known), strings.Join(known, ", "))
 	}
-}
-
-// badTextLine returns the line of the first byte that is not UTF-8 or that YAML does not print (c-printable in section 5.1 of
-// YAML 1.2), 0 if there is none. The YAML library would give no line for it.
-func badTextLine(data []byte) int {
-	line := 1
-	for rest := data; len(rest) > 0; {
-		r, size := utf8.DecodeRune(rest)
-		control := r < ' ' && r != '\n' && r != '\r' && r != '\t' || 0x7f <= r && r <= 0x9f && r != 0x85
-		if r == utf8.RuneError && size == 1 || control || r == 0xfffe || r == 0xffff {
-			return line
-		}
-		if r == '\n' {
-			line++
-		}
-		rest = rest[size:]
-	}
-	return 0
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"mesos-docker-executor/rootfile"
 )
 
 // maxProfileSize is the size of a seccomp profile in bytes beyond which it is something else. Docker's own has 20 KiB.
@@ -63,7 +65,7 @@ func checkProfile(data []byte) error {
 	}
 	switch err := json.Unmarshal(data, &profile); {
 	case len(data) > maxProfileSize:
-		return tooLarge(maxProfileSize)
+		return rootfile.TooLarge(maxProfileSize)
 	case err != nil:
 		return fmt.Errorf("is no seccomp profile in JSON: %v", err)
 	case !strings.HasPrefix(profile.DefaultAction, "SCMP_ACT_"):
