@@ -254,8 +254,8 @@ func (p *parser) expiry(of entry, e *entry, x *exception) {
 		p.problems.add(e.value.Line, e.path, "%s is no day; write the last one on which the entry holds, such as %s",
 			quote(e.value.Value), latest.Format(time.DateOnly))
 	case last.After(latest):
-		p.problems.add(e.value.Line, e.path, "%s is more than a year away; write %s at the latest, and renew the entry then if it is still needed",
-			quote(e.value.Value), latest.Format(time.DateOnly))
+		p.problems.add(e.value.Line, e.path, "%s is more than a year away, as today is %s; write %s at the latest, and renew the entry then if it is still needed",
+			quote(e.value.Value), today.Format(time.DateOnly), latest.Format(time.DateOnly))
 	}
 	x.lasts, x.expired = e.value.Value, last.Before(today)
 }

@@ -71,7 +71,7 @@ func TestEntryErrors(t *testing.T) {
 		{"null day", glassText("match: {roles: [r]}\nreason: x\nexpires:\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "" is no day`}},
 		{"time of day", glassText("match: {roles: [r]}\nreason: x\nexpires: 2026-07-01T10:00:00Z\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "2026-07-01T10:00:00Z" is no day`}},
 		{"no such day", glassText("match: {roles: [r]}\nreason: x\nexpires: 2026-02-30\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "2026-02-30" is no day`}},
-		{"too far away", glassText("match: {roles: [r]}\nreason: x\nexpires: 2027-06-02\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "2027-06-02" is more than a year away; write 2027-06-01 at the latest`}},
+		{"too far away", glassText("match: {roles: [r]}\nreason: x\nexpires: 2027-06-02\nallow: {unconfined: [seccomp]}"), []string{`5: break_glass[0].expires: "2027-06-02" is more than a year away, as today is 2026-06-01; write 2027-06-01 at the latest`}},
 		{"nothing allowed", glassText("match: {roles: [r]}\nreason: x\nexpires: 2026-07-01\nallow: {unconfined: []}"), []string{"6: break_glass[0].allow: lifts nothing; write what it lifts: host_namespaces, paths"}},
 		{"null allowed", glassText("match: {roles: [r]}\nreason: x\nexpires: 2026-07-01\nallow:"), []string{"6: break_glass[0].allow: lifts nothing"}},
 		{"unknown allowance", glassText("match: {roles: [r]}\nreason: x\nexpires: 2026-07-01\nallow: {capabilities: {}}"), []string{"6: break_glass[0].allow.capabilities: is a rule; write it under `defaults`"}},
