@@ -52,6 +52,24 @@ func sha256Of(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// What stands after "--" is for tasks; to leave it out would check other files than those named.
+func TestOnlyRunTakesWordsAfterTwoDashes(t *testing.T) {
+	for _, words := range [][]string{{"x", "check", "--", "policy.yaml"}, {"x", "--policy=built-in", "explain", "--json", "--", "task.json"}, {"x", "policy", "diff", "--", "a", "b"}} {
+		app := newApp(words[len(words)-1:], new(int))
+		app.Writer = io.Discard
+		ours, _ := splitWords(words)
+		var exit cli.ExitCoder
+		if err := app.Run(ours); !errors.As(err, &exit) || exit.ExitCode() != exitUsage || !strings.Contains(err.Error(), ": what stands after -- is a task's command") {
+			t.Errorf("%q: %v", words, err)
+		}
+	}
+	for _, command := range []string{"", "run"} {
+		if err := onlyTasksWords(command, []string{"sh"}); err != nil {
+			t.Errorf("%q: %v", command, err)
+		}
+	}
+}
+
 const (
 	goodPolicy = "version: 1\nmode: audit\ndefaults: {pids_limit: 100}\n"
 	goodConfig = "version: 1\nlog_drain: 5s\n"

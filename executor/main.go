@@ -84,6 +84,7 @@ func newApp(words []string, status *int) *cli.App {
 		DisableSliceFlagSeparator: true,
 		Description: "Mesos agents start it without a command (or as `run`). In drop-in mode the agent's Docker containerizer adds its\n" +
 			"own flags; in custom mode the words after -- are the task's command when TaskInfo.data has none.",
+		Before: func(c *cli.Context) error { return onlyTasksWords(c.Args().First(), words) },
 		// The default command has run's flags as well.
 		Flags:          run.Flags,
 		Action:         run.Action,
@@ -91,6 +92,15 @@ func newApp(words []string, status *int) *cli.App {
 		OnUsageError:   usageError,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
+}
+
+// onlyTasksWords refuses words after "--" that no task gets: `check -- FILE` would check something else, and find it right.
+func onlyTasksWords(command string, words []string) error {
+	if len(words) == 0 || command == "" || command == "run" {
+		return nil
+	}
+	return cli.Exit(fmt.Sprintf("%s: what stands after -- is a task's command, for `run`; write %q without the --, or ./ before a name that begins with -",
+		command, words[0]), exitUsage)
 }
 
 // usageError turns the flag parser's errors into one line.

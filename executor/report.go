@@ -144,7 +144,7 @@ func cannotOpen(shown string, err error) error {
 	}
 	remedy := ""
 	if errors.Is(err, fs.ErrPermission) {
-		remedy = "; read it as root or as the task's user"
+		remedy = "; read it as root or as its owner"
 	}
 	return fmt.Errorf("%s: cannot be opened: %w%s", shown, err, remedy)
 }
