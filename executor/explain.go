@@ -113,6 +113,9 @@ func explain(c *cli.Context) error {
 	}
 	e := newExplanation(d, c.Bool("decisions"))
 	e.Policy, e.Identity = policy.describe(), who
+	if own, err := policy.For(who.trusted()); err == nil { // else a finding says why
+		e.Mode = rulesWithMode(own).Mode
+	}
 	if c.Bool("json") {
 		err = writeJSON(c.App.Writer, e)
 	} else {

@@ -100,6 +100,23 @@ func TestExplainAndDiffKnowThePlacesOfTheHost(t *testing.T) {
 	}
 }
 
+// The notes tell of all modes in the file; which of them holds for the task is said, too.
+func TestExplainSaysWhichModeHolds(t *testing.T) {
+	const policy = "version: 1\nmode: audit\nidentities: [{match: {roles: [web]}, mode: enforce}]\n"
+	for args, want := range map[string]string{"": ", for role demo, in audit mode\n", "--role=web": ", for role web\n"} {
+		args := append([]string{"explain", "--policy=-"}, strings.Fields(args)...)
+		out, _, _ := commanded(strings.NewReader(policy), append(args, "../testdata/tasks/hello.json")...)
+		if !strings.Contains(out, want) {
+			t.Errorf("%q: no %q in\n%s", args, want, out)
+		}
+		mode := map[bool]string{true: "audit", false: "enforce"}[strings.Contains(want, "audit")]
+		out, _, _ = commanded(strings.NewReader(policy), append(args, "--json", "../testdata/tasks/hello.json")...)
+		if !strings.Contains(out, `"mode": "`+mode+`"`) {
+			t.Errorf("%q: no mode %s in\n%s", args, mode, out)
+		}
+	}
+}
+
 func TestExplainShowsNoWholeSeccompProfile(t *testing.T) {
 	profile := `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"action": "SCMP_ACT_ALLOW", "names": ["read"` + strings.Repeat(`, "write"`, 200) + "]}]}"
 	in := folder(t, map[string]string{"web.json": profile})

@@ -17,6 +17,7 @@ type explanation struct {
 	Accepted bool               `json:"accepted"`
 	Policy   policyShown        `json:"policy"`
 	Identity identityShown      `json:"identity"`
+	Mode     security.Mode      `json:"mode,omitempty"` // that holds for the identity; empty if there is no policy for it
 	State    string             `json:"state,omitempty"`
 	Reason   string             `json:"reason,omitempty"`
 	Message  string             `json:"message,omitempty"`
@@ -64,7 +65,8 @@ func (e explanation) print(w io.Writer, sandbox string) {
 		fmt.Fprintln(w, "accepted")
 		e.Create.print(w, sandbox)
 	}
-	fmt.Fprintf(w, "policy: %s, sha256 %s, for %s\n", e.Policy.Name, e.Policy.SHA256, e.Identity)
+	audited := map[bool]string{true: ", in audit mode"}[e.Mode == security.Audit]
+	fmt.Fprintf(w, "policy: %s, sha256 %s, for %s%s\n", e.Policy.Name, e.Policy.SHA256, e.Identity, audited)
 	for _, text := range e.Policy.Warnings {
 		fmt.Fprintln(w, "warning: an executor would not read this policy:", text)
 	}

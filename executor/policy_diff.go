@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -208,7 +209,7 @@ func (p *policyChange) noteRules(d *comparison, whom string, id security.Identit
 	if oldErr != nil || newErr != nil {
 		return nil
 	}
-	changes, err := changesBetween(old.Rules(), new.Rules())
+	changes, err := changesBetween(rulesWithMode(old), rulesWithMode(new))
 	if err != nil || len(changes) == 0 {
 		return err
 	}
@@ -223,6 +224,13 @@ func (p *policyChange) noteRules(d *comparison, whom string, id security.Identit
 		p.Rules = append(p.Rules, rulesChange{whom, changes})
 	}
 	return nil
+}
+
+// rulesWithMode are a policy's rules with the mode that holds where none is written.
+func rulesWithMode(p security.Policy) security.Rules {
+	rules := p.Rules()
+	rules.Mode = cmp.Or(rules.Mode, security.Enforce)
+	return rules
 }
 
 func (p *policyChange) compareTask(d *comparison, file string, info mesos.TaskInfo) error {

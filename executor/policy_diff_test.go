@@ -119,6 +119,9 @@ func TestDiffSaysWhatTheImageHasASayIn(t *testing.T) {
 		{in("audit.yaml"), in("enforce.yaml"), "mode"},
 	} {
 		out, _, _ := commanded(nil, "policy", "diff", tc.old, tc.new, "--tasks", tasks("."))
+		if strings.Contains(out, "nothing") { // of the mode, which is to enforce where none is written
+			t.Error(out)
+		}
 		if want := "\nnot compared: what images come to by " + tc.want + ", as they are judged after the pull\n"; !strings.HasSuffix(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
