@@ -12,6 +12,7 @@ import (
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security"
 	"mesos-docker-executor/security/policyfile"
 )
 

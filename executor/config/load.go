@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
-	"mesos-docker-executor/rootfile"
+	"mesos-docker-executor/internal/rootfile"
 )
 
 // maxFileSize is the size of config.yaml in bytes beyond which it is something

@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"mesos-docker-executor/rootfile"
+	"mesos-docker-executor/internal/rootfile"
 )
 
 // Parse reads the content of a config.yaml; name is what errors call it. Every

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"time"
 
-	"mesos-docker-executor/rootfile"
+	"mesos-docker-executor/internal/rootfile"
 )
 
 // DefaultPath is where policy.yaml is looked for when no flag names another.

@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"mesos-docker-executor/rootfile"
+	"mesos-docker-executor/internal/rootfile"
 	"mesos-docker-executor/security"
 )
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"mesos-docker-executor/rootfile"
+	"mesos-docker-executor/internal/rootfile"
 )
 
 // maxProfileSize is the size of a seccomp profile in bytes beyond which it is something else. Docker's own has 20 KiB.
