@@ -10,7 +10,8 @@ type BreakGlass struct {
 	// HostNamespaces that a task may share with the host: any of "ipc", "pid" and "userns".
 	HostNamespaces []string `json:"host_namespaces,omitempty"`
 	// Paths of the host that no [MountRules].HostPaths open: an engine's socket, the folders of [neverMounted] and
-	// [deniedFolders], the policy's own denied paths. Each opens itself and what is below it; "/" opens nothing.
+	// [deniedFolders], the policy's own denied paths. Each opens itself and what is below it; "/" opens nothing. Sockets take
+	// what is written to them in read-only mounts, too.
 	Paths []HostPath `json:"paths,omitempty"`
 	// Unconfined are confinements that a task may switch off: any of "apparmor", "seccomp", "selinux" and "systempaths".
 	Unconfined []string `json:"unconfined,omitempty"`
