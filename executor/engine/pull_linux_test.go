@@ -57,7 +57,7 @@ func TestPullFromARegistry(t *testing.T) {
 		t.Errorf("no downloading step with the layer's size in %+v", steps)
 	}
 	image, err := e.Image(t.Context(), pushed.Ref)
-	want := Image{ID: image.ID, StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}, Path: "/b", Volumes: []string{"/v"}}
+	want := Image{ID: image.ID, RepoDigests: []string{pushed.ByDigest}, StopSignal: "SIGINT", WorkingDir: "/w", Labels: map[string]string{"team": "web"}, Path: "/b", Volumes: []string{"/v"}}
 	if diff := cmp.Diff(want, image); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
