@@ -46,8 +46,7 @@ func hostGives(d task.Decision) task.Decision {
 	if d.Refusal != nil {
 		return d
 	}
-	const unknownEngine = 0
-	if err := process.CheckCapabilities(d.Plan.Spec.Host.CapAdd, unknownEngine); err != nil {
+	if err := process.CheckCapabilities(d.Plan.Spec.Host.CapAdd); err != nil {
 		d.Plan = nil
 		d.Refusal = &task.Refusal{State: mesos.TASK_FAILED, Reason: mesos.REASON_CONTAINER_LAUNCH_FAILED, Message: "capabilities: " + err.Error()}
 	}

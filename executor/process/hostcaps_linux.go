@@ -17,21 +17,17 @@ import (
 // with "operation not permitted", when the image is there and the container created. Which names the daemon knows is not
 // asked: it says so when the container is created.
 //
-// engine is the process that starts the runtime: containerd, or dockerd, which is its parent or has the same rights. 0 is an
-// unknown one; process 1 stands for it, from which the host's services descend. A process's bounding set goes to its
-// children and never grows (capabilities(7)). It is looked at only if this process, too, lacks what is wanted.
-func CheckCapabilities(wanted []string, engine int) error {
+// The bounding set that counts is that of the engine's processes, which are not asked for; process 1 stands for them, from which the
+// host's services descend: a process's bounding set goes to its children and never grows (capabilities(7)). It is looked at only if
+// this process, too, lacks what is wanted.
+func CheckCapabilities(wanted []string) error {
 	own, err := boundingSet(0)
 	if err != nil {
 		return err
 	}
 	host := hostCapabilities{last: capability.CAP_LAST_CAP, bounding: own}
 	if len(host.missing(wanted)) > 0 {
-		host.holder = "process 1"
-		if engine > 0 {
-			host.holder = fmt.Sprintf("the engine's process %d", engine)
-		}
-		if host.bounding, err = boundingSet(max(engine, 1)); err != nil {
+		if host.bounding, err = boundingSet(1); err != nil {
 			return err
 		}
 	}
@@ -59,7 +55,6 @@ func boundingSet(pid int) (uint64, error) {
 type hostCapabilities struct {
 	last     capability.Cap // the kernel's last one (/proc/sys/kernel/cap_last_cap)
 	bounding uint64         // a bit for each, by its number
-	holder   string         // whose bounding set it is
 }
 
 func (h hostCapabilities) check(wanted []string) error {
@@ -69,9 +64,9 @@ func (h hostCapabilities) check(wanted []string) error {
 			"remove it from the task (or from capabilities.base of the policy), or launch it on a host with a newer kernel", strings.Join(unknown, ", ")))
 	}
 	if missing := h.missing(wanted); len(missing) > 0 {
-		problems = append(problems, fmt.Errorf("no container of this host can have %s: not in the bounding set of %s (CapBnd in /proc/PID/status), so "+
+		problems = append(problems, fmt.Errorf("no container of this host can have %s: not in the bounding set of process 1 (CapBnd in /proc/1/status), so "+
 			"that its start would fail; remove it from the task (or from capabilities.base of the policy), or start the engine with it",
-			strings.Join(missing, ", "), h.holder))
+			strings.Join(missing, ", ")))
 	}
 	return errors.Join(problems...)
 }
