@@ -275,7 +275,7 @@ func TestShutdownCutsTheWaitForTheStatus(t *testing.T) {
 func TestFailedStartThatCannotBeKilledSaysBoth(t *testing.T) {
 	s := newScript(t, task.Plan{})
 	s.tell(toSeen...)
-	s.tell(Started{errors.New("not finished within 2m0s")})
+	s.tell(Started{&engine.CallError{Call: "docker start", Outcome: engine.Unknown, Err: errors.New("no answer")}})
 	s.did()
 	s.wait(surviveWait, TimerUnkillable)
 	s.tell(asleep)
