@@ -74,7 +74,8 @@ func badText(data []byte) (line int, text string) {
 		case r == utf8.RuneError && size == 1 || control || r == 0xfffe || r == 0xffff:
 			return line, "holds bytes that are not UTF-8 text; save the file as UTF-8"
 		case r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\r' && !bytes.HasPrefix(rest, []byte("\r\n")):
-			return line, "holds " + strconv.QuoteRuneToASCII(r) + ", which ends a line of YAML and does not look like it; write line ends as \\n or \\r\\n"
+			return line, "holds " + strconv.QuoteRuneToASCII(r) +
+				", which ends a line of YAML and does not look like it; write line ends as \\n or \\r\\n"
 		case r == '\n':
 			line++
 		}
