@@ -82,25 +82,7 @@ func (r *review) imageDigest(image Image, asked string) {
 // compared as they are: the engine tells upper and lower case apart in the registry's name, too, when it looks for
 // credentials, mirrors and certificates.
 func matchesRepository(pattern, name string) bool {
-	if pattern == everything {
-		return true
-	}
-	folder, below := strings.CutSuffix(pattern, "/"+everything)
-	if strings.Contains(folder, everything) {
-		return false
-	}
-	if !below {
-		return matches(folder, name)
-	}
-	end := 0 // of what the pattern's folder has to stand for
-	for range strings.Count(folder, "/") + 1 {
-		next := strings.IndexByte(name[end:], '/')
-		if next < 0 {
-			return false
-		}
-		end += next + 1
-	}
-	return matches(folder, name[:end-1])
+	return pattern == everything || Matches(pattern, name)
 }
 
 const everything = "**"

@@ -32,6 +32,27 @@ func matches(pattern, s string) bool {
 	return s == ""
 }
 
+// Matches is for patterns that can also end in "/**", which stands for everything below what is before it. With "**" elsewhere they
+// stand for nothing.
+func Matches(pattern, s string) bool {
+	folder, below := strings.CutSuffix(pattern, "/**")
+	if strings.Contains(folder, "**") {
+		return false
+	}
+	if !below {
+		return matches(pattern, s)
+	}
+	end := 0 // of what the folder has to stand for
+	for range strings.Count(folder, "/") + 1 {
+		next := strings.IndexByte(s[end:], '/')
+		if next < 0 {
+			return false
+		}
+		end += next + 1
+	}
+	return matches(folder, s[:end-1]) && strings.Trim(s[end:], "/") != ""
+}
+
 func matchesAny(patterns []string, s string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, s) })
 }

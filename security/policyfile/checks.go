@@ -98,7 +98,7 @@ func selinuxLabel(s string) (string, error) {
 		return "", fmt.Errorf("%s is no label; write user:, role:, type:, level: or filetype: and its value, such as type:container_t", quote(s))
 	}
 	for _, unconfined := range security.UnconfinedLabels() {
-		if matchesSegment(s, unconfined) {
+		if matches(s, unconfined) {
 			return "", fmt.Errorf("%s is refused here: it lets a task have %s, which is unconfined; %s: `allow: {unconfined: [selinux]}`",
 				quote(s), unconfined, onlyBreakGlass)
 		}

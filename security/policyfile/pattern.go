@@ -43,37 +43,8 @@ func matchesAny(patterns []string, s string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, s) })
 }
 
-// matches reports whether a pattern stands for s: '*' for any number of characters but '/', "/**" at the end for everything below.
-// Nothing stands for "". Its time is at most the product of the lengths.
-func matches(pattern, s string) bool {
-	if s == "" {
-		return false
-	}
-	want, got := strings.Split(pattern, "/"), strings.Split(s, "/")
-	if last := len(want) - 1; last > 0 && want[last] == "**" {
-		if len(got) <= last || strings.Join(got[last:], "") == "" {
-			return false
-		}
-		want, got = want[:last], got[:last]
-	}
-	return slices.EqualFunc(want, got, matchesSegment)
-}
-
-// matchesSegment takes the earliest place for each part between two '*', and the end for the last.
-func matchesSegment(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	last := len(parts) - 1
-	s, found := strings.CutPrefix(s, parts[0])
-	if last == 0 || !found {
-		return found && s == ""
-	}
-	for _, part := range parts[1:last] {
-		if _, s, found = strings.Cut(s, part); !found {
-			return false
-		}
-	}
-	return strings.HasSuffix(s, parts[last])
-}
+// matches is [security.Matches], but that nothing stands for "".
+func matches(pattern, s string) bool { return s != "" && security.Matches(pattern, s) }
 
 // checkPattern says what is wrong with a pattern of principals, roles or app IDs.
 func checkPattern(p string) error {
