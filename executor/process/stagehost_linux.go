@@ -185,6 +185,19 @@ func sameFile(ours, theirs string) bool {
 	return os.IsPermission(err) || err == nil && os.SameFile(our, their)
 }
 
+// mountsOf reads the mounts that the daemon's containers have; our own when it is not known.
+func mountsOf(daemon int) ([]*mountinfo.Info, error) {
+	if daemon == 0 {
+		return mountinfo.GetMounts(nil)
+	}
+	file, err := os.Open(procFile(daemon, "mountinfo"))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return mountinfo.GetMountsFromReader(file, nil)
+}
+
 // asItIs lets the file be mounted by its path. That takes a path that only root can make lead elsewhere.
 func (f *hostFile) asItIs(daemon int, unable string) error {
 	remedy := fmt.Sprintf("%s; run the executor as root in the engine's mount namespace (agent without the filesystem/linux isolator)", unable)
@@ -194,10 +207,7 @@ func (f *hostFile) asItIs(daemon int, unable string) error {
 	if daemon != 0 && !sameFile(f.real, filepath.Join(procFile(daemon, "root"), f.real)) {
 		return fmt.Errorf("%s is another file for the engine: %s", f.real, remedy)
 	}
-	mounts, err := mountinfo.GetMounts(nil)
-	if daemon != 0 {
-		mounts, err = mountinfo.PidMountInfo(daemon) // the container will have these
-	}
+	mounts, err := mountsOf(daemon)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.real, err)
 	}
