@@ -19,3 +19,11 @@ type Identity struct {
 
 // ProfileLabel is the label of a TaskInfo that picks a profile of the policy.
 const ProfileLabel = "mesos-docker-executor.profile"
+
+// ProfileError says why an identity may not have the profile that it asks for.
+type ProfileError struct {
+	Place   string // where the policy says what it may have; see [Finding]
+	Message string // a sentence for the task's author
+}
+
+func (e *ProfileError) Error() string { return e.Message }

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -57,7 +58,7 @@ type Inputs struct {
 
 // Policies holds the policy for each identity; a [security.Policy] holds itself for all.
 type Policies interface {
-	// For returns an error, for people, if the identity asks for what there is not.
+	// For returns an error, for people, if the identity asks for what there is not: a [*security.ProfileError].
 	For(security.Identity) (security.Policy, error)
 }
 
@@ -107,7 +108,7 @@ type Refusal struct {
 	// Reason is REASON_TASK_INVALID if the TaskInfo is malformed, contradictory or asks for what this version does not
 	// support, else REASON_TASK_UNAUTHORIZED.
 	Reason mesos.TaskStatus_Reason
-	// Message names every problem with field, value and remedy, or every rejection with its rule and the policy's hash; the
+	// Message names every problem with field, value and remedy, or every rejection with its rule and place and the policy's hash; the
 	// first of them, and how many more there are, if it would have more than 16 KiB.
 	Message string
 }
@@ -143,6 +144,9 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	p, err := policies.For(t.who())
 	if err != nil {
 		t.reject(ruleProfile, labelField, t.who().Profile, "%v", err)
+		if refused := (*security.ProfileError)(nil); errors.As(err, &refused) {
+			t.findings[len(t.findings)-1].Place = refused.Place
+		}
 		return t.refused(policies)
 	}
 	granted := security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted}

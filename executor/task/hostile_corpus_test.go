@@ -210,7 +210,7 @@ func checkRefusal(t *testing.T, d Decision, found []security.Finding) {
 		if said += ": " + f.Message; f.Rule == ruleTaskInfo {
 			reason = mesos.REASON_TASK_INVALID
 		} else {
-			said += " [rule " + f.Rule + "]"
+			said += " [rule " + f.Rule + "; " + f.Place + "]"
 		}
 		if !strings.Contains(d.Refusal.Message, said) {
 			t.Errorf("the refusal has no %q: %s", said, d.Refusal.Message)

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"strings"
 	"testing"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -49,6 +50,22 @@ func TestATaskPicksOneProfile(t *testing.T) {
 	Decide(labelled(), testInputs(), policies)
 	if len(asked) != 2 || asked[0] != "a" || asked[1] != "" {
 		t.Errorf("%q", asked)
+	}
+}
+
+// TestARefusedProfileHasItsPlace: the policy can offer it.
+func TestARefusedProfileHasItsPlace(t *testing.T) {
+	raw := helloTask(t, func(task *mesos.TaskInfo) {
+		task.Labels = &mesos.Labels{Labels: []mesos.Label{{Key: security.ProfileLabel, Value: ptr("a")}}}
+	})
+	d := Decide(raw, testInputs(), policiesFunc(func(id security.Identity) (security.Policy, error) {
+		if id.Profile == "" {
+			return security.BuiltIn(), nil
+		}
+		return security.Policy{}, &security.ProfileError{Place: "policy.yaml:7", Message: "Profile \"a\" is refused."}
+	}))
+	if d.Refusal == nil || d.Refusal.Reason != mesos.REASON_TASK_UNAUTHORIZED || !strings.Contains(d.Refusal.Message, `Profile "a" is refused. [rule profile; policy.yaml:7]`) {
+		t.Errorf("%+v", d.Refusal)
 	}
 }
 

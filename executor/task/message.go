@@ -38,7 +38,7 @@ func Refuse(findings []security.Finding, policyHash string) *Refusal {
 		if f.Rule == ruleTaskInfo {
 			r.Reason = mesos.REASON_TASK_INVALID
 		} else {
-			line += " [rule " + f.Rule + "]"
+			line += " [rule " + f.Rule + "; " + f.Place + "]"
 		}
 		lines = append(lines, line)
 	}

@@ -125,7 +125,7 @@ func TestFlagsOfTheClientAndOfResourcesAreRefusedByName(t *testing.T) {
 		t.Run(strings.ReplaceAll(parameter, "/", ":"), func(t *testing.T) {
 			key, _, _ := strings.Cut(parameter, " ")
 			refused(t, helloTask(t, func(task *mesos.TaskInfo) { task.Container.Docker.Parameters = parametersOf(parameter) }), testInputs(),
-				mesos.REASON_TASK_UNAUTHORIZED, "container.docker.parameters[0] `"+key+"`: ", "is not allowed: ", remedy, "[rule parameters.allow]")
+				mesos.REASON_TASK_UNAUTHORIZED, "container.docker.parameters[0] `"+key+"`: ", "is not allowed: ", remedy, "[rule parameters.allow; fixed]")
 		})
 	}
 }

@@ -62,7 +62,7 @@ func TestRelativePathOutOfTheSandboxIsShownAsWritten(t *testing.T) {
 		"parameters[0] `mount`":          withParameters("mount type=bind,source=a/../../x,target=/data"),
 	} {
 		message := refused(t, helloTask(t, change), testInputs(), mesos.REASON_TASK_UNAUTHORIZED,
-			origin, `"a/../../x" leaves the sandbox`, "[rule mounts.sources]")
+			origin, `"a/../../x" leaves the sandbox`, "[rule mounts.sources; fixed]")
 		if strings.Contains(message, "problems:") {
 			t.Errorf("one mistake: %s", message)
 		}

@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -197,6 +198,15 @@ func TestOnlyOfferedProfilesCanBePicked(t *testing.T) {
 		_, err := f.For(c.id)
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 500 {
 			t.Errorf("%+v: %v", c.id, err)
+		}
+	}
+	for id, want := range map[security.Identity]string{
+		{Profile: "x"}: "built-in",
+		{Profile: "x", Principal: "proxy", AppID: "/shop", Trusted: true}: "policy.yaml:12",
+	} {
+		_, err := f.For(id)
+		if refused := (*security.ProfileError)(nil); !errors.As(err, &refused) || refused.Place != want {
+			t.Errorf("%+v: %+v, want %s", id, err, want)
 		}
 	}
 	if _, err := BuiltIn().For(security.Identity{Profile: "x"}); err == nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -97,7 +96,7 @@ func (f *File) Notes() []string {
 	return notes
 }
 
-// For returns the policy for an identity. The error, a sentence for the task's author, says that the identity asks for a profile that
+// For returns the policy for an identity. The error, a [*security.ProfileError], says that the identity asks for a profile that
 // there is not or that it may not use; its other fields never make one. Two identities with the same rules have the same
 // policy, and every policy of a file has the file's digest.
 func (f *File) For(id security.Identity) (security.Policy, error) {
@@ -118,7 +117,7 @@ func (f *File) layered(id security.Identity, rules *security.Rules, places map[s
 		own = f.identities[at]
 	}
 	if id.Profile != "" && !slices.Contains(own.profiles, id.Profile) {
-		return profileRefused(id.Profile, own.profiles)
+		return f.profileRefused(id.Profile, own)
 	}
 	f.defaults.apply(rules, places, f.name)
 	own.rules.apply(rules, places, f.name)
@@ -142,10 +141,13 @@ func (f *File) layered(id security.Identity, rules *security.Rules, places map[s
 	return nil
 }
 
-func profileRefused(profile string, offered []string) error {
-	remedy := "this task may pick none; remove the label, or ask the operator for a profile"
-	if len(offered) > 0 {
-		remedy = "this task may pick " + listed(offered) + "; write one of these, or remove the label"
+func (f *File) profileRefused(profile string, own identity) error {
+	remedy, at := "this task may pick none; remove the label, or ask the operator for a profile", "built-in"
+	if len(own.profiles) > 0 {
+		remedy = "this task may pick " + listed(own.profiles) + "; write one of these, or remove the label"
 	}
-	return errors.New("Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + ".")
+	if own.line > 0 {
+		at = place(f.name, own.line)
+	}
+	return &security.ProfileError{Place: at, Message: "Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + "."}
 }
