@@ -119,7 +119,7 @@ func body(text string) func(int) behaviour {
 }
 
 func TestFaultsEndWithinTheLimitAndWithTheRightOutcome(t *testing.T) {
-	const limit = 150 * time.Millisecond
+	const limit = 500 * time.Millisecond // enough for an answer on a loaded machine
 	checkGoroutines(t)
 	for _, c := range calls {
 		for _, fault := range faults {
