@@ -12,9 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,6 +45,7 @@ func dispatch(args []string) int {
 	if config.IsDropIn(args[1:]) {
 		return dropIn(args[1:])
 	}
+	defer catchBrokenPipe()()
 	ours, words := splitWords(args)
 	status := exitOK
 	app, out := newApp(words, &status), newOutput(os.Stdout)
@@ -62,6 +65,14 @@ func dispatch(args []string) int {
 		return max(status, exitFail)
 	}
 	return status
+}
+
+// catchBrokenPipe leaves it to the failed write to tell that nobody reads any more, as after | head -1, so that every command ends with
+// its own exit status. The function that it returns ends that. Ignored, SIGPIPE would be ignored in the executor that try starts, too.
+func catchBrokenPipe() (stop func()) {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGPIPE)
+	return func() { signal.Stop(caught) }
 }
 
 // splitWords cuts the words after "--" off: they are the task's, and no flag parser may look at them.

@@ -115,14 +115,9 @@ func (i *interruptions) listen() (stop func()) {
 	i.people, i.hangup = make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(i.people, syscall.SIGINT, syscall.SIGTERM)
 	signal.Notify(i.hangup, syscall.SIGHUP)
-	// Caught, SIGPIPE leaves it to the failed write to tell that nobody reads any more. Ignored, it would be ignored in the
-	// executor, too.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
 	return func() {
 		signal.Stop(i.people)
 		signal.Stop(i.hangup)
-		signal.Stop(pipe)
 	}
 }
 

@@ -21,7 +21,7 @@ func Default() string {
 }
 
 const defaultHead = `# The built-in security policy of mesos-docker-executor, as a file. It belongs to root, and nobody else may write to it;
-# to put it into its place: install -o root -g root -m 0644 policy.yaml ` + DefaultPath + `
+# to put it into its place: install -D -o root -g root -m 0644 policy.yaml ` + DefaultPath + `
 # What is not written is built in, so only the lines that differ are needed. A list replaces the inherited one, unless each of its
 # elements begins with +, which adds them: [+NET_RAW]. Sizes have units: KiB, MiB, GiB, TiB.
 # Try it with: mesos-docker-executor check policy.yaml
