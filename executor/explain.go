@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -28,8 +29,8 @@ func explainCommand() *cli.Command {
 		Name:      "explain",
 		Usage:     "print what would be created for a task, or every reason why not",
 		ArgsUsage: "TASK",
-		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto. The same code decides as in `run`; nothing\n" +
-			"is touched and neither agent nor engine is asked. Values of environment variables are not shown.\n\n" +
+		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto, or - for stdin. The same code decides as\n" +
+			"in `run`; nothing is touched and neither agent nor engine is asked. Values of environment variables are not shown.\n\n" +
 			"The policy is this host's, " + policyfile.DefaultPath + ", or the built-in one if there is none; --policy\n" +
 			"takes another, which need not be root's. It decides as for a task of --principal and --role that a trusted agent sent;\n" +
 			"Marathon's app ID is the one in the task's ID. The agent's work directory, which no policy opens to tasks, is taken to be\n" +
@@ -88,7 +89,10 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	info, err := shapedTaskFile(path, mode)
+	if path == fromStdin && c.String("policy") == fromStdin {
+		return cli.Exit("explain: only one of TASK and --policy can be stdin", exitUsage)
+	}
+	info, err := shapedTaskFile(path, mode, c.App.Reader)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -198,12 +202,24 @@ func parseMode(s string) (task.Mode, error) {
 }
 
 // shapedTaskFile returns the TaskInfo as an agent would send it in this mode.
-func shapedTaskFile(path string, mode task.Mode) (mesos.TaskInfo, error) {
-	info, err := taskFromFile(path, mode)
+func shapedTaskFile(path string, mode task.Mode, stdin io.Reader) (mesos.TaskInfo, error) {
+	info, err := taskFrom(path, mode, stdin)
 	if err != nil {
 		return info, err
 	}
 	return shapeTask(info, mode)
+}
+
+func taskFrom(path string, mode task.Mode, stdin io.Reader) (mesos.TaskInfo, error) {
+	if path != fromStdin {
+		return taskFromFile(path, mode)
+	}
+	data, err := readOperatorFile(fromStdin, stdin)
+	if err != nil {
+		return mesos.TaskInfo{}, err
+	}
+	info, err := parseTask(data, mode)
+	return info, wrap(nameOf(fromStdin), err)
 }
 
 func explainStart(mode task.Mode, file config.File) (start, error) {

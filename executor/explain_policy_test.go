@@ -59,6 +59,30 @@ func TestExplainGoesByThePolicyAndTheIdentity(t *testing.T) {
 	}
 }
 
+func TestExplainReadsTheTaskFromStdin(t *testing.T) {
+	task, err := os.ReadFile("../testdata/tasks/hello.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		stdin  string
+		args   []string
+		status int
+		want   string
+	}{
+		{string(task), []string{"-"}, exitOK, "accepted\n"},
+		{string(task), []string{"-", "--policy", "built-in", "--json"}, exitOK, `"accepted": true`},
+		{"{}", []string{"-"}, exitUsage, "stdin: "},
+		{"", []string{"-"}, exitUsage, "stdin: not a TaskInfo: The text is not JSON"},
+		{string(task), []string{"-", "--policy", "-"}, exitUsage, "only one of TASK and --policy can be stdin"},
+	} {
+		out, status, complaint := commanded(strings.NewReader(tc.stdin), append([]string{"explain"}, tc.args...)...)
+		if status != tc.status || !strings.Contains(out+complaint, tc.want) {
+			t.Errorf("%q: %d %s\n%s", tc.args, status, complaint, out)
+		}
+	}
+}
+
 // What is only audited is told from what is done; what would be forced on every task has one line.
 func TestExplainSaysWhatAuditModeWouldDo(t *testing.T) {
 	out, status, _ := commanded(strings.NewReader("version: 1\nmode: audit\n"), "explain", "--policy", "-", "../testdata/tasks/demo-trimmed.json")

@@ -88,8 +88,8 @@ func TestMarathonAppBecomesTheTask(t *testing.T) {
 			}
 			var out bytes.Buffer
 			app := newApp(nil, new(int))
-			app.Writer = &out
-			err := app.Run([]string{"x", "explain", writeApp(t, stdout)})
+			app.Writer, app.Reader = &out, strings.NewReader(stdout) // marathon-task APP | explain -
+			err := app.Run([]string{"x", "explain", "-"})
 			if (err != nil) != (tt.exit != exitOK) {
 				t.Errorf("explain: %v\n%s", err, out.String())
 			}

@@ -32,8 +32,10 @@ func tryCommand() *cli.Command {
 		Description: "TASK is a file with a TaskInfo as JSON, with the field names of mesos.proto and a command. This program starts itself as\n" +
 			"the executor, with the environment and the flags that an agent sets, and plays the agent: it launches the task,\n" +
 			"acknowledges the updates and shows all of it, and the task's output, with the seconds since the start. It needs root.\n" +
-			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls. The policy is\n" +
-			"--policy, else this host's.\n\n" +
+			"It makes no persistent volumes, and of the section agent of config.yaml it only loads the files of agent.tls.\n\n" +
+			"The policy is --policy, else this host's, " + policyfile.DefaultPath + ", or the built-in one if there is none. The\n" +
+			"word " + builtInWord + " is for the built-in one whatever the host has: try writes it into its work directory. The framework's\n" +
+			"principal and the role of the task's resources, by which a policy can go, are --principal and --role.\n\n" +
 			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. A launch waits engine.launch_wait for it to answer;\n" +
 			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here. A probe under way is waited for as well.\n\n", impatience.Seconds()) +
 			"The first interrupt (Ctrl-C) shuts the executor down, the second destroys it. When the output cannot be written, or its\n" +
@@ -67,7 +69,9 @@ func tryCommand() *cli.Command {
 			&cli.StringFlag{Name: "framework", DefaultText: "one with TASK_KILLING_STATE", Usage: "`FILE` with the FrameworkInfo as JSON"},
 			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
 			&cli.StringFlag{Name: "config", DefaultText: config.DefaultPath + ", which may be missing", Usage: "host configuration `FILE`"},
-			&cli.StringFlag{Name: "policy", DefaultText: policyfile.DefaultPath + ", which may be missing", Usage: "security policy `FILE`, of root's as on a host"},
+			&cli.StringFlag{Name: "policy", DefaultText: "this host's", Usage: "security policy `FILE`, of root's as on a host, or " + builtInWord},
+			&cli.StringFlag{Name: "principal", DefaultText: "the one of --framework, or try", Usage: "the framework's `PRINCIPAL`"},
+			roleFlag("the task's own, or the framework's"),
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object per line"},
 			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "leave the agent's work directory, and say where in it the sandbox and the report are"},
 		},
@@ -96,7 +100,7 @@ type trial struct {
 	framework  mesos.FrameworkInfo
 	file       config.File // the executor's configuration, written out for it
 	configured bool        // there is a config.yaml
-	policy     string      // absolute path of the policy.yaml that was named; "" for the host's
+	policy     string      // absolute path of the policy.yaml that was named, or built-in; "" for the host's
 	executable string
 	killAfter  time.Duration // 0: not at all
 	timeout    time.Duration // 0: none
@@ -136,6 +140,7 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	if err != nil {
 		return nil, err
 	}
+	t.identify(c)
 	t.configured = configPath != "" || exists(config.DefaultPath)
 	if t.policy, err = tryPolicy(c); err != nil {
 		return nil, err
@@ -155,6 +160,18 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	t.out = newOutput(c.App.Writer)
 	t.show = newDisplay(t.out, isTerminal(c.App.Writer), c.Bool("json"))
 	return t, nil
+}
+
+// identify gives framework and task the principal and the role that were named.
+func (t *trial) identify(c *cli.Context) {
+	if c.IsSet("principal") {
+		principal := c.String("principal")
+		t.framework.Principal = &principal
+	}
+	if role := c.String("role"); role != "" {
+		allocate(t.task.Resources, role)
+		t.framework.Roles, t.framework.Role = []string{role}, nil
+	}
 }
 
 func exists(path string) bool {
@@ -232,8 +249,12 @@ func checkUnusedAgent(file config.File) error {
 	return err
 }
 
-// tryPolicy reads the policy as the executor will, so that nothing is begun with a wrong one, and returns its path if one is named.
+// tryPolicy reads the policy as the executor will, so that nothing is begun with a wrong one, and returns its path if one is named, or
+// the word for the built-in one.
 func tryPolicy(c *cli.Context) (string, error) {
+	if named, err := pathFlag(c, "policy"); named == builtInWord || err != nil {
+		return named, err
+	}
 	path, err := ownPathFlag(c, "policy")
 	if err == nil {
 		_, err = loadPolicy(path)

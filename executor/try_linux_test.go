@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"mesos-docker-executor/executor/enginetest"
+	"mesos-docker-executor/security/policyfile"
 )
 
 // TestTry runs the built program against a private engine.
@@ -36,6 +37,7 @@ func TestTry(t *testing.T) {
 	t.Run("a task that fails", f.failure)
 	t.Run("a task that is refused", f.refusal)
 	t.Run("a policy of one's own", f.policy)
+	t.Run("a principal and a role", f.identity)
 	t.Run("interrupts shut down, then destroy", f.interrupts)
 	t.Run("timeout", f.timeout)
 	t.Run("no engine", f.noEngine)
@@ -292,10 +294,40 @@ func (f tryFixture) policy(t *testing.T) {
 			t.Errorf("%s: exit %d, states %s, %+v", mode, r.exit, r.states(), last)
 		}
 	}
+	r := f.json(t, nil, "--policy", builtInWord, taskFile(t, "true"))
+	digest, noted, said := sha256Of(policyfile.Default()), false, false
+	for _, l := range r.lines {
+		noted = noted || l.Event != nil && strings.HasPrefix(l.Event.Text, "the built-in policy, as "+os.TempDir())
+		said = said || l.Status != nil && strings.Contains(l.Status.Message, digest[:12])
+	}
+	if r.exit != 0 || !noted || !said {
+		t.Errorf("built-in: exit %d, noted %v, said %v: %+v", r.exit, noted, said, r.lines)
+	}
 	for name, want := range map[string]string{"bad.yaml": in("bad.yaml") + ":3: defaults.pids_limit: ", "open.yaml": "may be written by its group or others", "missing.yaml": "does not exist"} {
 		r := f.json(t, nil, "--policy", in(name), taskFile(t, "true"))
 		if r.exit != exitUsage || len(r.lines) > 0 || !strings.Contains(r.stderr, want) {
 			t.Errorf("%s: exit %d, %s", name, r.exit, r.stderr)
+		}
+	}
+}
+
+// identity: the executor goes by the principal and the role that try was given.
+func (f tryFixture) identity(t *testing.T) {
+	in := folder(t, map[string]string{"p.yaml": `version: 1
+defaults: {images: {allow: []}}
+identities: [{match: {principals: [ops], roles: ["infra/*"]}, rules: {images: {allow: ["**"]}}}]
+`})
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--principal", "ops", "--role", "infra/web"}, "STARTING RUNNING FINISHED"},
+		{[]string{"--principal", "ops", "--role", "infra/web", "--mode", "custom"}, "STARTING RUNNING FINISHED"},
+		{[]string{"--principal", "ops"}, "ERROR"},
+		{[]string{"--role", "infra/web"}, "ERROR"},
+	} {
+		if r := f.json(t, nil, append(tt.args, "--policy", in("p.yaml"), taskFile(t, "true"))...); r.states() != tt.want {
+			t.Errorf("%q: %s, want %s: %+v", tt.args, r.states(), tt.want, r.lines)
 		}
 	}
 }

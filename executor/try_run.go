@@ -18,6 +18,7 @@ import (
 	"mesos-docker-executor/executor/localagent"
 	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/security/policyfile"
 )
 
 // leftoverLimit bounds the calls that look for a container that was left.
@@ -142,7 +143,11 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 		StopContainer:   t.removeContainer,
 		RecoveryTimeout: recoveryTimeout,
 	}
-	options.Arguments = t.executorFlags(configFile)
+	policyFile, err := t.policyIn(work)
+	if err != nil {
+		return nil, err
+	}
+	options.Arguments = t.executorFlags(configFile, policyFile)
 	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
 		return nil, err
 	}
@@ -151,6 +156,9 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 		return nil, err
 	}
 	t.show.begin(fmt.Sprintf("%s in %s mode, engine %s", agent.Task().TaskID.Value, t.mode, t.file.Engine.Host))
+	if policyFile != t.policy {
+		t.show.note("the built-in policy, as " + policyFile)
+	}
 	for _, rule := range t.faults {
 		t.show.note("fault " + rule.String())
 	}
@@ -161,15 +169,27 @@ func (t *trial) startAgent(ctx context.Context, work string, sick *sickEngine) (
 }
 
 // executorFlags are what the executor gets beside the flags of the agent.
-func (t *trial) executorFlags(configFile string) []string {
+func (t *trial) executorFlags(configFile, policyFile string) []string {
 	flags := []string{"--config=" + configFile}
-	if t.policy != "" {
-		flags = append(flags, "--policy="+t.policy)
+	if policyFile != "" {
+		flags = append(flags, "--policy="+policyFile)
 	}
 	if t.mode == task.Custom {
 		return append([]string{"run"}, flags...)
 	}
 	return flags
+}
+
+// policyIn is the path of the policy for the executor. The built-in one is written out, so that the host's does not hold.
+func (t *trial) policyIn(work string) (string, error) {
+	if t.policy != builtInWord {
+		return t.policy, nil
+	}
+	path := filepath.Join(work, "policy.yaml")
+	if err := os.WriteFile(path, []byte(policyfile.Default()), 0o600); err != nil {
+		return "", fmt.Errorf("cannot write the executor's policy: %w", err)
+	}
+	return path, nil
 }
 
 // launchWait is how long a launch waits for a sick engine.
