@@ -34,7 +34,7 @@ func newCreateRequest(spec security.Spec) *createRequest {
 	return &createRequest{spec.Name, config, spec.Host, spec.Network}
 }
 
-// print shows what people look for; --json has everything.
+// print shows all that was asked for or decided, and nothing of what every container has; --json has everything.
 func (r *createRequest) print(out io.Writer, sandbox string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
@@ -78,7 +78,7 @@ func (r *createRequest) print(out io.Writer, sandbox string) {
 		line("ulimit", "%s", u)
 	}
 	for _, m := range r.Host.Mounts {
-		line("mount", "%s%s on %s%s", mountKind(m), shortSource(m.Source, sandbox), m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly])
+		line("mount", "%s%s on %s%s", mountKind(m), shortSource(m.Source, sandbox), m.Target, map[bool]string{true: " (read only)"}[m.ReadOnly]+mountOptions(m))
 	}
 	for _, target := range slices.Sorted(maps.Keys(r.Host.Tmpfs)) {
 		line("tmpfs", "%s %s", target, r.Host.Tmpfs[target])
@@ -102,13 +102,16 @@ func (r *createRequest) print(out io.Writer, sandbox string) {
 	if r.Host.PidsLimit != nil {
 		line("pids limit", "%d", *r.Host.PidsLimit)
 	}
+	for _, other := range r.others() {
+		line(other.name, "%s", other.value)
+	}
 }
 
 func sortedPorts(h container.HostConfig) []string {
 	var ports []string
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
-			ports = append(ports, fmt.Sprintf("host %s to container %s", b.HostPort, port))
+			ports = append(ports, fmt.Sprintf("host %s%s to container %s", hostAddress(b.HostIP), b.HostPort, port))
 		}
 	}
 	slices.Sort(ports)
@@ -131,9 +134,7 @@ func memory(h container.HostConfig) string {
 	if h.MemoryReservation > 0 {
 		text += fmt.Sprintf(", %d MiB reserved", h.MemoryReservation>>20)
 	}
-	if h.Memory > 0 && h.MemorySwap == h.Memory {
-		text += ", no swap"
-	}
+	text += swap(h)
 	if h.ShmSize > 0 {
 		text += fmt.Sprintf(", /dev/shm of %d MiB", h.ShmSize>>20)
 	}
