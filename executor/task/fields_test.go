@@ -19,7 +19,7 @@ import (
 var elsewhere = map[string]string{
 	"TaskInfo.name":                "shown by Mesos",
 	"TaskInfo.agent_id":            "names the agent, which filled it in",
-	"TaskInfo.labels":              "shown by Mesos; the stock executor leaves them out as well",
+	"TaskInfo.labels":              "others are shown by Mesos; the stock executor leaves them out as well",
 	"TaskInfo.discovery":           "read by service discovery from Mesos' state",
 	"TaskInfo.kill_policy":         "read at a KILL: TestPolicyOfKillAndCompletion, and supervise",
 	"TaskInfo.max_completion_time": "a clock of the executor's: TestPolicyOfKillAndCompletion, and supervise",

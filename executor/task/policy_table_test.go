@@ -14,6 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 var update = cmdline.Bool("update", false, "write the generated tables into docs/policy-table.md")
@@ -100,18 +101,69 @@ func (d decided) cells() []string {
 func decidedParameter(t *testing.T, e effect) decided {
 	t.Helper()
 	origin := fmt.Sprintf("%s[%d]", parametersPath, len(e.given))
-	return decide(taskWith(t, e), testInputs(), func(f security.Finding) bool { return strings.Contains(f.Origin, origin) })
+	return decide(withMemory(t, taskWith(t, e)), testInputs(), func(f security.Finding) bool { return strings.Contains(f.Origin, origin) })
+}
+
+// withMemory gives a task so much that no decision is made by the lack of it.
+func withMemory(t *testing.T, raw []byte) []byte {
+	t.Helper()
+	var task mesos.TaskInfo
+	if err := task.Unmarshal(raw); err != nil {
+		t.Fatal(err)
+	}
+	for i := range task.Resources {
+		if task.Resources[i].Name == "mem" {
+			task.Resources[i].Scalar = &mesos.Value_Scalar{Value: 8192}
+		}
+	}
+	return marshal(t, task)
+}
+
+// tellingParameters are values of which the tables of policy.md say the same as of others, and which people look for.
+func tellingParameters() []effect {
+	return []effect{{parameter: "network host"}, {parameter: "volume /srv/shared:/data:ro"}, {parameter: "mount type=bind,src=/srv/shared,dst=/data,readonly"}}
+}
+
+// quiet are decisions of the built-in policy that a key can change although no finding about the flag or field goes by it: the rule is
+// about what is forced, or has nothing to say yet.
+func quiet() []quietRule {
+	return []quietRule{
+		{"read-only", "T", []string{"readonly_rootfs"}, func(r *security.Rules) { r.ReadonlyRootfs = true }},
+		{"memory-swap", "0", []string{"no_swap"}, func(r *security.Rules) { r.NoSwap = false }},
+		{"user", "nobody", []string{"run_as_non_root"}, func(r *security.Rules) { r.RunAsNonRoot = true }},
+		{"CommandInfo.user", "", []string{"run_as_non_root"}, func(r *security.Rules) { r.RunAsNonRoot = true }},
+		{"DockerInfo.image", "", []string{"images.allow", "images.require_digest"}, func(r *security.Rules) { r.Images.RequireDigest = true }},
+	}
+}
+
+type quietRule struct {
+	name, value string // of the flag, or of the field and ""
+	keys        []string
+	change      func(*security.Rules)
+}
+
+// quietKeys are the keys of a flag or field of which no finding says one.
+func quietKeys(name, value string) []string {
+	for _, q := range quiet() {
+		if q.name == name && (q.value == value || q.value == "") {
+			return q.keys
+		}
+	}
+	return nil
 }
 
 func parameterRows(t *testing.T) [][]string {
 	t.Helper()
 	var rows [][]string
 	seen := map[string]bool{}
-	list := typicalParameters()
+	list := append(typicalParameters(), tellingParameters()...)
 	slices.SortStableFunc(list, func(a, b effect) int { return cmp.Compare(longName(a), longName(b)) })
 	for _, e := range list {
 		_, value, _ := strings.Cut(e.parameter, " ")
 		d := decidedParameter(t, e)
+		if d.key == "" {
+			d.key = strings.Join(quietKeys(longName(e), value), "`, `")
+		}
 		// One row for each outcome of a flag: of values that come to the same the first.
 		if again := fmt.Sprint(longName(e), d); seen[again] {
 			continue
@@ -155,10 +207,14 @@ func fieldRows(t *testing.T) [][]string {
 	var rows [][]string
 	add := func(fields, name string, d decided) {
 		for field := range strings.FieldsSeq(fields) {
+			d := d
+			if d.key == "" {
+				d.key = strings.Join(quietKeys(field, ""), "`, `")
+			}
 			rows = append(rows, append([]string{"`" + field + "`", name}, d.cells()...))
 		}
 	}
-	for _, e := range fieldEffects() {
+	for _, e := range append(fieldEffects(), tellingFields()...) {
 		if e.fields != "" {
 			add(e.fields, e.name, decidedTask(t, e.custom, e.change))
 		}
@@ -172,6 +228,7 @@ func fieldRows(t *testing.T) [][]string {
 		why, _, _ = strings.Cut(why, ": ") // the name of a test follows
 		rows = append(rows, []string{"`" + field + "`", why, "no effect on the container", "-", "-"})
 	}
+	rows = append(rows, profileRow(t))
 	slices.SortStableFunc(rows, func(a, b []string) int { return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1])) })
 	for i := len(rows) - 1; i > 0; i-- {
 		if rows[i][0] == rows[i-1][0] {
@@ -179,6 +236,58 @@ func fieldRows(t *testing.T) [][]string {
 		}
 	}
 	return rows
+}
+
+// tellingFields are values of fields that people look for.
+func tellingFields() []fieldEffect {
+	return []fieldEffect{
+		{fields: "TaskInfo.task_id", name: "`web_front.1`", change: func(t *mesos.TaskInfo) { t.TaskID.Value = "web_front.1" }},
+		{fields: "ContainerInfo.type", name: "`DOCKER`", change: func(*mesos.TaskInfo) {}},
+		{fields: "DockerInfo.network", name: "the host's network", change: func(t *mesos.TaskInfo) { docker(t).Network = mesos.ContainerInfo_DockerInfo_HOST.Enum() }},
+		{fields: "Volume.host_path", name: "path of the host, `/srv/shared`", change: withVolume(mesos.Volume{HostPath: ptr("/srv/shared")})},
+		{fields: "HostPath.path", name: "path of the host, `/srv/shared`", change: withSource(mesos.Volume_Source{
+			Type: mesos.Volume_Source_HOST_PATH, HostPath: &mesos.Volume_Source_HostPath{Path: "/srv/shared"}})},
+	}
+}
+
+// profileRow is about the one label that is not only shown: without a policy file there is no profile to pick.
+func profileRow(t *testing.T) []string {
+	t.Helper()
+	task := fixtureTask(t, "hello")
+	task.Labels = &mesos.Labels{Labels: []mesos.Label{{Key: security.ProfileLabel, Value: ptr("x")}}}
+	for _, f := range Decide(marshal(t, task), testInputs(), policyfile.BuiltIn()).Findings {
+		if f.Action == security.Reject {
+			return append([]string{"`TaskInfo.labels`", "`" + security.ProfileLabel + "`"}, decided{string(f.Action), f.Rule, "identities[].profiles"}.cells()...)
+		}
+	}
+	t.Error("no profile is refused")
+	return make([]string, 5)
+}
+
+// TestQuietKeysMatter: with another value of the key, something else comes out.
+func TestQuietKeysMatter(t *testing.T) {
+	for _, q := range quiet() {
+		raw := taskWith(t, effect{parameter: q.name + " " + q.value})
+		switch {
+		case q.name == "read-only": // which the key forces on those that do not ask
+			raw = taskWith(t, effect{parameter: "read-only false"})
+		case q.value == "":
+			raw = helloTask(t, func(task *mesos.TaskInfo) { task.Command.User = ptr("nobody") })
+		}
+		rules := security.BuiltInRules()
+		q.change(&rules)
+		outcome := func(p security.Policy) string {
+			d := Decide(raw, testInputs(), p)
+			var lines []string
+			for _, f := range d.Findings {
+				lines = append(lines, string(f.Action)+" "+f.Rule)
+			}
+			return strings.Join(lines, "\n")
+		}
+		if was, is := outcome(security.BuiltIn()), outcome(security.New("x", rules)); was == is {
+			t.Errorf("%s: %q makes no difference:\n%s", q.name, q.keys, was)
+		}
+	}
 }
 
 // decidedTask is the worst that becomes of a task by what it has more than the plain one.

@@ -88,11 +88,11 @@ func refusals() []refusal {
 		{"TaskInfo.check", "check", func(t *mesos.TaskInfo) {
 			t.Check = &mesos.CheckInfo{Type: mesos.CheckInfo_COMMAND}
 		}, []string{"check: ", "not supported"}, 0},
-		{"TaskInfo.task_id", "task id", func(t *mesos.TaskInfo) { t.TaskID.Value = "a/b" }, []string{"task_id.value"}, 0},
+		{"TaskInfo.task_id", "task id with a slash", func(t *mesos.TaskInfo) { t.TaskID.Value = "a/b" }, []string{"task_id.value"}, 0},
 		{"ContainerInfo.mesos", "Mesos image", func(t *mesos.TaskInfo) {
 			t.Container.Mesos = &mesos.ContainerInfo_MesosInfo{Image: &mesos.Image{Type: mesos.Image_DOCKER.Enum()}}
 		}, []string{"container.mesos"}, 0},
-		{"ContainerInfo.type", "type", func(t *mesos.TaskInfo) { t.Container.Type = mesos.ContainerInfo_MESOS.Enum() }, []string{"container.type"}, 0},
+		{"ContainerInfo.type", "`MESOS`", func(t *mesos.TaskInfo) { t.Container.Type = mesos.ContainerInfo_MESOS.Enum() }, []string{"container.type"}, 0},
 
 		{"Volume.image", "image volume", withVolume(mesos.Volume{Image: &mesos.Image{Type: mesos.Image_DOCKER.Enum()}}),
 			[]string{"container.volumes[0].image", "`host_path`"}, 0},

@@ -126,7 +126,7 @@ func deviceFacts() map[string]fact {
 			allowed: "letters of `rwm`", text: devicePermissions, required: true},
 		"device_cgroup_rules": {meaning: "device rules that a task may add, as it writes them",
 			allowed: "rules such as \"c 10:229 rwm\"", text: deviceRule},
-		"gpus": {meaning: "let a task ask for GPUs", allowed: onOff},
+		"gpus": {meaning: "let a container request GPUs; without an effect yet: the flag and the resource gpus are refused before", allowed: onOff},
 	}
 }
 
