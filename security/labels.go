@@ -19,6 +19,10 @@ func (r *review) labels() {
 		case strings.ContainsFunc(key, unicode.IsControl):
 			r.reject(field, key, "labels", "Label %q is refused: its name holds a control character; remove it.", Shorten(key))
 			continue
+		case key == ProfileLabel:
+			r.found(Trim, field, key, "labels.reserved",
+				"Label %q is left out and picks no profile: it is one of the container here; write it into the task's `labels` (those of a Marathon app).", key)
+			continue
 		case isReservedLabel(key):
 			r.found(Trim, field, key, "labels.reserved",
 				"Label %q is left out: labels starting with %q belong to the executor.", Shorten(key), ReservedLabelPrefix)

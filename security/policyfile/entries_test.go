@@ -376,8 +376,12 @@ func TestNotesTellOfAuditAndBreakGlass(t *testing.T) {
 	for text, want := range map[string][]string{
 		"version: 1\n":                nil,
 		"version: 1\nmode: enforce\n": nil,
+		"version: 1\nidentities:\n  - match: {roles: [a]}\n    mode: audit\n": {
+			"policy.yaml:4: the mode for identities[0] (roles a) is audit. Neither does the built-in policy act on these: tasks run that are refused without a file.",
+		},
 		identitiesText: {
-			"policy.yaml:2: the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported.",
+			"policy.yaml:2: the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. " +
+				"Neither does the built-in policy act: tasks run that are refused without a file.",
 			"policy.yaml:13: the mode for identities[0] (principals proxy; app_ids /web/**, /shop) is enforce.",
 		},
 		withProfile("/x.json"): {

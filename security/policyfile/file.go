@@ -75,11 +75,15 @@ func (f *File) UsesIdentity() bool {
 func (f *File) Notes() []string {
 	var notes []string
 	if f.mode == security.Audit {
-		notes = append(notes, place(f.name, f.modeLine)+": the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported.")
+		notes = append(notes, place(f.name, f.modeLine)+": the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. Neither does the built-in policy act: tasks run that are refused without a file.")
 	}
 	for i, id := range f.identities {
 		if id.mode != "" && id.mode != cmp.Or(f.mode, security.Enforce) {
-			notes = append(notes, fmt.Sprintf("%s: the mode for identities[%d] (%s) is %s.", place(f.name, id.modeLine), i, id.match, id.mode))
+			note := fmt.Sprintf("%s: the mode for identities[%d] (%s) is %s.", place(f.name, id.modeLine), i, id.match, id.mode)
+			if id.mode == security.Audit {
+				note += " Neither does the built-in policy act on these: tasks run that are refused without a file."
+			}
+			notes = append(notes, note)
 		}
 	}
 	for _, x := range f.exceptions {
