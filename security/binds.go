@@ -30,6 +30,8 @@ type Bind struct {
 	// Inside is a folder of the operator's that Source lies in, such as the agent's work directory, which opens the places
 	// that it lies in itself; "" opens none.
 	Inside string
+	// Shared: other tasks may have the folder at the same time.
+	Shared bool
 }
 
 // bind decides over a folder or file of the host: one of the caller's, or one that the policy allows.

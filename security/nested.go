@@ -11,7 +11,7 @@ import (
 // nestedTargets refuses targets that lie in what others can write to at the same time: a path of the host, or a volume, both of which
 // other tasks may have. The container runtime walks to such a target, and makes it if it is missing, as root and on the host; who swaps
 // symbolic links there meanwhile has led it out of the container before (CVE-2021-30465, CVE-2024-45310). The sandbox, and what the
-// cluster grants, is the task's own: it can only trick itself. A device's node is made in the same way.
+// cluster grants to it alone, is the task's own: nothing of it runs yet that could do so. A device's node is made in the same way.
 func (r *review) nestedTargets() {
 	shared := sharedTargets(r.out.Host.Mounts, Grants{Roots: r.bindRoots, Binds: r.grantedBinds})
 	for _, m := range r.out.Host.Mounts {
@@ -38,6 +38,7 @@ func (r *review) nestedTarget(field, target string, shared map[string]string) {
 
 // sharedTargets returns what others can write to: the sources by their targets. own is what is the task's.
 func sharedTargets(mounts []mount.Mount, own Grants) map[string]string {
+	own.Binds = slices.DeleteFunc(slices.Clone(own.Binds), func(b Bind) bool { return b.Shared })
 	shared := map[string]string{}
 	for _, m := range mounts {
 		if m.Type == mount.TypeVolume && m.Source != "" || m.Type == mount.TypeBind && !own.covers(m) {

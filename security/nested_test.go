@@ -29,6 +29,7 @@ func TestTargetsDoNotLieInWhatOthersCanWriteTo(t *testing.T) {
 		{"beside it", []mount.Mount{bind("/srv/a", "/data"), bind("/srv/b", "/data2"), volume}[:2], "/datum", "/d", nil},
 		{"in the sandbox", []mount.Mount{bind("/srv/a", "/mnt/mesos/sandbox/a"), bind("/lease/1/x", "/mnt/mesos/sandbox/x")}, "/mnt/mesos/sandbox/run", "", nil},
 		{"in a folder of the sandbox", []mount.Mount{bind("/lease/1/x", "/data"), bind("/srv/a", "/data/a")}, "", "", nil},
+		{"in what the cluster grants to others too", []mount.Mount{bind("/disk/v2", "/shared"), bind("/lease/1/x", "/shared/x")}, "", "", []string{"Host.Mounts[/shared/x]"}},
 		{"in what the cluster grants", []mount.Mount{bind("/disk/v1", "/data"), bind("/lease/1/x", "/data/x")}, "", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -43,7 +44,9 @@ func TestTargetsDoNotLieInWhatOthersCanWriteTo(t *testing.T) {
 			if test.volume != "" {
 				spec.Config.Volumes = map[string]struct{}{test.volume: {}}
 			}
-			d := New("test", rules).Review(spec, Grants{Roots: testRoots.Roots, Binds: []Bind{{Source: "/disk/v1", Target: "/data"}}})
+			d := New("test", rules).Review(spec, Grants{Roots: testRoots.Roots, Binds: []Bind{
+				{Source: "/disk/v1", Target: "/data"}, {Source: "/disk/v2", Target: "/shared", Shared: true},
+			}})
 			var refused []string
 			for _, r := range d.Rejections() {
 				refused = append(refused, r.Field)

@@ -31,7 +31,7 @@ var elsewhere = map[string]string{
 	"CommandInfo.uris":             "fetched by the agent before the executor starts",
 	"Resource.provider_id":         "where a resource comes from, for Mesos",
 	"Resource.revocable":           "what Mesos may take back",
-	"Resource.shared":              "who else may use a persistent volume, for the master",
+	"Resource.shared":              "who else may use a persistent volume: no other mount lies in one that is shared",
 	"Resource.set":                 "no resource of that kind has an effect on a container",
 	"ReservationInfo.principal":    "who reserved, for the master",
 	"ReservationInfo.labels":       "for frameworks",

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/security"
 )
 
 // refusal is a task that is invalid because of some fields.
@@ -225,6 +227,23 @@ func TestPasswordInAnImageIsNotShown(t *testing.T) {
 		message := refused(t, raw, testInputs(), mesos.REASON_TASK_INVALID, "container.docker.image", "is not an image reference")
 		if strings.Contains(message, "canary") {
 			t.Errorf("%s: %s", image, message)
+		}
+	}
+}
+
+// TestNothingIsMountedInASharedPersistentVolume: other tasks can write to it while the runtime walks there.
+func TestNothingIsMountedInASharedPersistentVolume(t *testing.T) {
+	for _, shared := range []bool{true, false} {
+		task := fixtureTask(t, "hello")
+		withDisk(persistent("/data"))(&task)
+		if shared {
+			task.Resources[len(task.Resources)-1].Shared = &mesos.Resource_SharedInfo{}
+		}
+		docker(&task).Parameters = parametersOf("volume ./a:/data/a")
+		raw, in := inMode(t, Custom, task)
+		d := Decide(raw, in, security.BuiltIn())
+		if refused := d.Refusal != nil && strings.Contains(d.Refusal.Message, `"/data/a" is refused: it lies in "/data"`); refused != shared || !shared && d.Plan == nil {
+			t.Errorf("shared %v: %+v", shared, d.Refusal)
 		}
 	}
 }

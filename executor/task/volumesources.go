@@ -224,7 +224,9 @@ func (t *translation) persistentVolumes() {
 		target, targetOK := t.volumeTarget(field+".volume", v.ContainerPath)
 		if ok && targetOK && t.claimTarget(field+".volume", source, target) {
 			readOnly := v.GetMode() == mesos.RO
-			t.granted = append(t.granted, security.Bind{Source: source, Target: target, ReadOnly: readOnly, Inside: t.in.WorkDir})
+			t.granted = append(t.granted, security.Bind{
+				Source: source, Target: target, ReadOnly: readOnly, Inside: t.in.WorkDir, Shared: r.Shared != nil,
+			})
 			t.bind(source, target, readOnly, field)
 		}
 	}
