@@ -132,6 +132,26 @@ func (e *Engine) LimitPids(limit int) error {
 	return e.setPidsMax(strconv.Itoa(limit))
 }
 
+// Recover takes the limit of [Engine.LimitPids] away and brings back what died of it: without a thread that it needs, dockerd or
+// containerd ends as any Go program does. It reports whether one of them did.
+func (e *Engine) Recover(ctx context.Context) (died bool, err error) {
+	containerd, _ := e.ContainerdPID() // 0 when it is dead already
+	if err := e.LimitPids(-1); err != nil {
+		return false, err
+	}
+	c, err := e.api()
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	if _, down := c.Ping(ctx); down != nil && poll(sweepLimit, e.Died) {
+		return true, e.Restart(ctx)
+	}
+	// dockerd notices a dead containerd, and starts another one, within seconds.
+	now, err := e.AwaitContainerd(ctx, 0)
+	return containerd == 0 || now != containerd, err
+}
+
 func (e *Engine) setPidsMax(limit string) error {
 	if !e.options.Pids {
 		return errors.New("the daemon has no cgroup of its own, see Options.Pids")
