@@ -49,7 +49,7 @@ func (r *runner) verify(c *container, plan *task.Plan) []string {
 	if info := r.info.Load(); info != nil {
 		options = info.SecurityOptions
 	}
-	return rights.Exceeds(rightsLimit(plan.Spec, plan.NonRoot, options))
+	return rights.Exceeds(rightsLimit(plan.Spec, plan.Policy.ForbidsRoot(), options))
 }
 
 // rights waits until there are any: the engine answers a start a moment before the program is executed.

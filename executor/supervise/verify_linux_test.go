@@ -36,7 +36,7 @@ func TestInitIsVerifiedAgainstWhatWasDecided(t *testing.T) {
 	c.init.Store(init)
 	r.info.Store(&engine.Info{SecurityOptions: []string{"name=seccomp,profile=default"}})
 
-	less := &task.Plan{NonRoot: true} // than the container has
+	less := &task.Plan{Policy: security.New("test", security.Rules{RunAsNonRoot: true})} // than the container has
 	less.Spec.Host.CapAdd = security.BuiltInRules().Capabilities.Base[1:]
 	more := strings.Join(r.verify(c, less), " ")
 	if !strings.Contains(more, security.BuiltInRules().Capabilities.Base[0]) || strings.Contains(more, "seccomp") || !strings.Contains(more, "runs as root") {

@@ -81,8 +81,6 @@ type Plan struct {
 	// SandboxDirs are the folders, relative to the sandbox, that are mounted: they must exist before create, and
 	// nothing in them may lead out of the sandbox.
 	SandboxDirs []string
-	// NonRoot says that the policy forbids the container to run as root.
-	NonRoot bool
 	// HostBinds are the mounts of the Spec that come from paths of the host: what they lead to has to be made sure of before
 	// create.
 	HostBinds []security.HostBind
@@ -141,13 +139,17 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	}
 
 	plan := t.translate()
-	p, err := policies.For(t.who())
+	who := t.who()
+	p, err := policies.For(who)
 	if err != nil {
-		t.reject(ruleProfile, labelField, t.who().Profile, "%v", err)
+		t.reject(ruleProfile, labelField, who.Profile, "%v", err)
 		if refused := (*security.ProfileError)(nil); errors.As(err, &refused) {
 			t.findings[len(t.findings)-1].Place = refused.Place
 		}
-		return t.refused(policies)
+		who.Profile = "" // what else is wrong is said too
+		if p, err = policies.For(who); err != nil {
+			return t.refused(policies)
+		}
 	}
 	granted := security.Grants{Roots: []string{in.SandboxSource}, Binds: t.granted}
 	review := p.Review(t.spec, granted)
@@ -155,7 +157,7 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	if d.Refusal = Refuse(d.Findings, review.PolicyHash); d.Refusal != nil {
 		return d
 	}
-	plan.Spec, plan.Policy, plan.NonRoot = review.Spec, p, p.ForbidsRoot()
+	plan.Spec, plan.Policy = review.Spec, p
 	plan.HostBinds, plan.Granted = p.HostBinds(review.Spec, granted), granted
 	plan.Notes = append(append(notesOf(review.Changes()), plan.Notes...), "policy "+p.String())
 	d.Plan = &plan

@@ -53,10 +53,11 @@ func TestATaskPicksOneProfile(t *testing.T) {
 	}
 }
 
-// TestARefusedProfileHasItsPlace: the policy can offer it.
+// TestARefusedProfileHasItsPlace: the policy can offer it. What else is refused is said as well.
 func TestARefusedProfileHasItsPlace(t *testing.T) {
 	raw := helloTask(t, func(task *mesos.TaskInfo) {
 		task.Labels = &mesos.Labels{Labels: []mesos.Label{{Key: security.ProfileLabel, Value: ptr("a")}}}
+		docker(task).Privileged = ptr(true)
 	})
 	d := Decide(raw, testInputs(), policiesFunc(func(id security.Identity) (security.Policy, error) {
 		if id.Profile == "" {
@@ -64,7 +65,8 @@ func TestARefusedProfileHasItsPlace(t *testing.T) {
 		}
 		return security.Policy{}, &security.ProfileError{Place: "policy.yaml:7", Message: "Profile \"a\" is refused."}
 	}))
-	if d.Refusal == nil || d.Refusal.Reason != mesos.REASON_TASK_UNAUTHORIZED || !strings.Contains(d.Refusal.Message, `Profile "a" is refused. [rule profile; policy.yaml:7]`) {
+	if d.Refusal == nil || d.Refusal.Reason != mesos.REASON_TASK_UNAUTHORIZED || !strings.Contains(d.Refusal.Message, `Profile "a" is refused. [rule profile; policy.yaml:7]`) ||
+		!strings.Contains(d.Refusal.Message, "[rule privileged; fixed]") {
 		t.Errorf("%+v", d.Refusal)
 	}
 }

@@ -294,17 +294,6 @@ func TestPlanHoldsTheRestOfTheTask(t *testing.T) {
 	}
 }
 
-func TestPlanSaysWhetherThePolicyForbidsRoot(t *testing.T) {
-	for _, forbidden := range []bool{false, true} {
-		rules := security.BuiltInRules()
-		rules.RunAsNonRoot = forbidden
-		d := Decide(fixture(t, "web"), testInputs(), security.New("test", rules))
-		if d.Plan == nil || d.Plan.NonRoot != forbidden {
-			t.Errorf("%v: %+v, %+v", forbidden, d.Plan, d.Refusal)
-		}
-	}
-}
-
 func TestNotesSayWhatRunsOtherwise(t *testing.T) {
 	plan := accepted(t, fixture(t, "demo-trimmed"), testInputs())
 	want := []string{
