@@ -23,7 +23,7 @@ type createRequest struct {
 	Network network.NetworkingConfig `json:"networking_config"`
 }
 
-// newCreateRequest leaves the values of environment variables out.
+// newCreateRequest leaves out what may be secret: the values of environment variables, and of the options of log and volume drivers.
 func newCreateRequest(spec security.Spec) *createRequest {
 	config := spec.Config
 	config.Env = nil
@@ -31,7 +31,29 @@ func newCreateRequest(spec security.Spec) *createRequest {
 		name, _, _ := strings.Cut(variable, "=")
 		config.Env = append(config.Env, name+"=...")
 	}
-	return &createRequest{spec.Name, config, spec.Host, spec.Network}
+	host := spec.Host
+	host.LogConfig.Config = withoutValues(host.LogConfig.Config)
+	host.Mounts = slices.Clone(host.Mounts)
+	for i, m := range host.Mounts {
+		if m.VolumeOptions != nil && m.VolumeOptions.DriverConfig != nil {
+			options, driver := *m.VolumeOptions, *m.VolumeOptions.DriverConfig
+			driver.Options = withoutValues(driver.Options)
+			options.DriverConfig = &driver
+			host.Mounts[i].VolumeOptions = &options
+		}
+	}
+	return &createRequest{spec.Name, config, host, spec.Network}
+}
+
+func withoutValues(options map[string]string) map[string]string {
+	var names map[string]string
+	for name := range options {
+		if names == nil {
+			names = map[string]string{}
+		}
+		names[name] = "..."
+	}
+	return names
 }
 
 // print shows all that was asked for or decided, and nothing of what every container has; --json has everything.

@@ -143,7 +143,7 @@ func TestExplainShowsWhatAPolicyGrants(t *testing.T) {
 	}
 	want := []string{
 		"pid namespace: the host's", "uts namespace: the host's", "cgroup namespace: the host's", "device: /dev/fuse (rw)", "device rule: c 10:229 rwm",
-		`device request: {"Capabilities":[["gpu"]],"Count":-1}`, `log driver: syslog {"tag":"x"}`, "runtime: runsc", "oom score: -5 for the kernel's choice of what to kill",
+		`device request: {"Capabilities":[["gpu"]],"Count":-1}`, `log driver: syslog {"tag":"..."}`, "runtime: runsc", "oom score: -5 for the kernel's choice of what to kill",
 		"system paths: of /proc and /sys hidden: [], read only: []", `on network web: {"Aliases":["db"]}`,
 	}
 	if !slices.Equal(got, want) {

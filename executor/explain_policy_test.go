@@ -252,3 +252,33 @@ func TestIdentityIsWhatTheTaskSays(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestExplainShowsNoSecrets: options of log and volume drivers hold tokens and passwords, as variables do.
+func TestExplainShowsNoSecrets(t *testing.T) {
+	dir := t.TempDir()
+	policy, task := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "task.json")
+	for path, text := range map[string]string{
+		policy: `version: 1
+defaults:
+  log_drivers: [{name: splunk, options: [splunk-token]}]
+  mounts:
+    volumes: [{driver: nfs, names: [data], options: [password]}]
+`,
+		task: `{"name": "s", "task_id": {"value": "s.1"}, "agent_id": {"value": "a"},
+			"resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 64}}],
+			"command": {"shell": true, "value": "true"},
+			"container": {"type": "DOCKER", "docker": {"image": "busybox", "network": "BRIDGE", "parameters": [
+				{"key": "log-driver", "value": "splunk"}, {"key": "log-opt", "value": "splunk-token=canary"}, {"key": "env", "value": "A=canary"},
+				{"key": "mount", "value": "type=volume,source=data,target=/data,volume-driver=nfs,volume-opt=password=canary"}]}}}`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, flags := range [][]string{{"--decisions"}, {"--json", "--decisions"}, nil} {
+		out := explained(t, append(flags, "--policy", policy, task)...)
+		if !strings.Contains(out, "splunk-token") || !strings.Contains(out, "password") || strings.Contains(out, "canary") {
+			t.Errorf("%v: %s", flags, out)
+		}
+	}
+}
