@@ -34,19 +34,27 @@ type Bind struct {
 	Shared bool
 }
 
-// bind decides over a folder or file of the host: one of the caller's, or one that the policy allows.
-func (r *review) bind(field string, m *mount.Mount, options *mount.BindOptions) {
+// bind decides over a folder or file of the host: one of the caller's, or one that the policy allows. ours says that it is the
+// caller's, so that no policy has a say.
+func (r *review) bind(field string, m *mount.Mount, options *mount.BindOptions) (ours bool) {
 	granted := slices.IndexFunc(r.grantedBinds, func(b Bind) bool {
 		return b.Source == m.Source && b.Target == m.Target && b.ReadOnly == m.ReadOnly
 	})
 	switch {
 	case slices.ContainsFunc(r.bindRoots, func(root string) bool { return isBelow(m.Source, root) }):
+		ours = true
 	case granted >= 0:
+		ours = true
 		r.grantedBind(field, r.grantedBinds[granted])
 	default:
+		before := len(r.findings)
 		r.hostPath(field, m.Source, m.Target, m.ReadOnly)
+		if len(r.findings) > before {
+			r.endedPath(m.Source, m.ReadOnly)
+		}
 	}
 	m.BindOptions = r.bindOptions(field, m.ReadOnly, options)
+	return ours
 }
 
 // hostPath decides over a source outside the caller's roots.
@@ -197,6 +205,9 @@ func (r *review) bindOptions(field string, readOnly bool, asked *mount.BindOptio
 	default:
 		r.reject(field, string(propagation), "mounts.propagation",
 			"Mount propagation %q is refused, and only break_glass can lift that; leave it out, mounts are rprivate.", Shorten(string(propagation)))
+		r.endedWith(func(b BreakGlass) bool {
+			return isLiftablePropagation(propagation) && slices.Contains(b.Propagation, string(propagation))
+		})
 	}
 	if take(&o.CreateMountpoint) {
 		r.reject(field+".BindOptions.CreateMountpoint", "true", "mounts.options",

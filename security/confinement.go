@@ -31,6 +31,7 @@ func (r *review) confinement() {
 				r.out.Host.MaskedPaths, r.out.Host.ReadonlyPaths = []string{}, []string{}
 			} else {
 				r.reject(field, value, "security_opt.systempaths", systemPathsRefused)
+				r.endedWith(func(b BreakGlass) bool { return value == unconfined && slices.Contains(b.Unconfined, "systempaths") })
 			}
 		default:
 			r.reject(field, key, "security_opt",
@@ -65,6 +66,7 @@ func cutSecurityOption(option string) (key, value string) {
 func (r *review) forcedNoNewPrivileges() bool {
 	r.found(Force, "Host.SecurityOpt", "no-new-privileges", "no_new_privileges",
 		"no-new-privileges is on: setuid binaries and file capabilities add no rights inside the container.")
+	r.unasked()
 	return r.acts()
 }
 
@@ -143,6 +145,7 @@ func (r *review) unconfined(kind, field, option, rule string) {
 	_, value := cutSecurityOption(option)
 	if !r.lifted(r.rules.BreakGlass.Unconfined, kind, field, value, liftConfinement) {
 		r.reject(field, value, rule, "%q, which switches %s off, is refused, and only break_glass can lift that; remove it.", Shorten(option), kind)
+		r.endedWith(func(b BreakGlass) bool { return slices.Contains(b.Unconfined, kind) })
 		return
 	}
 	r.out.Host.SecurityOpt = append(r.out.Host.SecurityOpt, option)
@@ -193,5 +196,6 @@ func (r *review) systemPaths(field string, paths []string, out *[]string) {
 		*out = []string{}
 	default:
 		r.reject(field, "", "security_opt.systempaths", systemPathsRefused)
+		r.endedWith(func(b BreakGlass) bool { return len(paths) == 0 && slices.Contains(b.Unconfined, "systempaths") })
 	}
 }

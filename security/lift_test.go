@@ -1,6 +1,7 @@
 package security
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,7 @@ func TestBreakGlassLiftsWhatNothingElseDoes(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for _, mode := range []Mode{Enforce, Audit} {
+				var expired []Expired
 				with := func(rules Rules, b BreakGlass) Decision {
 					rules.Mode, rules.BreakGlass = mode, b
 					rules.NoNewPrivileges, rules.NewPrivileges = true, true
@@ -77,7 +79,7 @@ func TestBreakGlassLiftsWhatNothingElseDoes(t *testing.T) {
 						spec.Host.SecurityOpt = append(spec.Host.SecurityOpt, "no-new-privileges")
 					}
 					spec.Origins[test.field] = "here"
-					return New("test", rules).Review(spec, testRoots)
+					return New("test", rules).WithExpired(expired).Review(spec, testRoots)
 				}
 				denied := test.denied
 				if denied == "mounts.denied" {
@@ -89,6 +91,16 @@ func TestBreakGlassLiftsWhatNothingElseDoes(t *testing.T) {
 					}
 					if r := with(everyRule(), b).Rejections(); len(r) != 1 || !strings.HasPrefix(r[0].Rule, strings.SplitN(test.denied, ".", 2)[0]) {
 						t.Errorf("%s, %s, with every other rule: %+v", mode, name, r)
+					}
+				}
+				// What has expired is refused, and named to those only whom it served.
+				const ended = " (break_glass[1], lifted this until 2026-01-31.)"
+				for _, was := range []BreakGlass{test.allow, test.another} {
+					serves := reflect.DeepEqual(was, test.allow)
+					was.Expires = "2026-01-31"
+					expired = []Expired{{"break_glass[1]", was}}
+					if r := with(BuiltInRules(), BreakGlass{}).Rejections(); len(r) != 1 || strings.HasSuffix(r[0].Message, ended) != serves {
+						t.Errorf("%s, expired: %+v", mode, r)
 					}
 				}
 				d := with(BuiltInRules(), test.allow)

@@ -53,10 +53,11 @@ func (r *review) mount(field string, m mount.Mount) (mount.Mount, bool) {
 	out := mount.Mount{Type: take(&m.Type), Source: take(&m.Source), Target: take(&m.Target), ReadOnly: take(&m.ReadOnly)}
 	r.target(field, out.Target)
 	var value, rule string
+	ours := false
 	switch out.Type {
 	case mount.TypeBind:
 		value, rule = out.Source, "mounts.sources"
-		r.bind(field, &out, take(&m.BindOptions))
+		ours = r.bind(field, &out, take(&m.BindOptions))
 	case mount.TypeVolume:
 		value, rule = out.Source, "mounts.volumes"
 		r.volume(field, &out, take(&m.VolumeOptions))
@@ -78,7 +79,10 @@ func (r *review) mount(field string, m mount.Mount) (mount.Mount, bool) {
 	if r.rejectedSince(before) {
 		return mount.Mount{}, false
 	}
-	r.allow(field, value, rule)
+	allowed := len(r.findings)
+	if r.allow(field, value, rule); ours && len(r.findings) > allowed {
+		r.fixed()
+	}
 	return out, true
 }
 

@@ -65,6 +65,7 @@ func liftedNamespace[M ~string](r *review, name, what, field string, mode M, rul
 	case !r.lifted(r.rules.BreakGlass.HostNamespaces, name, field, string(mode), liftNamespaces):
 		r.reject(field, string(mode), rule,
 			"%s namespace %q is refused, and only break_glass can lift that; leave it out, the container gets one of its own.", what, "host")
+		r.endedWith(func(b BreakGlass) bool { return slices.Contains(b.HostNamespaces, name) })
 	default:
 		return mode
 	}

@@ -163,6 +163,7 @@ func TestFindingsSayWhereThePolicySaysSo(t *testing.T) {
 		{"trimmed by the memory limit", file(map[string]string{"shm_size": "policy.yaml:3"}), func(s *Spec) { s.Host.ShmSize = 1 << 29 }, "Host.ShmSize", "fixed"},
 		{"a denied path", FromFile("policy.yaml", "0", Rules{PidsLimit: 1, Mounts: MountRules{DeniedPaths: []string{"/srv"}}}, map[string]string{"mounts.denied_paths": "policy.yaml:5", "mounts.host_paths": "policy.yaml:4"}),
 			mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/a"}), "Host.Mounts[/x]", "policy.yaml:5"},
+		{"the sandbox", file(map[string]string{"mounts.host_paths": "policy.yaml:4"}), mounting(mount.Mount{Type: mount.TypeBind, Source: "/lease/1/a"}), "Host.Mounts[/x]", "fixed"},
 		{"a path of the host", file(map[string]string{"mounts.host_paths": "policy.yaml:4"}), mounting(mount.Mount{Type: mount.TypeBind, Source: "/srv/a"}), "Host.Mounts[/x]", "policy.yaml:4"},
 	}
 	limit := func(name string) func(*Spec) {

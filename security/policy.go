@@ -15,6 +15,7 @@ type Policy struct {
 	// places are those of the keys that a file has, if the policy is of one.
 	places   map[string]string
 	fromFile bool
+	expired  []Expired
 }
 
 // New returns the policy with these rules. source is a short name of where they come from, for [Policy.Hash]. The rules

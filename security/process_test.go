@@ -341,3 +341,15 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 }
+
+// What is forced on every task is not said to be asked for by those that ask for another option.
+func TestForcedNoNewPrivilegesHasNoOriginOfOtherOptions(t *testing.T) {
+	d := reviewOf(func(s *Spec) {
+		s.Host.SecurityOpt = []string{"apparmor=docker-default"}
+		s.Origins = Origins{"Host.SecurityOpt": "parameter 1"}
+	})
+	at := slices.IndexFunc(d.Findings, func(f Finding) bool { return f.Action == Force && f.Rule == "no_new_privileges" })
+	if at < 0 || d.Findings[at].Origin != "" {
+		t.Errorf("%+v", d.Findings)
+	}
+}

@@ -129,6 +129,9 @@ func (r *review) reject(field, value, rule, format string, args ...any) {
 // fixed says of the last finding that no policy can change it, although its rule goes by keys of the rules.
 func (r *review) fixed() { r.findings[len(r.findings)-1].Place = Fixed }
 
+// unasked says of the last finding that nothing in the task asked for it, although it asked for other elements of the same list.
+func (r *review) unasked() { r.findings[len(r.findings)-1].Origin = "" }
+
 // rejectedSince reports whether there is a rejection among the findings from this index on.
 func (r *review) rejectedSince(index int) bool {
 	return slices.ContainsFunc(r.findings[index:], func(f Finding) bool { return f.Action == Reject })
