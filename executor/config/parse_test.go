@@ -99,7 +99,7 @@ func TestParseErrorsHaveLineKeyAndRange(t *testing.T) {
 		{"two documents", "version: 1\n---\nversion: 1\n", []string{"2: a second document"}},
 		{"broken second document", "version: 1\n---\n[\n", []string{"3: is not valid YAML"}},
 		{"bad indentation", "version: 1\nengine:\n  host: x\n host: y\n", []string{"3: is not valid YAML"}},
-		{"tab", "version: 1\nengine:\n\thost: x\n", []string{"3: is not valid YAML"}},
+		{"tab", "version: 1\nengine:\n\thost: x\n", []string{"3: is indented with a tab, and YAML is with blanks only"}},
 		{"open bracket", "{", []string{"1: is not valid YAML"}},
 		{"not UTF-8", "version: 1\n# \xff\n", []string{"2: holds bytes"}},
 		{"control character", "version: 1\nlog_level: \x01\n", []string{"2: holds bytes"}},

@@ -10,7 +10,7 @@ import (
 	"github.com/gogo/protobuf/protoc-gen-gogo/descriptor"
 )
 
-// What to write in a task file in place of what cannot be read. None of it repeats a value: that may be a secret.
+// What to write in a task file in place of what cannot be read. None of it repeats a value that may be a secret.
 
 // unknownKey says what to write instead of a key that the message does not have.
 func unknownKey(key string, m *message) string {
@@ -43,7 +43,13 @@ func scalarForm(path string, f *field, t json.Token) string {
 	switch f.kind {
 	case descriptor.FieldDescriptorProto_TYPE_STRING:
 		return "; write it in quotes."
-	case descriptor.FieldDescriptorProto_TYPE_BYTES, descriptor.FieldDescriptorProto_TYPE_ENUM:
+	case descriptor.FieldDescriptorProto_TYPE_BYTES:
+		return "."
+	case descriptor.FieldDescriptorProto_TYPE_ENUM:
+		text, _ := t.(string)
+		if name := similar(text, maps.Values(f.enum)); name != "" { // so much like it that it is no secret
+			return fmt.Sprintf("; did you mean %s, not %q?", name, text)
+		}
 		return "."
 	case descriptor.FieldDescriptorProto_TYPE_BOOL:
 		if isText {

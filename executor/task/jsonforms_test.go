@@ -7,11 +7,13 @@ import (
 
 func TestTaskFilesAreToldWhatToWrite(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"taskId": {"value": "t"}}`:                            "taskId: There is no such field in mesos.proto; did you mean `task_id`?",
-		`{"container": {"docker": {"forcePullImage": true}}}`:   "did you mean `force_pull_image`?",
-		`{"command": {"enviroment": {}}}`:                       "command.enviroment: There is no such field in mesos.proto; did you mean `environment`?",
-		`{"command": {"environment": {"QQQQ": "never-shown"}}}`: "command.environment.QQQQ: There is no such field in mesos.proto; the fields here are variables.",
-		`{"frobnicate": 1}`:                                     "the fields here are agent_id, check, command, container, data, discovery, executor, health_check, kill_policy, labels, limits, max_completion_time, 3 more.",
+		`{"taskId": {"value": "t"}}`:                                                             "taskId: There is no such field in mesos.proto; did you mean `task_id`?",
+		`{"container": {"docker": {"forcePullImage": true}}}`:                                    "did you mean `force_pull_image`?",
+		`{"command": {"enviroment": {}}}`:                                                        "command.enviroment: There is no such field in mesos.proto; did you mean `environment`?",
+		`{"command": {"environment": {"QQQQ": "never-shown"}}}`:                                  "command.environment.QQQQ: There is no such field in mesos.proto; the fields here are variables.",
+		`{"container": {"docker": {"network": "bridge"}}}`:                                       `container.docker.network: The value is not one of the names HOST, BRIDGE, NONE, USER; did you mean BRIDGE, not "bridge"?`,
+		`{"container": {"docker": {"network": "never-shown"}}}`:                                  "container.docker.network: The value is not one of the names HOST, BRIDGE, NONE, USER.",
+		`{"frobnicate": 1}`:                                                                      "the fields here are agent_id, check, command, container, data, discovery, executor, health_check, kill_policy, labels, limits, max_completion_time, 3 more.",
 		`{"resources": [{"name": "mem", "type": "SCALAR", "scalar": {"value": "never-shown"}}]}`: "resources[0].scalar.value: The value is not a number; write a number without quotes and unit, `mem` and `disk` in MiB.",
 		`{"kill_policy": {"grace_period": "never-shown"}}`:                                       `kill_policy.grace_period: A JSON object is expected; write {"nanoseconds": 10000000000} for ten seconds.`,
 		`{"kill_policy": {"grace_period": {"nanoseconds": "never-shown"}}}`:                      "The value is not a whole number of 64 bits; write 10000000000 for ten seconds, say.",

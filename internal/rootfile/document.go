@@ -24,14 +24,14 @@ func Document(data []byte, fault func(line int, text string)) *yaml.Node {
 	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
 		return &yaml.Node{Kind: yaml.MappingNode, Line: 1}
 	} else if err != nil {
-		fault(syntax(err))
+		fault(syntax(err, data))
 		return nil
 	}
 	if err := decoder.Decode(&more); err == nil {
 		fault(more.Line, "a second document begins here; the file holds one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
-		fault(syntax(err))
+		fault(syntax(err, data))
 		return nil
 	}
 	root := doc.Content[0]
@@ -46,7 +46,7 @@ func Document(data []byte, fault func(line int, text string)) *yaml.Node {
 const longest = 200
 
 // syntax takes an error of the YAML library apart, which has the line in its text unless it is the first.
-func syntax(err error) (line int, text string) {
+func syntax(err error, data []byte) (line int, text string) {
 	m := regexp.MustCompile(`(?s)^yaml: (?:line ([0-9]+): )?(.*)$`).FindStringSubmatch(err.Error())
 	if m == nil {
 		m = []string{"", "", err.Error()}
@@ -59,7 +59,24 @@ func syntax(err error) (line int, text string) {
 	if strings.Contains(text, "unknown anchor") || strings.Contains(text, "alphabetic or numeric") {
 		text += "; a text that begins with * or & has to be in quotes"
 	}
-	return max(line, 1), "is not valid YAML here or just below: " + text
+	line = max(line, 1)
+	if tabbed := tabAt(data, line); tabbed > 0 {
+		return tabbed, "is indented with a tab, and YAML is with blanks only; write blanks"
+	}
+	return line, "is not valid YAML here or just below: " + text
+}
+
+// tabAt returns the first of the lines around one that has a tab in its indentation, or 0.
+func tabAt(data []byte, line int) int {
+	number := 0
+	for text := range bytes.Lines(data) {
+		number++
+		indentation := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+		if number >= line-1 && number <= line+1 && bytes.Contains(indentation, []byte("\t")) {
+			return number
+		}
+	}
+	return 0
 }
 
 // badText returns the line of the first byte that is not UTF-8 or that YAML does not print (c-printable in section 5.1 of YAML 1.2), of

@@ -40,15 +40,16 @@ func TestDocumentIsOneMapping(t *testing.T) {
 		}
 	}
 	for data, want := range map[string]string{
-		"- a\n":                "1: is not a list of keys",
-		"~":                    "1: is not a list of keys",
-		"a: 1\n---\nb: 1\n":    "2: a second document",
-		"a: 1\n---\n[\n":       "3: is not valid YAML",
-		"a:\n\tb: 1\n":         "2: is not valid YAML",
-		"a: *b\n":              "1: is not valid YAML here or just below: unknown anchor 'b' referenced; a text that begins with * or & has to be in quotes",
-		"a: 1\n# \xff\n":       "2: holds bytes that are not UTF-8 text",
-		"a: 1\n# \x00\n":       "2: holds bytes",
-		"a\x00:\x00 \x001\x00": "1: holds bytes",
+		"- a\n":                    "1: is not a list of keys",
+		"~":                        "1: is not a list of keys",
+		"a: 1\n---\nb: 1\n":        "2: a second document",
+		"a: 1\n---\n[\n":           "3: is not valid YAML",
+		"a:\n\tb: 1\n":             "2: is indented with a tab, and YAML is with blanks only",
+		"a:\n  b: [\tc]\n  d: [\n": "3: is not valid YAML",
+		"a: *b\n":                  "1: is not valid YAML here or just below: unknown anchor 'b' referenced; a text that begins with * or & has to be in quotes",
+		"a: 1\n# \xff\n":           "2: holds bytes that are not UTF-8 text",
+		"a: 1\n# \x00\n":           "2: holds bytes",
+		"a\x00:\x00 \x001\x00":     "1: holds bytes",
 	} {
 		if _, fault := read(t, data); !strings.HasPrefix(fault, want) {
 			t.Errorf("%q: %s", data, fault)
