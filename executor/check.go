@@ -20,14 +20,16 @@ func checkCommand() *cli.Command {
 			"that are in " + defaultFolder() + ". It reads nothing else, needs no root, and works on macOS too.\n\n" +
 			"Each problem has a line with the place and the key. A file whose content is right can be one that no executor would\n" +
 			"read, since somebody other than root owns it or may write to it: of a FILE that is a warning, as it may be on its way\n" +
-			"to a host; of a file of this host it is a problem, as no task would start. Notes are about what is right and yet worth\n" +
-			"to know: a policy that only audits, denials that break_glass lifts.\n\n" +
-			"Exit status: 0 all are right, 1 one is not, or the output cannot be written, 2 usage, or a FILE cannot be read.\n\n" +
+			"to a host; of a file of this host it is a problem, as no task would start. A warning is also what a policy says in vain:\n" +
+			"an entry that an earlier one hides, an exception that has expired. Notes are about what is right and yet worth to know:\n" +
+			"a policy that only audits, denials that break_glass lifts.\n\n" +
+			"Exit status: 0 all are right, 1 one is not, or has a warning and --strict is given, or the output cannot be written, 2 usage, or a FILE cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor check\n" +
 			"   mesos-docker-executor check docs/policies/strict.yaml\n" +
 			"   mesos-docker-executor policy default | mesos-docker-executor check --json -",
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "exit with 1 if there is a warning"},
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},
 		},
 		OnUsageError: usageError,
@@ -60,7 +62,7 @@ func check(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitFail)
 	}
-	return cli.Exit("", list.status())
+	return cli.Exit("", list.status(c.Bool("strict")))
 }
 
 // checked is what check prints.
@@ -70,18 +72,18 @@ type checked struct {
 
 type checkedFile struct {
 	File   string `json:"file"`
-	Kind   string `json:"kind,omitempty"` // policy, config; empty if it cannot be told
+	Kind   string `json:"kind,omitempty"` // policy, config; empty if it cannot be read
 	OK     bool   `json:"ok"`
 	SHA256 string `json:"sha256,omitempty"`
 	// Missing is said of a file that need not be there.
 	Missing  string    `json:"missing,omitempty"`
 	Problems []problem `json:"problems,omitempty"`
-	Warnings []string  `json:"warnings,omitempty"`
-	Notes    []string  `json:"notes,omitempty"`
+	Warnings []problem `json:"warnings,omitempty"`
+	Notes    []problem `json:"notes,omitempty"`
 	unread   bool      // it cannot be read
 }
 
-// problem is one thing to put right in a file.
+// problem is one thing to put right in a file, or to know about it.
 type problem struct {
 	Line int    `json:"line,omitempty"` // 0: of the file as a whole
 	Key  string `json:"key,omitempty"`
@@ -101,11 +103,11 @@ func (f checkedFile) print(w io.Writer) {
 	for _, p := range f.Problems {
 		fmt.Fprintf(w, "%s: %s\n", placeOf(name, p.Line), p)
 	}
-	for _, text := range f.Warnings {
-		fmt.Fprintf(w, "%s: warning: %s\n", name, text)
+	for _, p := range f.Warnings {
+		fmt.Fprintf(w, "%s: warning: %s\n", placeOf(name, p.Line), p)
 	}
-	for _, text := range f.Notes {
-		fmt.Fprintf(w, "%s: note: %s\n", name, text)
+	for _, p := range f.Notes {
+		fmt.Fprintf(w, "%s: note: %s\n", placeOf(name, p.Line), p)
 	}
 }
 
@@ -122,13 +124,13 @@ func (c checked) print(w io.Writer) {
 	}
 }
 
-func (c checked) status() int {
+func (c checked) status(strict bool) int {
 	status := exitOK
 	for _, f := range c.Files {
 		switch {
 		case f.unread:
 			status = exitUsage
-		case !f.OK:
+		case !f.OK || strict && len(f.Warnings) > 0:
 			status = max(status, exitFail)
 		}
 	}
@@ -150,10 +152,7 @@ func checkDefault(d defaultFile) checkedFile {
 	if missing(d.path) {
 		return checkedFile{File: d.path, Kind: d.kind, OK: true, Missing: d.without}
 	}
-	kind, known := kindNamed(d.kind)
-	if !known {
-		return checkedFile{File: d.path, Kind: d.kind, Problems: []problem{{Text: "this version reads no such file; remove it"}}}
-	}
+	kind, _ := kindNamed(d.kind)
 	data, err := readOperatorFile(d.path, nil)
 	if err != nil {
 		return checkedFile{File: d.path, Kind: d.kind, Problems: []problem{{Text: strings.TrimPrefix(err.Error(), d.path+": ")}}}
@@ -164,10 +163,6 @@ func checkDefault(d defaultFile) checkedFile {
 // checkContent checks what was read as a file of the kind. ours says that executors of this host read it.
 func checkContent(path string, kind fileKind, data []byte, ours bool) checkedFile {
 	f := checkedFile{File: nameOf(path), Kind: kind.name}
-	if kind.read == nil {
-		f.Problems = []problem{{Text: unknownKind()}}
-		return f
-	}
 	c, err := kind.read(path, data)
 	switch {
 	case err != nil:
@@ -177,10 +172,17 @@ func checkContent(path string, kind fileKind, data []byte, ours bool) checkedFil
 		f.Problems = c.refusals
 	default:
 		for _, p := range c.refusals {
-			f.Warnings = append(f.Warnings, "no executor would read it: "+p.String())
+			f.Warnings = append(f.Warnings, problem{Line: p.Line, Text: "no executor would read it: " + p.String()})
 		}
 	}
-	f.SHA256, f.Notes, f.OK = c.digest, c.notes, len(f.Problems) == 0
+	for _, n := range c.notes {
+		if p := (problem{Line: n.Line, Text: n.Text}); n.Warning {
+			f.Warnings = append(f.Warnings, p)
+		} else {
+			f.Notes = append(f.Notes, p)
+		}
+	}
+	f.SHA256, f.OK = c.digest, len(f.Problems) == 0
 	return f
 }
 

@@ -79,19 +79,23 @@ const (
 
 func TestCheckKnowsAFileByItsContent(t *testing.T) {
 	in := folder(t, map[string]string{"good.policy": goodPolicy, "good.config": goodConfig, "policy.yaml": "version: 1\n", "config.yaml": "version: 1\n",
-		"some.yaml": "version: 1\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig,
+		"some.yaml": "version: 1\n", "empty": "", "list": "- a\n", "typo": "version: 1\ndefalts: {}\n", "typo.config": "version: 1\nengin: {}\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig,
 		"large": goodPolicy + "#" + strings.Repeat("x", 1<<20)})
 	for _, tc := range []struct {
 		name   string
 		status int
 		want   []string
 	}{
-		{"good.policy", exitOK, []string{": ok (policy, sha256 " + sha256Of(goodPolicy) + ")", ": note: good.policy:2: the mode is audit"}},
+		{"good.policy", exitOK, []string{": ok (policy, sha256 " + sha256Of(goodPolicy) + ")", ":2: note: the mode is audit"}},
 		{"good.config", exitOK, []string{": ok (config, sha256 " + sha256Of(goodConfig) + ")"}},
 		{"policy.yaml", exitOK, []string{": ok (policy, "}},
 		{"config.yaml", exitOK, []string{": ok (config, "}},
 		{"json", exitOK, []string{": ok (policy, "}},
-		{"some.yaml", exitFail, []string{": is no file that this version knows by its keys: a policy.yaml has mode, ", "; a config.yaml has engine, "}},
+		{"some.yaml", exitOK, []string{": ok (policy, "}},
+		{"empty", exitFail, []string{":1: version: is missing"}},
+		{"list", exitFail, []string{":1: is not a list of keys; begin with the key `version`"}},
+		{"typo", exitFail, []string{`:2: defalts: is an unknown key; did you mean "defaults"?`}},
+		{"typo.config", exitFail, []string{":2: engin: is an unknown key; known here: version, engine, "}},
 		{"broken", exitFail, []string{":2: is not valid YAML"}},
 		{"large", exitFail, []string{": is larger than "}},
 		{"bad.policy", exitFail, []string{":3: defaults.pids_limit: ", ":4: defaults.netwrk: "}},
@@ -102,7 +106,7 @@ func TestCheckKnowsAFileByItsContent(t *testing.T) {
 			t.Errorf("%s: %d %s\n%s", tc.name, status, complaint, out)
 		}
 		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-		if len(lines) != len(tc.want) && tc.name != "some.yaml" && tc.name != "broken" {
+		if len(lines) != len(tc.want) && tc.name != "broken" {
 			t.Errorf("%s: %d lines:\n%s", tc.name, len(lines), out)
 		}
 		for _, want := range tc.want {
@@ -178,6 +182,31 @@ func TestCheckSaysThatNoExecutorWouldReadAFile(t *testing.T) {
 	}
 }
 
+// In CI a policy that cannot do what it says is a mistake, and one that audits or has exceptions is none.
+func TestCheckFailsOnWarningsIfItIsStrict(t *testing.T) {
+	in := folder(t, map[string]string{"audit": goodPolicy, "open": goodPolicy,
+		"vain":    "version: 1\nprofiles: {p: {init: true}}\n",
+		"expired": "version: 1\nbreak_glass: [{match: {roles: [a]}, reason: x, expires: 2020-01-31, allow: {unconfined: [seccomp]}}]\n",
+	})
+	if err := os.Chmod(in("open"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"audit": "", "open": in("open") + ": warning: no executor would read it: ", "vain": in("vain") + ":2: warning: profiles.p: no task may pick it",
+		"expired": in("expired") + ":2: warning: break_glass[0] (roles a; reason: x) expired on 2020-01-31",
+	} {
+		out, status, _ := commanded(nil, "check", in(name))
+		if status != exitOK || !strings.Contains(out, want) || strings.Contains(out, ": warning: ") != (want != "") {
+			t.Errorf("%s: %d\n%s", name, status, out)
+		}
+		for _, args := range [][]string{{"check", "--strict", in(name)}, {"check", in(name), "--strict", "--json"}} {
+			if out, status, _ := commanded(nil, args...); status != map[bool]int{true: exitOK, false: exitFail}[want == ""] {
+				t.Errorf("%q: %d\n%s", args, status, out)
+			}
+		}
+	}
+}
+
 func TestCheckOfTheHostsFiles(t *testing.T) {
 	in := folder(t, map[string]string{"good": goodPolicy, "bad": badPolicy, "config": goodConfig})
 	for _, tc := range []struct {
@@ -189,7 +218,6 @@ func TestCheckOfTheHostsFiles(t *testing.T) {
 		{defaultFile{in("bad"), "policy", ""}, in("bad") + ":3: defaults.pids_limit: "},
 		// It is taken for what an executor would take it for.
 		{defaultFile{in("config"), "policy", ""}, in("config") + ":2: log_drain: "},
-		{defaultFile{in("good"), "classes", ""}, in("good") + ": this version reads no such file; remove it\n"},
 		{defaultFile{in("."), "policy", ""}, in(".") + ": cannot be opened: it is a folder"},
 	} {
 		var b bytes.Buffer
@@ -198,7 +226,10 @@ func TestCheckOfTheHostsFiles(t *testing.T) {
 			t.Errorf("%+v:\n%s", tc.file, b.String())
 		}
 	}
-	paths := []string{config.DefaultPath, policyfile.DefaultPath, "/etc/mesos-docker-executor/classes.yaml"}
+	paths := []string{config.DefaultPath, policyfile.DefaultPath}
+	if len(defaultFiles()) != len(paths) {
+		t.Error(defaultFiles())
+	}
 	for i, f := range defaultFiles() {
 		if f.path != paths[i] || f.without == "" || !isDefaultPath(f.path) {
 			t.Errorf("%+v", f)
@@ -216,7 +247,7 @@ func TestCheckPrintsOneJSONObject(t *testing.T) {
 		t.Fatalf("%v, %d %s\n%s", err, status, complaint, out)
 	}
 	good, bad, missing := got.Files[0], got.Files[1], got.Files[2]
-	if !good.OK || good.Kind != "policy" || good.File != in("good") || good.SHA256 != sha256Of(goodPolicy) || len(good.Notes) != 1 || good.Problems != nil {
+	if !good.OK || good.Kind != "policy" || good.File != in("good") || good.SHA256 != sha256Of(goodPolicy) || len(good.Notes) != 1 || good.Notes[0].Line != 2 || strings.Contains(good.Notes[0].Text, "good") || good.Problems != nil {
 		t.Errorf("%+v", good)
 	}
 	if bad.OK || bad.Kind != "config" || bad.SHA256 != "" || len(bad.Problems) != 2 || bad.Problems[0].Line != 2 || bad.Problems[0].Key != "log_drain" || bad.Problems[0].Text == "" {

@@ -13,6 +13,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 const layeredPolicy = `version: 1
@@ -35,10 +36,10 @@ func TestExplainGoesByThePolicyAndTheIdentity(t *testing.T) {
 	}{
 		{nil, []string{"pids limit    4096\n", "policy: built-in, sha256 ", "for role demo\n"}},
 		{[]string{"--policy", "built-in"}, []string{"pids limit    4096\n"}},
-		{[]string{"--policy", in("p.yaml")}, []string{"pids limit    100\n", "policy: p.yaml, sha256 " + sha256Of(layeredPolicy) + ", for role demo\n"}},
-		{[]string{"--policy", in("p.yaml"), "--role", "web"}, []string{"pids limit    200\n", "for role web\n"}},
-		{[]string{"--policy", in("p.yaml"), "--principal", "ops"}, []string{"pids limit    300\n", "for principal ops, role demo\n"}},
-		{[]string{"--policy", in("p.yaml"), "--role", "web", "--principal", "ops"}, []string{"pids limit    200\n", "for principal ops, role web\n"}},
+		{[]string{"--policy", in("p.yaml")}, []string{"pids limit    100\n", "policy: p.yaml, sha256 " + sha256Of(layeredPolicy) + ", for role demo, by no entry of identities\n"}},
+		{[]string{"--policy", in("p.yaml"), "--role", "web"}, []string{"pids limit    200\n", "for role web, by identities[0] (p.yaml:5)\n"}},
+		{[]string{"--policy", in("p.yaml"), "--principal", "ops"}, []string{"pids limit    300\n", "for principal ops, role demo, by identities[1] (p.yaml:8)\n"}},
+		{[]string{"--policy", in("p.yaml"), "--role", "web", "--principal", "ops"}, []string{"pids limit    200\n", "for principal ops, role web, by identities[0] (p.yaml:5)\n"}},
 	} {
 		out, status, complaint := commanded(nil, append([]string{"explain", task}, tc.args...)...)
 		if status != exitOK || complaint != "" {
@@ -127,7 +128,7 @@ func TestExplainAndDiffKnowThePlacesOfTheHost(t *testing.T) {
 // The notes tell of all modes in the file; which of them holds for the task is said, too.
 func TestExplainSaysWhichModeHolds(t *testing.T) {
 	const policy = "version: 1\nmode: audit\nidentities: [{match: {roles: [web]}, mode: enforce}]\n"
-	for args, want := range map[string]string{"": ", for role demo, in audit mode\n", "--role=web": ", for role web\n"} {
+	for args, want := range map[string]string{"": ", for role demo, by no entry of identities, in audit mode\n", "--role=web": ", for role web, by identities[0] (stdin:3)\n"} {
 		args := append([]string{"explain", "--policy=-"}, strings.Fields(args)...)
 		out, _, _ := commanded(strings.NewReader(policy), append(args, "../testdata/tasks/hello.json")...)
 		if !strings.Contains(out, want) {
@@ -138,6 +139,40 @@ func TestExplainSaysWhichModeHolds(t *testing.T) {
 		if !strings.Contains(out, `"mode": "`+mode+`"`) {
 			t.Errorf("%q: no mode %s in\n%s", args, mode, out)
 		}
+	}
+}
+
+// What is lifted for others, or no more, is said of no task but those that it was for.
+func TestExplainTellsOfTheExceptionsForTheTask(t *testing.T) {
+	const policy = `version: 1
+identities: [{match: {roles: [web]}}]
+break_glass:
+- {match: {roles: [web]}, reason: x, expires: 2020-01-31, allow: {host_namespaces: [pid]}}
+`
+	text, err := os.ReadFile(recorded(t, nil)("asks.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := folder(t, map[string]string{"p.yaml": policy, "task.json": strings.Replace(string(text), `"cap-add", "value": "SETUID"`, `"pid", "value": "host"`, 1)})
+	for role, said := range map[string]bool{"web": true, "batch": false} {
+		out, status, complaint := commanded(nil, "explain", "--policy", in("p.yaml"), "--role", role, in("task.json"))
+		if status != exitFail || complaint != "" || strings.Contains(out, "note: policy: p.yaml:4: break_glass[0]") != said ||
+			strings.Contains(out, "(break_glass[0], p.yaml:4, lifted this until 2020-01-31.)") != said {
+			t.Errorf("%s: %d %s\n%s", role, status, complaint, out)
+		}
+	}
+	out, _, _ := commanded(nil, "explain", "--policy", in("p.yaml"), "--role", "web", "--json", in("task.json"))
+	var e struct{ Choice policyfile.Choice }
+	if err := json.Unmarshal([]byte(out), &e); err != nil || e.Choice.Entry == nil || *e.Choice.Entry != (policyfile.Entry{Index: 0, Place: "p.yaml:2"}) || e.Choice.Among != 1 {
+		t.Errorf("%v: %+v\n%s", err, e, out)
+	}
+}
+
+func TestEveryProblemOfATaskFileNamesTheFile(t *testing.T) {
+	in := folder(t, map[string]string{"t.json": `{"nme": "a", "task_id": "b"}`})
+	_, status, complaint := commanded(nil, "explain", in("t.json"))
+	if lines := strings.Split(complaint, "\n"); status != exitUsage || len(lines) < 3 || slices.ContainsFunc(lines, func(l string) bool { return !strings.HasPrefix(l, in("t.json")+": ") }) {
+		t.Errorf("%d %s", status, complaint)
 	}
 }
 
@@ -209,6 +244,7 @@ func TestDecisionsHaveALineEach(t *testing.T) {
 	var e struct {
 		Policy   policyShown
 		Identity identityShown
+		Choice   policyfile.Choice
 		Findings []security.Finding
 	}
 	if err := json.Unmarshal([]byte(out), &e); err != nil {
@@ -221,7 +257,7 @@ func TestDecisionsHaveALineEach(t *testing.T) {
 	if !slices.Equal(got, want) || len(want) < 10 || !slices.Contains(want, "trim capabilities.allow") || !slices.Contains(want, "allow network.modes") {
 		t.Errorf("%q\n%s\nof %q", got, text, want)
 	}
-	if e.Policy.Name != "built-in" || len(e.Policy.SHA256) != 64 || e.Identity.Role != "demo" {
+	if e.Policy.Name != "built-in" || len(e.Policy.SHA256) != 64 || e.Identity.Role != "demo" || e.Choice != (policyfile.Choice{}) {
 		t.Errorf("%+v", e)
 	}
 	if strings.Contains(table, "/leases/") {

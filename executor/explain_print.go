@@ -10,6 +10,7 @@ import (
 
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 // explanation is what explain prints. Create is nil when the task is refused.
@@ -17,6 +18,7 @@ type explanation struct {
 	Accepted bool               `json:"accepted"`
 	Policy   policyShown        `json:"policy"`
 	Identity identityShown      `json:"identity"`
+	Choice   policyfile.Choice  `json:"choice"`
 	Mode     security.Mode      `json:"mode,omitempty"` // that holds for the identity; empty if there is no policy for it
 	State    string             `json:"state,omitempty"`
 	Reason   string             `json:"reason,omitempty"`
@@ -66,7 +68,7 @@ func (e explanation) print(w io.Writer, sandbox string) {
 		e.Create.print(w, sandbox)
 	}
 	audited := map[bool]string{true: ", in audit mode"}[e.Mode == security.Audit]
-	fmt.Fprintf(w, "policy: %s, sha256 %s, for %s%s\n", e.Policy.Name, e.Policy.SHA256, e.Identity, audited)
+	fmt.Fprintf(w, "policy: %s, sha256 %s, for %s%s%s\n", e.Policy.Name, e.Policy.SHA256, e.Identity, prefixed(", ", e.Choice.String()), audited)
 	for _, text := range e.Policy.Warnings {
 		fmt.Fprintln(w, "warning: an executor would not read this policy:", text)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xrash/smetrics"
 	"go.yaml.in/yaml/v3"
 
 	"mesos-docker-executor/executor/config"
@@ -25,7 +26,7 @@ type fileKind struct {
 // contents are what is to be said of a file whose content is right.
 type contents struct {
 	digest   string
-	notes    []string
+	notes    []policyfile.Note
 	refusals []problem // why an executor would not read it all the same
 }
 
@@ -41,7 +42,7 @@ func readPolicyFile(path string, data []byte) (contents, error) {
 	if err != nil {
 		return contents{}, err
 	}
-	return contents{p.Digest(), p.Notes(), p.refusals}, nil
+	return contents{p.Digest(), p.allNotes(), p.refusals}, nil
 }
 
 func readConfigFile(path string, data []byte) (contents, error) {
@@ -80,22 +81,36 @@ func kindNamed(name string) (fileKind, bool) {
 	return fileKind{}, false
 }
 
-// kindOf is the kind with most of the file's keys, and where these do not tell, the kind that the file's name says. The zero
-// kind if that does not tell either.
+// kindOf is the kind with most of the file's keys, and where these do not tell, the kind that the file's name says, or else that with
+// the most similar keys. What nothing is known of is taken for a policy.
 func kindOf(path string, data []byte) fileKind {
-	written := outerKeys(data)
-	count := func(kind fileKind) int {
-		return len(slices.DeleteFunc(slices.Clone(written), func(key string) bool { return !slices.Contains(kind.keys, key) }))
+	written, kinds := outerKeys(data), fileKinds()
+	more := func(knows func(kind fileKind, key string) bool) int {
+		difference := 0
+		for _, key := range written {
+			for i, kind := range kinds {
+				if knows(kind, key) {
+					difference += 1 - 2*i
+				}
+			}
+		}
+		return difference
 	}
-	kinds := fileKinds()
-	switch policy, config := count(kinds[0]), count(kinds[1]); {
-	case policy > config:
-		return kinds[0]
-	case config > policy:
+	known := more(func(kind fileKind, key string) bool { return slices.Contains(kind.keys, key) })
+	named, isNamed := kindNamed(strings.TrimSuffix(filepath.Base(path), ".yaml"))
+	switch {
+	case known == 0 && isNamed:
+		return named
+	case known < 0, known == 0 && more(mayMean) < 0:
 		return kinds[1]
 	}
-	kind, _ := kindNamed(strings.TrimSuffix(filepath.Base(path), ".yaml"))
-	return kind
+	return kinds[0]
+}
+
+// mayMean reports whether a key is one of the kind's but for two letters.
+func mayMean(kind fileKind, key string) bool {
+	const longest = 40
+	return len(key) <= longest && slices.ContainsFunc(kind.keys, func(k string) bool { return smetrics.WagnerFischer(k, key, 1, 1, 1) <= 2 })
 }
 
 // outerKeys are the keys of a YAML file's outermost level; of a file that is no YAML, what looks like them.
@@ -114,15 +129,6 @@ func outerKeys(data []byte) []string {
 		}
 	}
 	return keys
-}
-
-// unknownKind says why a file is of no kind that can be checked.
-func unknownKind() string {
-	var known []string
-	for _, kind := range fileKinds() {
-		known = append(known, "a "+kind.name+".yaml has "+strings.Join(kind.keys, ", "))
-	}
-	return "is no file that this version knows by its keys: " + strings.Join(known, "; ")
 }
 
 // problemsOf takes an error about a file apart.
@@ -158,7 +164,6 @@ func defaultFiles() []defaultFile {
 	return []defaultFile{
 		{config.DefaultPath, "config", "the defaults hold"},
 		{policyfile.DefaultPath, "policy", "the built-in policy holds"},
-		{filepath.Join(defaultFolder(), "classes.yaml"), "classes", "no task's traffic gets a class ID"},
 	}
 }
 

@@ -79,17 +79,25 @@ type readPolicy struct {
 	refusals []problem
 }
 
-// describe is what people and JSON get to know of it.
-func (p readPolicy) describe() policyShown {
-	shown := policyShown{Name: p.Name(), SHA256: p.Digest(), Notes: p.Notes()}
+// describe is what people and JSON get to know of it, with these of its notes.
+func (p readPolicy) describe(notes []policyfile.Note) policyShown {
+	shown := policyShown{Name: p.Name(), SHA256: p.Digest()}
+	for _, n := range notes {
+		shown.Notes = append(shown.Notes, n.String())
+	}
 	for _, r := range p.refusals {
 		shown.Warnings = append(shown.Warnings, r.String())
 	}
 	return shown
 }
 
+// allNotes are for who writes the policy.
+func (p readPolicy) allNotes() []policyfile.Note { return append(p.Notes(), p.Warnings()...) }
+
 type policyShown struct {
-	Name     string   `json:"name"`
+	Name string `json:"name"`
+	// File as it was named, by which two of one name can be told apart; only of policy diff.
+	File     string   `json:"file,omitempty"`
 	SHA256   string   `json:"sha256"`
 	Notes    []string `json:"notes,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`

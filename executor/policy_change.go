@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 // What a change of policy can make of a task.
@@ -35,7 +37,7 @@ type taskChange struct {
 }
 
 func newTaskChange(file string, who identityShown, old, new task.Decision) (taskChange, error) {
-	t := taskChange{File: nameOf(file), Identity: who, Gone: beyond(telling(old), telling(new)), Come: beyond(telling(new), telling(old))}
+	t := taskChange{File: nameOf(file), Identity: who, Gone: beyond(telling(old), new.Findings), Come: beyond(telling(new), old.Findings)}
 	wasRefused, isRefused := old.Refusal != nil, new.Refusal != nil
 	switch {
 	case !wasRefused && isRefused:
@@ -92,7 +94,7 @@ func (p policyChange) print(w io.Writer) {
 	for _, r := range p.Rules {
 		fmt.Fprintf(w, "\nrules that differ for %s\n", r.For)
 		for _, c := range r.Changes {
-			fmt.Fprintf(w, "  %s\n", c)
+			fmt.Fprintf(w, "  %s\n", c.inUnits())
 		}
 	}
 	p.printTasks(w)
@@ -107,6 +109,9 @@ func (p policyChange) print(w io.Writer) {
 		return cmp.Or(p.NewByRule[b]-p.NewByRule[a], strings.Compare(a, b))
 	}) {
 		fmt.Fprintf(w, "  by rule %s: %s\n", rule, counted(p.NewByRule[rule], "task"))
+	}
+	for _, e := range p.Unmatched {
+		fmt.Fprintf(w, "not compared: what %s of new says, as it is for none of the tasks\n", e)
 	}
 	if len(p.AfterPull) > 0 {
 		fmt.Fprintf(w, "not compared: what images come to by %s, as they are judged after the pull\n", strings.Join(p.AfterPull, ", "))
@@ -145,13 +150,27 @@ func (t taskChange) story() string {
 }
 
 func (p policyShown) print(w io.Writer, which string) {
-	fmt.Fprintf(w, "%s: %s, sha256 %s\n", which, p.Name, p.SHA256)
+	fmt.Fprintf(w, "%s: %s, sha256 %s\n", which, p.File, p.SHA256)
 	for _, text := range p.Warnings {
 		fmt.Fprintf(w, "%s: warning: an executor would not read it: %s\n", which, text)
 	}
 	for _, text := range p.Notes {
 		fmt.Fprintf(w, "%s: note: %s\n", which, text)
 	}
+}
+
+// inUnits is a change of the rules with sizes as a policy file has them.
+func (c change) inUnits() change {
+	units := func(v any) any {
+		if n, ok := v.(json.Number); ok {
+			if whole, err := n.Int64(); err == nil {
+				return policyfile.Number(c.Path, whole)
+			}
+		}
+		return v
+	}
+	c.Old, c.New = units(c.Old), units(c.New)
+	return c
 }
 
 func printFindings(w io.Writer, sign string, list []security.Finding) {

@@ -15,6 +15,7 @@ import (
 
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/security/policyfile"
 )
 
 func policyDiffCommand() *cli.Command {
@@ -73,6 +74,8 @@ func policyDiff(c *cli.Context) error {
 // comparison is what policy diff is asked for.
 type comparison struct {
 	old, new        readPolicy
+	oldName         string // as they were named
+	newName         string
 	files           []string
 	start           start // as explain has it
 	principal, role string
@@ -91,7 +94,7 @@ func newPolicyDiff(c *cli.Context) (*comparison, error) {
 	case len(c.StringSlice("tasks")) == 0:
 		return nil, errors.New("--tasks is missing: the folder with the recorded tasks")
 	}
-	d := &comparison{principal: c.String("principal"), role: c.String("role")}
+	d := &comparison{oldName: nameOf(words[0]), newName: nameOf(words[1]), principal: c.String("principal"), role: c.String("role")}
 	mode, err := parseMode(c.String("mode"))
 	if err != nil {
 		return nil, err
@@ -140,6 +143,8 @@ type policyChange struct {
 	Summary changeSummary `json:"summary"`
 	// NewByRule counts for each rule the tasks of which it rejects or trims what passed before.
 	NewByRule map[string]int `json:"new_by_rule,omitempty"`
+	// Unmatched are the entries of NEW's identities that no task goes by: what they say was not tried.
+	Unmatched []policyfile.Entry `json:"unmatched,omitempty"`
 	// AfterPull are the keys that differ and about which the image has a say: it is judged when it is there.
 	AfterPull []string `json:"after_pull,omitempty"`
 }
@@ -170,10 +175,12 @@ func (p policyChange) status() int {
 
 // compare has both policies decide over all tasks. progress is told how many of how many are done.
 func (d *comparison) compare(progress func(done, of int)) (policyChange, error) {
-	result := policyChange{Old: d.old.describe(), New: d.new.describe(), Rules: []rulesChange{}, Tasks: []taskChange{}, NewByRule: map[string]int{}}
+	result := policyChange{Old: d.old.describe(d.old.allNotes()), New: d.new.describe(d.new.allNotes()), Rules: []rulesChange{}, Tasks: []taskChange{}, NewByRule: map[string]int{}}
 	if err := result.noteRules(d, "tasks that no identity matches", security.Identity{}); err != nil {
 		return result, err
 	}
+	result.Old.File, result.New.File = d.oldName, d.newName
+	result.Unmatched = d.new.Entries()
 	for i, file := range d.files {
 		progress(i, len(d.files))
 		info, err := readTask(file, d.start.mode)
@@ -235,6 +242,9 @@ func rulesWithMode(p security.Policy) security.Rules {
 
 func (p *policyChange) compareTask(d *comparison, file string, info mesos.TaskInfo) error {
 	who := identify(&info, d.principal, d.role)
+	if entry := d.new.Choose(who.trusted()).Entry; entry != nil {
+		p.Unmatched = slices.DeleteFunc(p.Unmatched, func(e policyfile.Entry) bool { return e == *entry })
+	}
 	old, err := d.start.decideFor(info, who, d.old)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func (s start) logPolicy(log *slog.Logger) {
 	}
 	log.Info("policy", "file", s.policy.Name(), "sha256", s.policy.Digest())
 	for _, note := range s.policy.Notes() {
-		log.Warn("policy", "note", note)
+		log.Warn("policy", "note", note.String())
 	}
 }
 

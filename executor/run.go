@@ -194,6 +194,14 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// wrapEach is wrap with what before each of the lines.
+func wrapEach(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(what + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+what+": "))
+}
+
 // pathFlag is a flag of the command with the path of a file, or the one before the command; "" when there is none.
 func pathFlag(c *cli.Context, name string) (string, error) {
 	for _, level := range c.Lineage() {

@@ -185,7 +185,7 @@ func taskFromFile(path string, mode task.Mode) (mesos.TaskInfo, error) {
 		return mesos.TaskInfo{}, err
 	}
 	info, err := parseTask(data, mode)
-	return info, wrap(path, err)
+	return info, wrapEach(path, err)
 }
 
 func parseTask(data []byte, mode task.Mode) (mesos.TaskInfo, error) {

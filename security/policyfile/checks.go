@@ -20,7 +20,7 @@ import (
 const onlyBreakGlass = "only an entry of `break_glass` can lift this, with reason and expiry"
 
 func wrongWord(s string, words []string) error {
-	return fmt.Errorf("%s is none of the words for it%s; allowed: %s", quote(s), meant(strings.ToLower(s), words), oneOf(words))
+	return fmt.Errorf("%s cannot be written here%s; write %s", quote(s), meant(strings.ToLower(s), words), oneOf(words))
 }
 
 // aCapability checks the name of a capability, and writes it as the rules do. The names are the library's fixed list, not what the
@@ -82,11 +82,11 @@ func checkName(name string) error {
 	return nil
 }
 
-// confined refuses the word that switches a confinement off.
-func confined(off string, check func(string) (string, error)) func(string) (string, error) {
+// confined refuses the word that switches a confinement off; kind is that of the confinement among those of break_glass.
+func confined(off, kind string, check func(string) (string, error)) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if strings.EqualFold(s, off) {
-			return "", fmt.Errorf("%s is refused here; %s: `allow: {unconfined: [...]}`", quote(s), onlyBreakGlass)
+			return "", fmt.Errorf("%s is refused here; %s: `allow: {unconfined: [%s]}`", quote(s), onlyBreakGlass, kind)
 		}
 		return check(s)
 	}
@@ -210,8 +210,13 @@ func devicePattern(s string) (string, error) {
 	if !strings.HasPrefix(s, "/dev/") {
 		return "", fmt.Errorf("%s is not in /dev; write a path such as /dev/fuse", quote(s))
 	}
-	if strings.Contains(s, "*") && matches(s, "/dev/mem") {
-		return "", fmt.Errorf("%s stands for the host's memory and disks, too; name the devices that are meant", quote(s))
+	for _, memory := range []string{"/dev/mem", "/dev/kmem", "/dev/port"} { // mem(4)
+		switch {
+		case s == memory:
+			return "", fmt.Errorf("%s is the host's memory and ports, by which a container is as good as privileged; remove it", quote(s))
+		case matches(s, memory):
+			return "", fmt.Errorf("%s stands for the host's memory and disks, too; name the devices that are meant", quote(s))
+		}
 	}
 	return s, nil
 }

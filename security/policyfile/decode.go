@@ -23,6 +23,9 @@ const none = "none"
 // setting reads the value of a key by the type of its field. layered says that there is something to add to.
 func (p *parser) setting(key entry, r rule, layered bool) (setting, bool) {
 	s := setting{rule: r, line: key.line}
+	for _, element := range key.value.Content { // of a map nobody asks for them
+		s.elements = append(s.elements, element.Line)
+	}
 	before := len(p.problems.Problems)
 	switch {
 	case r.kind.Kind() == reflect.Map:
@@ -81,7 +84,7 @@ func (p *parser) slice(e entry, key string, kind reflect.Type) reflect.Value {
 			break
 		}
 		if element.value.Kind != yaml.MappingNode {
-			p.problems.add(element.line, element.path, "is an entry with %s; write {%s: ...}", oneOf(names), names[0])
+			p.problems.add(element.line, element.path, "has to be an entry with %s, and is %s; write {%s: ...}", oneOf(names), what(element.value), names[0])
 			continue
 		}
 		value := p.value(element, key, kind.Elem())

@@ -51,12 +51,12 @@ func (p *parser) principals(e entry) {
 
 // namedProfiles reads the profiles that entries of identities can offer to their tasks.
 func (p *parser) namedProfiles(e entry) {
-	p.out.profiles = map[string]layer{}
+	p.out.profiles, p.out.profileLines = map[string]layer{}, map[string]int{}
 	for _, profile := range p.mapping(e.value, e.path) {
 		if err := checkName(profile.key); err != nil {
 			p.problems.add(profile.line, profile.path, "%v", err)
 		}
-		p.out.profiles[profile.key] = p.layer(profile)
+		p.out.profiles[profile.key], p.out.profileLines[profile.key] = p.layer(profile), profile.line
 	}
 }
 

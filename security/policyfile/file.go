@@ -1,7 +1,6 @@
 package policyfile
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -22,6 +21,7 @@ type File struct {
 	appIDTrusted map[string]bool // principals
 	defaults     layer
 	profiles     map[string]layer
+	profileLines map[string]int
 	identities   []identity
 	exceptions   []exception
 	unread       bool // seccomp profiles that the file names
@@ -70,36 +70,6 @@ func (f *File) UsesIdentity() bool {
 	return len(f.identities) > 0 || slices.ContainsFunc(f.exceptions, func(x exception) bool { return !x.expired })
 }
 
-// Notes returns sentences for the log about what is no error: audit mode, the entries of break_glass, in force or not, and seccomp
-// profiles that were not read.
-func (f *File) Notes() []string {
-	var notes []string
-	if f.mode == security.Audit {
-		notes = append(notes, place(f.name, f.modeLine)+": the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. Neither does the built-in policy act: tasks run that are refused without a file.")
-	}
-	for i, id := range f.identities {
-		if id.mode != "" && id.mode != cmp.Or(f.mode, security.Enforce) {
-			note := fmt.Sprintf("%s: the mode for identities[%d] (%s) is %s.", place(f.name, id.modeLine), i, id.match, id.mode)
-			if id.mode == security.Audit {
-				note += " Neither does the built-in policy act on these: tasks run that are refused without a file."
-			}
-			notes = append(notes, note)
-		}
-	}
-	for _, x := range f.exceptions {
-		what := fmt.Sprintf("%s: break_glass[%d] (%s; reason: %s)", place(f.name, x.line), x.index, x.match, x.lifts.Reason)
-		if x.expired {
-			notes = append(notes, what+" expired on "+x.lasts+" and lifts nothing any more; remove it.")
-		} else {
-			notes = append(notes, what+" is in force to the end of "+x.lasts+", in UTC.")
-		}
-	}
-	if f.unread {
-		notes = append(notes, f.name+": the seccomp profiles that it names were not read, and the digest is that of the file alone; on its host they have a part in it.")
-	}
-	return notes
-}
-
 // For returns the policy for an identity. The error, a [*security.ProfileError], says that the identity asks for a profile that
 // there is not or that it may not use; its other fields never make one. Two identities with the same rules have the same
 // policy, and every policy of a file has the file's digest.
@@ -111,13 +81,26 @@ func (f *File) For(id security.Identity) (security.Policy, error) {
 	if f.builtIn {
 		return security.BuiltIn(), nil
 	}
-	return security.FromFile(f.name, f.digest, rules, places), nil
+	return security.FromFile(f.name, f.digest, rules, places).WithExpired(f.expired(id)), nil
+}
+
+// expired returns what entries of break_glass lifted for an identity that lift it no more.
+func (f *File) expired(id security.Identity) []security.Expired {
+	var expired []security.Expired
+	for _, x := range f.exceptions {
+		if x.expired && x.match.covers(id, f.appIDTrusted) {
+			was := x.lifts
+			was.Reason = "" // which is for those who may have it
+			expired = append(expired, security.Expired{Name: fmt.Sprintf("break_glass[%d], %s", x.index, place(f.name, x.line)), Was: was})
+		}
+	}
+	return expired
 }
 
 // layered lays what the file says for an identity over the built-in rules.
 func (f *File) layered(id security.Identity, rules *security.Rules, places map[string]string) error {
 	var own identity
-	if at := slices.IndexFunc(f.identities, func(i identity) bool { return i.match.covers(id, f.appIDTrusted) }); at >= 0 {
+	if at := f.first(id); at >= 0 {
 		own = f.identities[at]
 	}
 	if id.Profile != "" && !slices.Contains(own.profiles, id.Profile) {

@@ -56,6 +56,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		file.Notes()
+		file.Warnings()
 		for _, id := range someIdentities(file) {
 			p, err := file.For(id)
 			if err != nil {

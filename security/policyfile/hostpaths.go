@@ -47,7 +47,9 @@ func (p *parser) reviewHostPaths(some []openedPath) {
 			continue
 		}
 		line, key := opened.entry.line, opened.entry.path+".path"
-		if isEngines(opened.path) {
+		if place := closedAltogether(opened.path); place != "" {
+			p.problems.add(line, key, "%s opens nothing: %s and what is below it can be opened by `break_glass` only", quote(opened.path), place)
+		} else if isEngines(opened.path) {
 			p.problems.add(line, key, "%s is an engine's socket or state, or the executor's own; %s: `allow: {paths: [...]}`",
 				quote(opened.path), onlyBreakGlass)
 		} else {
@@ -56,6 +58,16 @@ func (p *parser) reviewHostPaths(some []openedPath) {
 				quote(opened.path))
 		}
 	}
+}
+
+// closedAltogether returns the kernel's file system that a path is in if no folder below it can be opened either.
+func closedAltogether(path string) string {
+	for _, place := range []string{"/proc", "/sys/fs/cgroup"} {
+		if path == place || strings.HasPrefix(path, place+"/") {
+			return place
+		}
+	}
+	return ""
 }
 
 // isEngines only chooses the words; what is refused is the review's.

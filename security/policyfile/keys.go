@@ -45,7 +45,7 @@ func facts() map[string]fact {
 func rightsFacts() map[string]fact {
 	return map[string]fact{
 		"capabilities": {meaning: "What a container may have of root's rights (capabilities(7)); names in any case, with or without CAP_"},
-		"capabilities.base": {meaning: "what a container has when its task asks for nothing",
+		"capabilities.base": {meaning: "what a container has when its task asks for nothing; of these, what allow has not is never given",
 			allowed: "names such as NET_BIND_SERVICE", text: aCapability},
 		"capabilities.allow": {meaning: "the most that a task can have", allowed: "names such as NET_BIND_SERVICE",
 			text: aCapability},
@@ -62,9 +62,9 @@ func rightsFacts() map[string]fact {
 		"seccomp_profiles": {meaning: "profiles that a task may name: name and path of a JSON file of root's; names are merged, none takes one away",
 			allowed: "absolute paths of JSON files", name: checkProfileName, text: seccompPath},
 		"apparmor_profiles": {meaning: "profiles that a task may name; they have to be loaded on the host", allowed: "names of loaded profiles",
-			text: confined("unconfined", nonEmpty)},
+			text: confined("unconfined", "apparmor", nonEmpty)},
 		"selinux_labels": {meaning: "patterns of labels that a task may set", allowed: "patterns such as type:container_t or level:s0:*",
-			text: confined("disable", selinuxLabel)},
+			text: confined("disable", "selinux", selinuxLabel)},
 		"host_namespaces": {meaning: "namespaces that a task may share with the host: cgroup, uts; others by break_glass only",
 			allowed: "`cgroup`, `uts`",
 			text:    ordinaryNamespace},

@@ -63,6 +63,8 @@ type setting struct {
 	value reflect.Value
 	// adds: a list is appended to the inherited one.
 	adds bool
+	// Of a list: where each of its elements is written.
+	elements []int
 	// Of a map: where each of its names is written, and which of them are taken away.
 	lines map[string]int
 	gone  []string

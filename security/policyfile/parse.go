@@ -122,7 +122,7 @@ func (p *parser) mapping(node *yaml.Node, path string) []entry {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		p.problems.add(node.Line, path, "is a section of keys with values; write `key: value` lines below it")
+		p.problems.add(node.Line, path, "has to be a section of keys with values, and is %s; write `key: value` lines below it", what(node))
 		return nil
 	}
 	var entries []entry
@@ -166,7 +166,7 @@ func (p *parser) list(e entry, of string) []entry {
 		p.problems.add(e.value.Line, e.path, "has no value; write a list of %s, `[]` for none, or remove the key", of)
 		return nil
 	case e.value.Kind != yaml.SequenceNode:
-		p.problems.add(e.value.Line, e.path, "is a list of %s; write %s", of, "`[a, b]` or lines that begin with `- `")
+		p.problems.add(e.value.Line, e.path, "has to be a list of %s, and is %s; write %s", of, what(e.value), "`[a, b]` or lines that begin with `- `")
 		return nil
 	}
 	var elements []entry
@@ -190,6 +190,19 @@ func (p *parser) plain(node *yaml.Node, path string) bool {
 		return true
 	}
 	return false
+}
+
+// what names a value of another kind than is needed.
+func what(node *yaml.Node) string {
+	switch {
+	case node.Kind == yaml.MappingNode:
+		return "a section of keys"
+	case node.Kind == yaml.SequenceNode:
+		return "a list"
+	case node.Tag == "!!int" || node.Tag == "!!float":
+		return "the number " + security.Printable(node.Value)
+	}
+	return "the text " + quote(node.Value)
 }
 
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }

@@ -46,6 +46,39 @@ func matchesAny(patterns []string, s string) bool {
 // matches is [security.Matches], but that nothing stands for "".
 func matches(pattern, s string) bool { return s != "" && security.Matches(pattern, s) }
 
+// coversAll reports whether every identity that the other is for is one of m's, as far as the patterns prove it one by one.
+func (m match) coversAll(other match) bool {
+	for _, kind := range [][2][]string{{m.principals, other.principals}, {m.roles, other.roles}, {m.appIDs, other.appIDs}} {
+		mine, others := kind[0], kind[1]
+		if len(mine) == 0 {
+			continue
+		}
+		narrower := func(p string) bool {
+			return slices.ContainsFunc(mine, func(wide string) bool { return coversPattern(wide, p) })
+		}
+		if len(others) == 0 || slices.ContainsFunc(others, func(p string) bool { return !narrower(p) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// coversPattern reports whether a pattern stands for all that another one does. Names with an empty element, which nothing has, do
+// not count.
+func coversPattern(wide, narrow string) bool {
+	w, wideBelow := strings.CutSuffix(wide, "/**")
+	n, narrowBelow := strings.CutSuffix(narrow, "/**")
+	outer, inner := strings.Split(w, "/"), strings.Split(n, "/")
+	switch {
+	case wideBelow && (len(inner) > len(outer) || narrowBelow && len(inner) == len(outer)):
+		inner = inner[:len(outer)]
+	case wideBelow || narrowBelow:
+		return false
+	}
+	// '*' in the inner text is a character that only a '*' of the outer pattern takes, and with it all that it stands for.
+	return security.Matches(w, strings.Join(inner, "/"))
+}
+
 // checkPattern says what is wrong with a pattern of principals, roles or app IDs.
 func checkPattern(p string) error {
 	switch head, below := strings.CutSuffix(p, "/**"); {

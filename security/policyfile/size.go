@@ -57,6 +57,17 @@ func likelySize(n int64) string {
 	return fmt.Sprintf("%dMiB, or a whole number of KiB, MiB, GiB or TiB", n)
 }
 
+// Number writes a number of the rules as a file has it: a size with its unit. key is that of the rules ("ulimits.memlock").
+func Number(key string, n int64) string {
+	section, name, _ := strings.Cut(key, ".")
+	all := facts()
+	f, known := all[key]
+	if !known {
+		f = all[section] // a map of numbers
+	}
+	return formatNumber(key, name, n, f)
+}
+
 // formatSize writes a size as parseSize reads it; one that is no whole number of KiB for people only.
 func formatSize(n int64) string {
 	for _, unit := range sizeUnits() {

@@ -1,0 +1,161 @@
+package policyfile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mesos-docker-executor/security"
+)
+
+// warnings are those of a file, by their lines.
+func warnings(t *testing.T, text string) []string {
+	t.Helper()
+	var lines []string
+	for _, n := range parsed(t, text).Warnings() {
+		if lines = append(lines, fmt.Sprintf("%d: %s", n.Line, n.Text)); !n.Warning {
+			t.Errorf("%+v", n)
+		}
+	}
+	return lines
+}
+
+func TestNotesWarnOfWhatIsWrittenInVain(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string // beginnings
+	}{
+		"base beyond allow": {"version: 1\ndefaults:\n  capabilities:\n    base: [NET_RAW, CHOWN, KILL]\n    allow: [CHOWN]\n",
+			[]string{"4: defaults.capabilities.base: no container gets NET_RAW, KILL: `allow` has the most"}},
+		"base that is added":                    {"version: 1\ndefaults: {capabilities: {base: [+NET_RAW]}}\n", []string{"2: defaults.capabilities.base: no container gets NET_RAW"}},
+		"allow narrower than the built-in base": {"version: 1\ndefaults: {capabilities: {allow: [CHOWN]}}\n", nil},
+		"base that some are allowed": {"version: 1\ndefaults: {capabilities: {base: [+NET_RAW]}}\nidentities: [{match: {roles: [a]}, rules: {capabilities: {allow: [+NET_RAW]}}}]\n",
+			nil},
+		"base of an entry": {"version: 1\ndefaults: {capabilities: {allow: [KILL]}}\nidentities:\n- match: {roles: [a]}\n  rules: {capabilities: {base: [CHOWN]}}\n- match: {roles: [b]}\n  rules: {capabilities: {allow: [CHOWN]}}\n",
+			[]string{"5: identities[0].rules.capabilities.base: no container gets CHOWN"}},
+		"base of a profile": {"version: 1\nprofiles: {p: {capabilities: {base: [NET_RAW]}}}\nidentities: [{match: {roles: [a]}, profiles: [p]}]\n",
+			[]string{"2: profiles.p.capabilities.base: no container gets NET_RAW"}},
+		"profile of nobody": {"version: 1\nprofiles:\n  p: {}\n  q: {}\nidentities: [{match: {roles: [a]}, profiles: [p]}]\n", []string{"4: profiles.q: no task may pick it"}},
+
+		"closed path": {"version: 1\ndefaults:\n  mounts:\n    host_paths:\n      - {path: /srv/a/b}\n      - {path: /srv/ab}\n      - {path: /srv}\n    denied_paths: [/srv/a]\n",
+			[]string{`5: defaults.mounts.host_paths[0]: nobody can mount "/srv/a/b": ` + "`denied_paths` has \"/srv/a\""}},
+		"path closed for some": {"version: 1\ndefaults: {mounts: {host_paths: [{path: /srv/a}]}}\nidentities: [{match: {roles: [a]}, rules: {mounts: {denied_paths: [/srv/a]}}}]\n", nil},
+		"path closed by the defaults": {"version: 1\ndefaults: {mounts: {denied_paths: [/srv/a]}}\nidentities: [{match: {roles: [a]}, rules: {mounts: {+host_paths: [{path: /srv/a}]}}}]\n",
+			[]string{`3: identities[0].rules.mounts.host_paths[0]: nobody can mount "/srv/a"`}},
+		"two modes": {"version: 1\ndefaults:\n  mounts:\n    host_paths:\n    - {path: /srv, writable: true}\n    - {path: /srv}\n",
+			[]string{`6: defaults.mounts.host_paths[1]: "/srv" is in the list read-only and writable, and so can be mounted for writing`}},
+		"a wider mode for some": {"version: 1\ndefaults: {mounts: {host_paths: [{path: /srv}]}}\nidentities: [{match: {roles: [a]}, rules: {mounts: {+host_paths: [{path: /srv, writable: true}]}}}]\n", nil},
+
+		"shadowed": {"version: 1\nidentities:\n- match: {roles: [infra/**]}\n- match: {roles: [infra/mon], principals: [p]}\n",
+			[]string{"4: identities[1] (principals p; roles infra/mon) is never reached: the first match wins, and identities[0] on line 3 (roles infra/**) is for all of its tasks"}},
+		"not shadowed":                  {"version: 1\nprincipals: {p: {app_id_trusted: true}}\nidentities:\n- match: {roles: [infra/*], principals: [p]}\n- match: {roles: [infra/mon]}\n- match: {roles: [infra/mon, x]}\n- match: {app_ids: [/a/**]}\n- match: {principals: [p]}\n", nil},
+		"all of the examples are right": {Default(), nil},
+	} {
+		got := warnings(t, c.text)
+		if len(got) != len(c.want) {
+			t.Errorf("%s: %q", name, got)
+			continue
+		}
+		for i, want := range c.want {
+			if !strings.HasPrefix(got[i], want) {
+				t.Errorf("%s: got  %s\nwant %s", name, got[i], want)
+			}
+		}
+	}
+}
+
+func TestPatternsThatCoverOthers(t *testing.T) {
+	for _, c := range []struct {
+		wide   string
+		yes    []string
+		beyond []string
+	}{
+		{"a", []string{"a"}, []string{"*", "b", "a/b", "a/**"}},
+		{"*", []string{"a", "a*", "*", "a*b"}, []string{"a/b", "*/**", "a/**"}},
+		{"a*c", []string{"ac", "a*c", "ab*c", "a*b*c"}, []string{"a*", "*c", "*", "a/c"}},
+		{"infra/**", []string{"infra/a", "infra/*", "infra/a/b", "infra/**", "infra/a/**", "infra/*/**"}, []string{"infra", "*/a", "*/**", "infrastructure/a", "infrastructure/**"}},
+		{"/*/db", []string{"/a/db", "/*/db"}, []string{"/a/*", "/a/b/db", "/**"}},
+		{"/**", []string{"/a", "/a/b", "/*", "/a/**"}, []string{"a", "a/**"}},
+		{"/*/**", []string{"/a/b", "/a/**", "/*/*"}, []string{"/a", "/**"}},
+	} {
+		for _, narrow := range c.yes {
+			if !coversPattern(c.wide, narrow) {
+				t.Errorf("%q does not cover %q", c.wide, narrow)
+			}
+		}
+		for _, other := range c.beyond {
+			if coversPattern(c.wide, other) {
+				t.Errorf("%q covers %q", c.wide, other)
+			}
+		}
+	}
+}
+
+func TestNotesForAnIdentityAreOfItsEntries(t *testing.T) {
+	text := glassFile + "identities:\n- match: {roles: [a, b]}\n  mode: audit\n- match: {roles: [a, z]}\n  mode: audit\n"
+	for role, want := range map[string]string{
+		"":  "",
+		"a": "identities[0] break_glass[0] break_glass[1] break_glass[2]",
+		"c": "break_glass[2]",
+		"z": "identities[1]",
+	} {
+		var got []string
+		for _, n := range parsed(t, text).NotesFor(security.Identity{Role: role, Trusted: true}) {
+			entry, _, _ := strings.Cut(strings.TrimPrefix(n.Text, "the mode for "), " ")
+			got = append(got, entry)
+		}
+		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", role, diff)
+		}
+	}
+}
+
+func TestChoiceNamesTheEntryThatCounts(t *testing.T) {
+	f := parsed(t, identitiesText)
+	for _, c := range []struct {
+		id   security.Identity
+		want string
+	}{
+		{security.Identity{Principal: "proxy", AppID: "/shop", Trusted: true}, "by identities[0] (policy.yaml:12)"},
+		{security.Identity{Principal: "other", AppID: "/shop", Role: "ops", Trusted: true},
+			"by identities[2] (policy.yaml:18), with no belief in the app ID (its principal has no app_id_trusted)"},
+		{security.Identity{Role: "ops", Trusted: true}, "by identities[3] (policy.yaml:21)"},
+		{security.Identity{Role: "x", Trusted: true}, "by no entry of identities"},
+		{security.Identity{Role: "ops"}, "by no entry of identities"},
+	} {
+		if got := f.Choose(c.id).String(); got != c.want {
+			t.Errorf("%+v: %s", c.id, got)
+		}
+	}
+	if got := parsed(t, "version: 1\n").Choose(security.Identity{Principal: "p", AppID: "/shop", Trusted: true}).String(); got != "" {
+		t.Errorf("there is nothing to choose from: %s", got)
+	}
+	if got := fmt.Sprint(f.Entries()); !strings.HasPrefix(got, "[identities[0] (policy.yaml:12) identities[1] (policy.yaml:16) ") || len(f.Entries()) != 5 {
+		t.Errorf("entries: %s", got)
+	}
+}
+
+// Who was served by an exception until yesterday learns why today's task is refused.
+func TestRefusalsNameTheExceptionThatExpired(t *testing.T) {
+	f := parsed(t, glassFile)
+	for role, want := range map[string]string{"c": " (break_glass[2], policy.yaml:16, lifted this until 2026-05-31.)", "x": ""} {
+		p, err := f.For(security.Identity{Role: role, Trusted: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var spec security.Spec
+		spec.Host.UsernsMode = "host"
+		for _, finding := range p.Review(spec, security.Grants{}).Rejections() {
+			if finding.Rule == "namespaces.userns" {
+				if _, after, _ := strings.Cut(finding.Message, "one of its own."); after != want {
+					t.Errorf("role %s: %s", role, finding.Message)
+				}
+			}
+		}
+		if p.Digest() != f.Digest() {
+			t.Error("the digest is another one")
+		}
+	}
+}
