@@ -174,6 +174,10 @@ func TestEveryProblemOfATaskFileNamesTheFile(t *testing.T) {
 	if lines := strings.Split(complaint, "\n"); status != exitUsage || len(lines) < 3 || slices.ContainsFunc(lines, func(l string) bool { return !strings.HasPrefix(l, in("t.json")+": ") }) {
 		t.Errorf("%d %s", status, complaint)
 	}
+	out, _, _ := commanded(nil, "policy", "diff", "built-in", "built-in", "--tasks", in("."))
+	if strings.Count(out, "\n"+in("t.json")+": not compared: ") != strings.Count(complaint, "\n")+1 {
+		t.Error(out)
+	}
 }
 
 func TestExplainShowsNoWholeSeccompProfile(t *testing.T) {

@@ -102,7 +102,7 @@ func (p policyChange) print(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	for _, u := range p.Unread {
-		fmt.Fprintf(w, "%s: not compared: %s\n", u.Key, strings.ReplaceAll(u.Text, "\n", "\n  "))
+		fmt.Fprintf(w, "%s: not compared: %s\n", u.Key, strings.ReplaceAll(u.Text, "\n", "\n"+u.Key+": not compared: "))
 	}
 	fmt.Fprintf(w, "\n%s\n", p.Summary)
 	for _, rule := range slices.SortedFunc(maps.Keys(p.NewByRule), func(a, b string) int {

@@ -10,6 +10,40 @@ import (
 	"mesos-docker-executor/security"
 )
 
+func TestNotesTellOfAuditAndBreakGlass(t *testing.T) {
+	for text, want := range map[string][]string{
+		"version: 1\n":                nil,
+		"version: 1\nmode: enforce\n": nil,
+		"version: 1\nidentities:\n  - match: {roles: [a]}\n    mode: audit\n": {
+			"policy.yaml:4: the mode for identities[0] (roles a) is audit. Neither does the built-in policy act on these: tasks run that are refused without a file.",
+		},
+		identitiesText: {
+			"policy.yaml:2: the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. " +
+				"Neither does the built-in policy act: tasks run that are refused without a file.",
+			"policy.yaml:13: the mode for identities[0] (principals proxy; app_ids /web/**, /shop) is enforce.",
+		},
+		withProfile("/x.json"): {
+			"policy.yaml: the seccomp profiles that it names were not read, and the digest is that of the file alone; on its host they have a part in it.",
+		},
+		glassFile: {
+			"policy.yaml:4: break_glass[0] (roles a; reason: first) is in force to the end of 2026-06-01, in UTC.",
+			"policy.yaml:8: break_glass[1] (roles a, b; reason: second) is in force to the end of 2027-06-01, in UTC.",
+			"policy.yaml:16: break_glass[2] (roles a, b, c; reason: third) expired on 2026-05-31 and lifts nothing any more; remove it.",
+			"policy.yaml:20: break_glass[3] (app_ids /x/*; reason: fourth) is in force to the end of 2026-12-31, in UTC.",
+		},
+	} {
+		var got []string
+		for _, n := range parsed(t, text).Notes() {
+			if got = append(got, n.String()); n.Warning != strings.Contains(n.Text, "expired") || n.Line > 0 != strings.HasPrefix(n.Place, "policy.yaml:") {
+				t.Errorf("%+v", n)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
 // warnings are those of a file, by their lines.
 func warnings(t *testing.T, text string) []string {
 	t.Helper()
