@@ -35,7 +35,7 @@ func (c Choice) String() string {
 		text = "by no entry of identities"
 	}
 	if c.AppIDIgnored {
-		text += ", with no belief in the app ID (its principal has no app_id_trusted)"
+		text += ", its app ID not believed (principal without app_id_trusted)"
 	}
 	return text
 }

@@ -154,7 +154,7 @@ func TestChoiceNamesTheEntryThatCounts(t *testing.T) {
 	}{
 		{security.Identity{Principal: "proxy", AppID: "/shop", Trusted: true}, "by identities[0] (policy.yaml:12)"},
 		{security.Identity{Principal: "other", AppID: "/shop", Role: "ops", Trusted: true},
-			"by identities[2] (policy.yaml:18), with no belief in the app ID (its principal has no app_id_trusted)"},
+			"by identities[2] (policy.yaml:18), its app ID not believed (principal without app_id_trusted)"},
 		{security.Identity{Role: "ops", Trusted: true}, "by identities[3] (policy.yaml:21)"},
 		{security.Identity{Role: "x", Trusted: true}, "by no entry of identities"},
 		{security.Identity{Role: "ops"}, "by no entry of identities"},
