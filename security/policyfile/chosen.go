@@ -3,6 +3,7 @@ package policyfile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"mesos-docker-executor/security"
 )
@@ -25,19 +26,19 @@ type Choice struct {
 	AppIDIgnored bool `json:"app_id_ignored,omitempty"`
 }
 
-// String completes "for NAME, ", and is empty where there is nothing to choose from.
+// String completes "for NAME, ", and is empty where there is nothing to say.
 func (c Choice) String() string {
-	text := ""
+	var parts []string
 	switch {
 	case c.Entry != nil:
-		text = "by " + c.Entry.String()
+		parts = append(parts, "by "+c.Entry.String())
 	case c.Among > 0:
-		text = "by no entry of identities"
+		parts = append(parts, "by no entry of identities")
 	}
 	if c.AppIDIgnored {
-		text += ", its app ID not believed (principal without app_id_trusted)"
+		parts = append(parts, "its app ID not believed (principal without app_id_trusted)")
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // first returns the index of the entry for an identity, or -1.

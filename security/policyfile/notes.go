@@ -36,23 +36,23 @@ func (f *File) warning(line int, format string, args ...any) Note {
 // Notes returns what is to be said of a file before it decides: audit mode, the entries of break_glass, in force or, as warnings,
 // expired, and seccomp profiles that were not read.
 func (f *File) Notes() []Note {
-	return f.notes(func(identity) bool { return true }, func(exception) bool { return true })
+	return f.notes(func(int) bool { return true }, func(exception) bool { return true })
 }
 
 // NotesFor is [File.Notes] without what is said of entries that are not for the identity.
 func (f *File) NotesFor(id security.Identity) []Note {
 	first := f.first(id)
-	return f.notes(func(i identity) bool { return first >= 0 && f.identities[first].line == i.line },
+	return f.notes(func(at int) bool { return at == first },
 		func(x exception) bool { return x.match.covers(id, f.appIDTrusted) })
 }
 
-func (f *File) notes(tellsOf func(identity) bool, lifts func(exception) bool) []Note {
+func (f *File) notes(tellsOf func(at int) bool, lifts func(exception) bool) []Note {
 	var notes []Note
 	if f.mode == security.Audit {
 		notes = append(notes, f.note(f.modeLine, "the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. Neither does the built-in policy act: tasks run that are refused without a file."))
 	}
 	for i, id := range f.identities {
-		if id.mode != "" && id.mode != cmp.Or(f.mode, security.Enforce) && tellsOf(id) {
+		if id.mode != "" && id.mode != cmp.Or(f.mode, security.Enforce) && tellsOf(i) {
 			n := f.note(id.modeLine, "the mode for identities[%d] (%s) is %s.", i, id.match, id.mode)
 			if id.mode == security.Audit {
 				n.Text += " Neither does the built-in policy act on these: tasks run that are refused without a file."

@@ -146,6 +146,14 @@ func TestNotesForAnIdentityAreOfItsEntries(t *testing.T) {
 	}
 }
 
+func TestNotesTellEntriesOnOneLineApart(t *testing.T) {
+	f := parsed(t, "version: 1\nidentities: [{match: {roles: [a]}, mode: audit}, {match: {roles: [b]}, mode: audit}]\n")
+	notes := f.NotesFor(security.Identity{Role: "b", Trusted: true})
+	if len(notes) != 1 || !strings.HasPrefix(notes[0].Text, "the mode for identities[1] ") {
+		t.Errorf("%v", notes)
+	}
+}
+
 func TestChoiceNamesTheEntryThatCounts(t *testing.T) {
 	f := parsed(t, identitiesText)
 	for _, c := range []struct {
@@ -165,6 +173,11 @@ func TestChoiceNamesTheEntryThatCounts(t *testing.T) {
 	}
 	if got := parsed(t, "version: 1\n").Choose(security.Identity{Principal: "p", AppID: "/shop", Trusted: true}).String(); got != "" {
 		t.Errorf("there is nothing to choose from: %s", got)
+	}
+	glass := parsed(t, "version: 1\nprincipals: {p: {app_id_trusted: true}}\n"+
+		"break_glass: [{match: {app_ids: [/shop]}, reason: x, expires: 2026-07-01, allow: {unconfined: [seccomp]}}]\n")
+	if got, want := glass.Choose(security.Identity{AppID: "/shop", Trusted: true}).String(), "its app ID not believed"; !strings.HasPrefix(got, want) {
+		t.Errorf("no entry, and an exception by app ID: %s", got)
 	}
 	if got := fmt.Sprint(f.Entries()); !strings.HasPrefix(got, "[identities[0] (policy.yaml:12) identities[1] (policy.yaml:16) ") || len(f.Entries()) != 5 {
 		t.Errorf("entries: %s", got)
