@@ -60,7 +60,9 @@ func syntax(err error, data []byte) (line int, text string) {
 		text += "; a text that begins with * or & has to be in quotes"
 	}
 	line = max(line, 1)
-	if tabbed := tabAt(data, line); tabbed > 0 {
+	// What the library says of tabs. In {} and [] they can indent.
+	isTab := strings.Contains(text, "tab character") || strings.Contains(text, "character that cannot start any token")
+	if tabbed := tabAt(data, line); isTab && tabbed > 0 {
 		return tabbed, "is indented with a tab, and YAML is with blanks only; write blanks"
 	}
 	return line, "is not valid YAML here or just below: " + text

@@ -45,6 +45,8 @@ func TestDocumentIsOneMapping(t *testing.T) {
 		"a: 1\n---\nb: 1\n":        "2: a second document",
 		"a: 1\n---\n[\n":           "3: is not valid YAML",
 		"a:\n\tb: 1\n":             "2: is indented with a tab, and YAML is with blanks only",
+		"a:\n  b: 1\n\tc: 1\n":     "3: is indented with a tab",
+		"{\n\ta: 1,\n\tb: c: d}\n": "2: is not valid YAML here or just below: did not find expected",
 		"a:\n  b: [\tc]\n  d: [\n": "3: is not valid YAML",
 		"a: *b\n":                  "1: is not valid YAML here or just below: unknown anchor 'b' referenced; a text that begins with * or & has to be in quotes",
 		"a: 1\n# \xff\n":           "2: holds bytes that are not UTF-8 text",
