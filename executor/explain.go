@@ -219,7 +219,7 @@ func taskFrom(path string, mode task.Mode, stdin io.Reader) (mesos.TaskInfo, err
 		return mesos.TaskInfo{}, err
 	}
 	info, err := parseTask(data, mode)
-	return info, wrap(nameOf(fromStdin), err)
+	return info, wrapEach(nameOf(fromStdin), err)
 }
 
 func explainStart(mode task.Mode, file config.File) (start, error) {

@@ -75,6 +75,7 @@ func TestExplainReadsTheTaskFromStdin(t *testing.T) {
 		{string(task), []string{"-", "--policy", "built-in", "--json"}, exitOK, `"accepted": true`},
 		{"{}", []string{"-"}, exitUsage, "stdin: "},
 		{"", []string{"-"}, exitUsage, "stdin: not a TaskInfo: The text is not JSON"},
+		{`{"frob": 1}`, []string{"-"}, exitUsage, "\nstdin: name: "},
 		{string(task), []string{"-", "--policy", "-"}, exitUsage, "only one of TASK and --policy can be stdin"},
 	} {
 		out, status, complaint := commanded(strings.NewReader(tc.stdin), append([]string{"explain"}, tc.args...)...)
