@@ -85,7 +85,7 @@ func (g Grants) covers(m mount.Mount) bool {
 // openedBy returns the longest of the paths that opens the source for such a mount, or "".
 func openedBy(m mount.Mount, paths []HostPath) (longest string) {
 	for _, p := range paths {
-		if p.Path != "/" && isCleanAbsolute(p.Path) && isBelow(m.Source, p.Path) && (p.Writable || m.ReadOnly) {
+		if p.opens(m.Source) && (p.Writable || m.ReadOnly) {
 			longest = longer(longest, p.Path)
 		}
 	}
@@ -99,9 +99,9 @@ func longer(a, b string) string {
 	return a
 }
 
-// Denying returns the policy with more [MountRules.DeniedPaths]: places that its author cannot know, such as the agent's work
-// directory. They are no part of the policy's digest. Only [BreakGlass] opens them. What is never mounted anyway is not added, so that [BreakGlass] can
-// still open it; nor is "", a place that is not known.
+// Denying returns the policy with more [MountRules].DeniedPaths: places that its author cannot know, such as the agent's work
+// directory. They are no part of the policy's digest. Only [BreakGlass] opens them. What is never mounted anyway is not added, so that
+// [BreakGlass] can still open it; nor is "", a place that is not known.
 func (p Policy) Denying(paths ...string) Policy {
 	denied := slices.Clone(p.rules.Mounts.DeniedPaths)
 	for _, place := range paths {
