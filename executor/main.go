@@ -2,8 +2,8 @@
 //
 // A Mesos agent starts it once per task, in one of two ways: as the executor of its Docker containerizer (drop-in mode,
 // recognised by the containerizer's flags), or because a framework names it in TaskInfo.executor (custom mode). People
-// start it as `try`, which runs a task without Mesos, and `explain`, which says what would become of one; those who write its
-// files, as `check` and `policy`.
+// start it as `try`, which runs a task without Mesos, `explain`, which says what would become of one, and `report`, which shows what
+// became of one; those who write its files, as `check` and `policy`.
 //
 // This package only wires: each file holds one command, and what they do is in the packages below and beside it.
 package main

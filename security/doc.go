@@ -11,7 +11,8 @@
 //
 // What differs between policies is a value, [Rules]; [New] and [FromFile] make a [Policy] of it, [BuiltIn] the one that holds
 // when the operator gave none. What no policy may allow is in the rules' code and not in their data; that is why it
-// holds in [Audit] mode, too, in which the data count for nothing but findings. [BreakGlass] are the exceptions.
+// holds in [Audit] mode, too, in which the data, but for denied paths and the limit of processes, count for nothing but findings.
+// [BreakGlass] are the exceptions.
 //
 // The package owns the policy and the capability sets. It knows nothing of Mesos or of the executor: origins and field
 // values are plain strings to it. Everything here is a pure function of its arguments: nothing blocks, nothing is

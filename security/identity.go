@@ -22,7 +22,7 @@ const ProfileLabel = "mesos-docker-executor.profile"
 
 // ProfileError says why an identity may not have the profile that it asks for.
 type ProfileError struct {
-	Place   string // where the policy says what it may have; see [Finding]
+	Place   string // where the policy says what it may have; see [Finding].Place
 	Message string // a sentence for the task's author
 }
 

@@ -47,8 +47,8 @@ func (p HostPath) opens(source string) bool {
 
 // Expired is an entry of [BreakGlass] that lifts nothing any more. It is there to be named to those whom it served.
 type Expired struct {
-	Name string // "break_glass[0], policy.yaml:9"
-	Was  BreakGlass
+	Name string     // "break_glass[0], policy.yaml:9"
+	Was  BreakGlass // what it lifted until its Expires
 }
 
 // WithExpired returns the policy with exceptions that have ended. They change what messages say, and nothing else.

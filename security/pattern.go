@@ -32,8 +32,8 @@ func matches(pattern, s string) bool {
 	return s == ""
 }
 
-// Matches is for patterns that can also end in "/**", which stands for everything below what is before it. With "**" elsewhere they
-// stand for nothing.
+// Matches reports whether a pattern stands for s. '*' stands for any number of characters but '/', and "/**" at the end for everything
+// below what is before it; a pattern with "**" elsewhere stands for nothing. Its time is at most the product of the lengths.
 func Matches(pattern, s string) bool {
 	folder, below := strings.CutSuffix(pattern, "/**")
 	if strings.Contains(folder, "**") {

@@ -11,7 +11,8 @@ package security
 // the host's PID, IPC and user namespaces, the engine's own sockets and the executor's files (see [HostPath]), no seccomp, AppArmor or
 // SELinux, the paths of /proc and /sys that the engine hides, and mounts that are not private.
 //
-// In audit mode the rules change nothing about a container and say what they would have done; the two kinds above hold.
+// In audit mode the rules change nothing about a container and say what they would have done; the two kinds above hold, and so do
+// [MountRules].DeniedPaths and, for a task that asks for none, PidsLimit.
 //
 // A pattern is a text in which '*' stands for any number of characters but '/'. All other characters stand for
 // themselves.

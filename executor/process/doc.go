@@ -15,6 +15,7 @@
 //     create or start that the daemon carries out late fails;
 //   - [Stage]: mounts of folders of the sandbox and of paths of the host, made without following what a task put there, at
 //     paths that the task cannot change, for Docker to mount;
+//   - [CheckCapabilities]: whether a container of this host can have them at all;
 //   - [HostPath]: such a path, opened so that neither a symlink nor another mount leads it where it must not;
 //   - [Claim]: the locked file that says which executor a container belongs to, and what of it may be on the host.
 //
