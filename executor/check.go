@@ -17,13 +17,15 @@ func checkCommand() *cli.Command {
 		Usage:     "find the mistakes in config.yaml and policy.yaml",
 		ArgsUsage: "[FILE...]",
 		Description: "Each FILE is taken for what its keys say, whatever its name is; - is stdin. Without one it is the files of this host\n" +
-			"that are in " + defaultFolder() + ". It reads nothing else, needs no root, and works on macOS too.\n\n" +
+			"that are in " + defaultFolder() + ". It reads nothing else but the seccomp profiles that a policy names, needs\n" +
+			"no root, and works on macOS too.\n\n" +
 			"Each problem has a line with the place and the key. A file whose content is right can be one that no executor would\n" +
 			"read, since somebody other than root owns it or may write to it: of a FILE that is a warning, as it may be on its way\n" +
 			"to a host; of a file of this host it is a problem, as no task would start. A warning is also what a policy says in vain:\n" +
 			"an entry that an earlier one hides, an exception that has expired. Notes are about what is right and yet worth to know:\n" +
 			"a policy that only audits, denials that break_glass lifts.\n\n" +
-			"Exit status: 0 all are right, 1 one is not, or has a warning and --strict is given, or the output cannot be written, 2 usage, or a FILE cannot be read.\n\n" +
+			"Exit status: 0 all are right, 1 one is not, or has a warning and --strict is given, or the output cannot be written,\n" +
+			"2 usage, or a FILE cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor check\n" +
 			"   mesos-docker-executor check docs/policies/strict.yaml\n" +
