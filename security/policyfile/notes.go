@@ -49,13 +49,14 @@ func (f *File) NotesFor(id security.Identity) []Note {
 func (f *File) notes(tellsOf func(at int) bool, lifts func(exception) bool) []Note {
 	var notes []Note
 	if f.mode == security.Audit {
-		notes = append(notes, f.note(f.modeLine, "the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. Neither does the built-in policy act: tasks run that are refused without a file."))
+		notes = append(notes, f.note(f.modeLine, "the mode is audit: what the policy would reject or change runs as it was asked for, and is "+
+			"only reported. The built-in policy does not act either: tasks run that are refused without a file."))
 	}
 	for i, id := range f.identities {
 		if id.mode != "" && id.mode != cmp.Or(f.mode, security.Enforce) && tellsOf(i) {
 			n := f.note(id.modeLine, "the mode for identities[%d] (%s) is %s.", i, id.match, id.mode)
 			if id.mode == security.Audit {
-				n.Text += " Neither does the built-in policy act on these: tasks run that are refused without a file."
+				n.Text += " The built-in policy does not act on these either: tasks run that are refused without a file."
 			}
 			notes = append(notes, n)
 		}
@@ -71,7 +72,8 @@ func (f *File) notes(tellsOf func(at int) bool, lifts func(exception) bool) []No
 		}
 	}
 	if f.unread {
-		notes = append(notes, f.note(0, "the seccomp profiles that it names were not read, and the digest is that of the file alone; on its host they have a part in it."))
+		notes = append(notes, f.note(0, "the seccomp profiles that it names were not read, and the digest is that of the file alone; "+
+			"on its host they have a part in it."))
 	}
 	return notes
 }

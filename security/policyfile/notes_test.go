@@ -15,11 +15,11 @@ func TestNotesTellOfAuditAndBreakGlass(t *testing.T) {
 		"version: 1\n":                nil,
 		"version: 1\nmode: enforce\n": nil,
 		"version: 1\nidentities:\n  - match: {roles: [a]}\n    mode: audit\n": {
-			"policy.yaml:4: the mode for identities[0] (roles a) is audit. Neither does the built-in policy act on these: tasks run that are refused without a file.",
+			"policy.yaml:4: the mode for identities[0] (roles a) is audit. The built-in policy does not act on these either: tasks run that are refused without a file.",
 		},
 		identitiesText: {
 			"policy.yaml:2: the mode is audit: what the policy would reject or change runs as it was asked for, and is only reported. " +
-				"Neither does the built-in policy act: tasks run that are refused without a file.",
+				"The built-in policy does not act either: tasks run that are refused without a file.",
 			"policy.yaml:13: the mode for identities[0] (principals proxy; app_ids /web/**, /shop) is enforce.",
 		},
 		withProfile("/x.json"): {
@@ -74,10 +74,10 @@ func TestNotesWarnOfWhatIsWrittenInVain(t *testing.T) {
 		"profile of nobody": {"version: 1\nprofiles:\n  p: {}\n  q: {}\nidentities: [{match: {roles: [a]}, profiles: [p]}]\n", []string{"4: profiles.q: no task may pick it"}},
 
 		"closed path": {"version: 1\ndefaults:\n  mounts:\n    host_paths:\n      - {path: /srv/a/b}\n      - {path: /srv/ab}\n      - {path: /srv}\n    denied_paths: [/srv/a]\n",
-			[]string{`5: defaults.mounts.host_paths[0]: nobody can mount "/srv/a/b": ` + "`denied_paths` has \"/srv/a\""}},
+			[]string{`5: defaults.mounts.host_paths[0]: "/srv/a/b" opens nothing: ` + "`denied_paths` has \"/srv/a\""}},
 		"path closed for some": {"version: 1\ndefaults: {mounts: {host_paths: [{path: /srv/a}]}}\nidentities: [{match: {roles: [a]}, rules: {mounts: {denied_paths: [/srv/a]}}}]\n", nil},
 		"path closed by the defaults": {"version: 1\ndefaults: {mounts: {denied_paths: [/srv/a]}}\nidentities: [{match: {roles: [a]}, rules: {mounts: {+host_paths: [{path: /srv/a}]}}}]\n",
-			[]string{`3: identities[0].rules.mounts.host_paths[0]: nobody can mount "/srv/a"`}},
+			[]string{`3: identities[0].rules.mounts.host_paths[0]: "/srv/a" opens nothing: `}},
 		"two modes": {"version: 1\ndefaults:\n  mounts:\n    host_paths:\n    - {path: /srv, writable: true}\n    - {path: /srv}\n",
 			[]string{`6: defaults.mounts.host_paths[1]: "/srv" is in the list read-only and writable, and so can be mounted for writing`}},
 		"a wider mode for some": {"version: 1\ndefaults: {mounts: {host_paths: [{path: /srv}]}}\nidentities: [{match: {roles: [a]}, rules: {mounts: {+host_paths: [{path: /srv, writable: true}]}}}]\n", nil},

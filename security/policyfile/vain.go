@@ -3,7 +3,6 @@ package policyfile
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -86,7 +85,8 @@ func (f *File) shadowed() []Note {
 	for i, id := range f.identities {
 		by := slices.IndexFunc(f.identities[:i], func(earlier identity) bool { return earlier.match.coversAll(id.match) })
 		if by >= 0 {
-			warnings = append(warnings, f.warning(id.line, "identities[%d] (%s) is never reached: the first match wins, and identities[%d] on line %d (%s) is for all of its tasks; write it before that one.",
+			warnings = append(warnings, f.warning(id.line, "identities[%d] (%s) is never reached: the first match wins, and identities[%d] "+
+				"on line %d (%s) is for all of its tasks; write it before that one.",
 				i, id.match, by, f.identities[by].line, f.identities[by].match))
 		}
 	}
@@ -98,7 +98,8 @@ func (f *File) unlisted() []Note {
 	var warnings []Note
 	for _, name := range slices.Sorted(maps.Keys(f.profiles)) {
 		if !slices.ContainsFunc(f.identities, func(id identity) bool { return slices.Contains(id.profiles, name) }) {
-			warnings = append(warnings, f.warning(f.profileLines[name], "profiles.%s: no task may pick it; write its name into `profiles` of an entry of `identities`, or remove it.", name))
+			warnings = append(warnings, f.warning(f.profileLines[name],
+				"profiles.%s: no task may pick it; write its name into `profiles` of an entry of `identities`, or remove it.", name))
 		}
 	}
 	return warnings
@@ -115,7 +116,8 @@ func (f *File) neverGiven(s section, base setting, with []combination) []Note {
 	if never == nil {
 		return nil
 	}
-	return []Note{f.warning(base.line, "%s.capabilities.base: no container gets %s: `allow` has the most that one can have; write it there, too, or remove it.",
+	return []Note{f.warning(base.line,
+		"%s.capabilities.base: no container gets %s: `allow` has the most that one can have; write it there, too, or remove it.",
 		s.name, strings.Join(never, ", "))}
 }
 
@@ -128,11 +130,12 @@ func (f *File) neverOpened(s section, paths setting, with []combination) []Note 
 		closed := func(c combination) bool { return closing(c.rules.Mounts.DeniedPaths, p.Path) != "" }
 		line, key := paths.elements[i], fmt.Sprintf("%s.mounts.host_paths[%d]", s.name, i)
 		if before, twice := writable[p.Path]; twice && before != p.Writable {
-			warnings = append(warnings, f.warning(line, "%s: %s is in the list read-only and writable, and so can be mounted for writing; keep one.", key, quote(p.Path)))
+			warnings = append(warnings, f.warning(line,
+				"%s: %s is in the list read-only and writable, and so can be mounted for writing; keep one.", key, quote(p.Path)))
 		}
 		writable[p.Path] = p.Writable
 		if !slices.ContainsFunc(with, func(c combination) bool { return !closed(c) }) {
-			warnings = append(warnings, f.warning(line, "%s: nobody can mount %s: `denied_paths` has %s, which closes it whatever else is written; remove one of the two.",
+			warnings = append(warnings, f.warning(line, "%s: %s opens nothing: `denied_paths` has %s, which closes it; remove one of the two.",
 				key, quote(p.Path), quote(closing(with[0].rules.Mounts.DeniedPaths, p.Path))))
 		}
 	}
@@ -142,7 +145,7 @@ func (f *File) neverOpened(s section, paths setting, with []combination) []Note 
 // closing returns the denied path that p is, or is below, or "".
 func closing(denied []string, p string) string {
 	for _, place := range denied {
-		if p == place || strings.HasPrefix(p, path.Clean(place)+"/") {
+		if p == place || strings.HasPrefix(p, place+"/") {
 			return place
 		}
 	}
