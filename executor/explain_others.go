@@ -50,10 +50,11 @@ func (r *createRequest) others() []named {
 			add("on network "+name, settings)
 		}
 	}
-	forget(&config, "ExposedPorts", "Volumes", "Image", "Entrypoint", "Cmd", "Env", "User", "WorkingDir", "Hostname", "Domainname", "StopSignal", "Tty", "Labels")
-	forget(&host, "LogConfig", "Runtime", "OomScoreAdj", "MaskedPaths", "ReadonlyPaths", "GroupAdd", "DNS", "DNSSearch", "DNSOptions", "ExtraHosts", "ReadonlyRootfs",
-		"Ulimits", "Mounts", "Tmpfs", "Sysctls", "NetworkMode", "PortBindings", "CPUShares", "Memory", "MemoryReservation", "MemorySwap", "ShmSize", "CapAdd", "SecurityOpt",
-		"PidsLimit", "Init")
+	forget(&config, "ExposedPorts", "Volumes", "Image", "Entrypoint", "Cmd", "Env", "User", "WorkingDir", "Hostname", "Domainname",
+		"StopSignal", "Tty", "Labels")
+	forget(&host, "LogConfig", "Runtime", "OomScoreAdj", "MaskedPaths", "ReadonlyPaths", "GroupAdd", "DNS", "DNSSearch", "DNSOptions",
+		"ExtraHosts", "ReadonlyRootfs", "Ulimits", "Mounts", "Tmpfs", "Sysctls", "NetworkMode", "PortBindings", "CPUShares", "Memory",
+		"MemoryReservation", "MemorySwap", "ShmSize", "CapAdd", "SecurityOpt", "PidsLimit", "Init")
 	forgetUsual(&config, &host)
 	return slices.Concat(lines, fieldsLeft(config), fieldsLeft(host))
 }

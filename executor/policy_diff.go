@@ -175,12 +175,14 @@ func (p policyChange) status() int {
 
 // compare has both policies decide over all tasks. progress is told how many of how many are done.
 func (d *comparison) compare(progress func(done, of int)) (policyChange, error) {
-	result := policyChange{Old: d.old.describe(d.old.allNotes()), New: d.new.describe(d.new.allNotes()), Rules: []rulesChange{}, Tasks: []taskChange{}, NewByRule: map[string]int{}}
+	result := policyChange{
+		Old: d.old.describe(d.old.allNotes()), New: d.new.describe(d.new.allNotes()),
+		Rules: []rulesChange{}, Tasks: []taskChange{}, NewByRule: map[string]int{}, Unmatched: d.new.Entries(),
+	}
+	result.Old.File, result.New.File = d.oldName, d.newName
 	if err := result.noteRules(d, "tasks that no identity matches", security.Identity{}); err != nil {
 		return result, err
 	}
-	result.Old.File, result.New.File = d.oldName, d.newName
-	result.Unmatched = d.new.Entries()
 	for i, file := range d.files {
 		progress(i, len(d.files))
 		info, err := readTask(file, d.start.mode)
