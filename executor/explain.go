@@ -146,10 +146,7 @@ type identityShown struct {
 // identify gives the task the role, unless that is "", and says what is to be known of who it is of.
 func identify(info *mesos.TaskInfo, principal, role string) identityShown {
 	if role != "" {
-		allocate(info.Resources, role)
-		if info.Executor != nil {
-			allocate(info.Executor.Resources, role)
-		}
+		allocate(info, role)
 	}
 	who := identityShown{Principal: principal, AppID: task.MarathonAppID(info.TaskID.Value), Profile: report.Printable(task.Profile(info))}
 	if len(info.Resources) > 0 {
@@ -158,9 +155,16 @@ func identify(info *mesos.TaskInfo, principal, role string) identityShown {
 	return who
 }
 
-func allocate(resources []mesos.Resource, role string) {
-	for i := range resources {
-		resources[i].AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+// allocate gives all resources of a task and of its executor the role: with two, the task would be refused.
+func allocate(info *mesos.TaskInfo, role string) {
+	resources := [][]mesos.Resource{info.Resources}
+	if info.Executor != nil {
+		resources = append(resources, info.Executor.Resources)
+	}
+	for _, some := range resources {
+		for i := range some {
+			some[i].AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+		}
 	}
 }
 

@@ -169,7 +169,7 @@ func (t *trial) identify(c *cli.Context) {
 		t.framework.Principal = &principal
 	}
 	if role := c.String("role"); role != "" {
-		allocate(t.task.Resources, role)
+		allocate(&t.task, role)
 		t.framework.Roles, t.framework.Role = []string{role}, nil
 	}
 }

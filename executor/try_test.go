@@ -444,3 +444,20 @@ func TestFrameworkFileIsStrict(t *testing.T) {
 		t.Error("a missing file is no error")
 	}
 }
+
+// A recorded task of a framework with its own executor has resources in two places, of one role.
+func TestRoleThatIsNamedIsThatOfAllResources(t *testing.T) {
+	was := "demo"
+	recorded := func() []mesos.Resource {
+		return []mesos.Resource{{Name: "cpus", AllocationInfo: &mesos.Resource_AllocationInfo{Role: &was}}}
+	}
+	trial := trial{task: mesos.TaskInfo{Resources: recorded(), Executor: &mesos.ExecutorInfo{Resources: recorded()}}}
+	flags := flag.NewFlagSet("try", flag.ContinueOnError)
+	flags.String("role", "web", "")
+	trial.identify(cli.NewContext(nil, flags, nil))
+	for _, r := range slices.Concat(trial.task.Resources, trial.task.Executor.Resources) {
+		if r.AllocationInfo.GetRole() != "web" {
+			t.Errorf("%v", r)
+		}
+	}
+}
