@@ -147,9 +147,19 @@ func (e *Engine) Recover(ctx context.Context) (died bool, err error) {
 	if _, down := c.Ping(ctx); down != nil && poll(sweepLimit, e.Died) {
 		return true, e.Restart(ctx)
 	}
-	// dockerd notices a dead containerd, and starts another one, within seconds.
+	// dockerd notices a dead containerd, and starts another one, within seconds; a moment later that one serves. Of one that does
+	// not, info has no commit (moby, daemon/info_unix.go).
 	now, err := e.AwaitContainerd(ctx, 0)
-	return containerd == 0 || now != containerd, err
+	if err != nil {
+		return true, err
+	}
+	if !poll(sweepLimit, func() bool {
+		info, err := c.Info(ctx)
+		return err == nil && info.ContainerdCommit.ID != "N/A"
+	}) {
+		return true, errors.New("the private engine's containerd does not serve")
+	}
+	return now != containerd, nil
 }
 
 func (e *Engine) setPidsMax(limit string) error {
