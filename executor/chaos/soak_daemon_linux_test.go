@@ -129,8 +129,13 @@ func (p *player) playDaemon(t trouble) error {
 		if err := e.KillContainerd(); err != nil {
 			return err
 		}
-		_, err = e.AwaitContainerd(ctx, old)
-		return err
+		if _, err = e.AwaitContainerd(ctx, old); err == nil {
+			return nil
+		}
+		// Killed again just as it was back, dockerd can lose sight of it for good: an operator restarts the daemon then.
+		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		return errors.Join(e.Kill(), e.Restart(again))
 	}
 	return fmt.Errorf("unknown trouble %q", t.kind)
 }
