@@ -62,9 +62,8 @@ func (h *soakEngine) left(t *testing.T) []string {
 		mounts, processes := h.listMounts(t), h.listProcesses(t)
 		what = fmt.Sprintf("the engine has %d goroutines, %d files, the mounts %q and the processes %q, and had %d, %d, %q and %q",
 			goroutines, files, mounts, processes, h.goroutines, h.files, h.mounts, h.processes)
-		// Each attach to a container that was never started leaves dockerd a file and five goroutines, see andAttached.
-		attached := max(files-h.files, 0)
-		return goroutines <= h.goroutines+spare+5*attached && files <= h.files+spare && len(mounts) <= len(h.mounts) && len(processes) <= len(h.processes)
+		known := engineBase{goroutines: h.goroutines, files: h.files}.andAttached(max(files-h.files, 0)) // each file may be one
+		return goroutines <= known.goroutines+spare && files <= h.files+spare && len(mounts) <= len(h.mounts) && len(processes) <= len(h.processes)
 	}) {
 		return nil
 	}
