@@ -79,7 +79,7 @@ func noThread(t *testing.T, e *enginetest.Engine) {
 	failed := l.await(mesos.TASK_FAILED)
 	died, err := e.Recover(t.Context())
 	must(t, err)
-	said := strings.Contains(failed.GetMessage(), "resource temporarily unavailable") // a daemon that died of it says nothing
+	said := enginetest.SaysNoThread(failed.GetMessage()) // a daemon that died of it says nothing
 	if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED || !said && !died {
 		t.Errorf("%v, a daemon died: %v: %s", failed.GetReason(), died, failed.GetMessage())
 	}

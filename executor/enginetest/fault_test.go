@@ -146,7 +146,7 @@ func noThreads(t *testing.T, e *Engine) {
 	died, recovery := e.Recover(t.Context())
 	must(t, recovery)
 	switch {
-	case err == nil, !died && !strings.Contains(err.Error(), "resource temporarily unavailable"):
+	case err == nil, !died && !SaysNoThread(err.Error()):
 		t.Errorf("start with %d processes and threads (a daemon died: %v): %v", n, died, err)
 	case died:
 		t.Logf("a daemon died with %d processes and threads: %v", n, err)
@@ -180,5 +180,17 @@ func counted(t *testing.T, e *Engine) {
 	must(t, unix.Statfs(e.DataRoot(), &disk))
 	if int64(disk.Blocks)*disk.Bsize != 64<<20 || disk.Files != 20000 {
 		t.Errorf("data root of %d bytes and %d inodes", int64(disk.Blocks)*disk.Bsize, disk.Files)
+	}
+}
+
+func TestNoThreadIsSaidInTwoSpellings(t *testing.T) {
+	for message, want := range map[string]bool{
+		"fork/exec /usr/bin/containerd-shim-runc-v2: resource temporarily unavailable":               true,
+		"failed to start shim: runtime/cgo: pthread_create failed: Resource temporarily unavailable": true,
+		"no such container": false,
+	} {
+		if got := SaysNoThread(message); got != want {
+			t.Errorf("%s: %v", message, got)
+		}
 	}
 }

@@ -132,6 +132,12 @@ func (e *Engine) LimitPids(limit int) error {
 	return e.setPidsMax(strconv.Itoa(limit))
 }
 
+// SaysNoThread reports whether a message of the engine says that a thread or process could not be made (EAGAIN): in the words of
+// Go, or of the C library that dockerd, containerd and their shims may be linked with, which begins them with a capital letter.
+func SaysNoThread(message string) bool {
+	return strings.Contains(strings.ToLower(message), "resource temporarily unavailable")
+}
+
 // Recover takes the limit of [Engine.LimitPids] away and brings back what died of it: without a thread that it needs, dockerd or
 // containerd ends as any Go program does. It reports whether one of them did.
 func (e *Engine) Recover(ctx context.Context) (died bool, err error) {
