@@ -104,23 +104,23 @@ func endsLine(s string) bool {
 	return trimmed == "" || trimmed[0] == '#' && len(trimmed) < len(s)
 }
 
-// add takes a line if it is one of the block: a name, ": 0x", eight digits.
+// add takes a line if it is one of the block: a name, a colon, a class ID in any spelling, without quotes.
 func (b *block) add(indent int, s string, number int) bool {
-	const value = len("0x00100100")
 	name, rest, found := strings.Cut(s, ": ")
 	rest = strings.TrimLeft(rest, " ")
-	if !found || len(rest) < value || rest[:2] != "0x" || !endsLine(rest[value:]) || indent <= b.indent || b.inner > 0 && indent != b.inner {
+	value, _, _ := strings.Cut(rest, " ")
+	if !found || !endsLine(rest[len(value):]) || indent <= b.indent || b.inner > 0 && indent != b.inner {
 		return false
 	}
-	if checkAppName(name) != nil { // of characters that mean nothing to YAML
+	if checkAppName(name) != nil { // of characters that mean nothing to YAML, as those of class IDs do not
 		return false
 	}
-	id, ok := hexNumber(rest[2:value], 8)
-	if !ok {
+	id, err := ParseID(value)
+	if err != nil || id.Major() == 0 { // a team's major, below `retired` of a cluster
 		return false
 	}
 	b.inner = indent
-	b.apps = append(b.apps, App{Name: name, ID: ID(id), Line: number})
+	b.apps = append(b.apps, App{Name: name, ID: id, Line: number})
 	return true
 }
 

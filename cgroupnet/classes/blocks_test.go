@@ -20,7 +20,8 @@ clusters:
           x_1:  0x00100101   # a comment: with a colon, and "quotes"
               # indented more
           12: 0x0010ABCD
-          true: 0x00100103 #
+          true: 10:103 #
+          dec: 1048837
         retired:
             old: 0x00100104
       u: {major: 0x0011}
@@ -47,7 +48,7 @@ func TestPlainLinesAreReadWithoutTheLibrary(t *testing.T) {
 			t.Errorf("%s: the two ways differ: %+v, %+v", name, quick, whole)
 		}
 	}
-	if teams := parse(t, plainBlock).Teams(); len(teams[0].Apps) != 4 || teams[0].Apps[1] != (App{"x_1", 0x00100101, 11}) || teams[0].Retired[0].Line != 16 {
+	if teams := parse(t, plainBlock).Teams(); len(teams[0].Apps) != 5 || teams[0].Apps[1] != (App{"x_1", 0x00100101, 11}) || teams[0].Retired[0].Line != 17 {
 		t.Errorf("%+v", teams)
 	}
 }
@@ -77,6 +78,11 @@ func TestLinesThatOnlyLookPlain(t *testing.T) {
 		"two values":                appsText("a: 0x00100100 0x00100101"),
 		"nine digits":               appsText("a: 0x001001000"),
 		"seven digits":              appsText("a: 0x0100100"),
+		"quoted value":              appsText("a: '10:100'"),
+		"colon at the end":          appsText("a: 10:"),
+		"blank after the colon":     appsText("a: 10: 100"),
+		"minor alone":               appsText("a: 0x0100"),
+		"no value":                  appsText("a: 0x00100100\nb: "),
 		"duplicate":                 appsText("a: 0x00100100\na: 0x00100101"),
 		"duplicate section":         teamText("apps:\n  a: 0x00100100\napps:\n  b: 0x00100101"),
 		"the same class twice":      appsText("a: 0x00100100\nb: 0x00100100"),

@@ -132,20 +132,21 @@ func (r *Registry) unknownTeam(id Identity) (Class, error) {
 	case !id.Trusted:
 		d.Remedy = "start the executor by an agent that vouches for them, or write `unknown: default` and a default_team for such tasks (" + r.name + ")"
 	case id.AppID != "" && r.appIDTrusted[id.Principal]:
-		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {principals: [%s], app_ids: [%s]}, team: TEAM}` (%s)", scalar(id.Principal), scalar(id.AppID), keys)
+		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {principals: [%s], app_ids: [%s]}, team: TEAM}` (%s)", inYAML(id.Principal), inYAML(id.AppID), keys)
 	case id.Role != "" && id.Role != "*":
-		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {roles: [%s]}, team: TEAM, app: APP}` (%s)", scalar(id.Role), keys)
+		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {roles: [%s]}, team: TEAM, app: APP}` (%s)", inYAML(id.Role), keys)
 	case id.Principal != "":
-		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {principals: [%s]}, team: TEAM, app: APP}` (%s)", scalar(id.Principal), keys)
+		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {principals: [%s]}, team: TEAM, app: APP}` (%s)", inYAML(id.Principal), keys)
 	default:
 		d.Remedy = "give the framework a principal or a role, and have the network team add an entry for it (" + keys + ")"
 	}
 	return Class{}, d
 }
 
-// scalar writes a text into YAML: in quotes, which hold any, unless it is a plain name.
-func scalar(s string) string {
-	if checkName(s) == nil || isAppID(s) && checkAppName(s) == nil {
+// inYAML writes a text for a list of patterns: in quotes, unless it is a word that cannot be anything else.
+func inYAML(s string) string {
+	word := checkName(s) == nil && 'a' <= s[0] && s[0] <= 'z' && s != "true" && s != "false"
+	if word || isAppID(s) && checkAppName(s) == nil {
 		return s
 	}
 	return quote(s)

@@ -273,7 +273,7 @@ func TestModeAndDigestOfAFile(t *testing.T) {
 // A registry that is loaded, asked once and dropped leaves only the answer in memory.
 func TestLittleStaysInMemoryAfterOneLookup(t *testing.T) {
 	text := largeFile()
-	load := func() (class Class, refusal error, rest string) {
+	load := func() (class Class, rest string, refusal error) {
 		r, err := Parse("classes.yaml", text)
 		if err != nil {
 			t.Fatal(err)
@@ -282,11 +282,11 @@ func TestLittleStaysInMemoryAfterOneLookup(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, refusal = r.For(Identity{Principal: "marathon-proxy", AppID: "/team-29/new", Trusted: true})
-		return class, refusal, r.Digest() + r.Lookup(class.ID).Team + r.Teams()[59].Name
+		return class, r.Digest() + r.Lookup(class.ID).Team + r.Teams()[59].Name, refusal
 	}
 	load() // what the libraries keep
 	before := liveHeap()
-	class, refusal, rest := load()
+	class, rest, refusal := load()
 	if class.ID != 0x002d01a6 || refusal == nil {
 		t.Errorf("%+v, %v", class, refusal)
 	}

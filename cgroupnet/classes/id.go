@@ -122,7 +122,7 @@ func otherForm(s string, digits int) error {
 		return errors.New("has a sign")
 	case strings.Contains(s, "_"):
 		return errors.New("has an underscore")
-	case strings.HasPrefix(s, "0X"):
+	case strings.HasPrefix(s, "0X") && isHex(s[2:]):
 		return fmt.Errorf("begins with a capital 0X; write 0x%s", s[2:])
 	case strings.HasPrefix(s, "0o"):
 		return errors.New("is octal")

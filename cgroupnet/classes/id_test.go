@@ -42,6 +42,7 @@ func TestTextsThatAreNoClassID(t *testing.T) {
 		"0b11":                   `"0b11" is binary; write`,
 		"0B11":                   "has hexadecimal digits without 0x",
 		"0X00100001":             "begins with a capital 0X; write 0x00100001",
+		"0X\n":                   `"0X\n" is no number; write`,
 		"0x":                     `"0x" is no hexadecimal number`,
 		"0xg":                    "is no hexadecimal number",
 		"0x10_0001":              "is no hexadecimal number",

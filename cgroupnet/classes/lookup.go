@@ -129,9 +129,9 @@ func (o Owner) String() string {
 	case OwnerDefault:
 		return name + "default class of " + team + where
 	case OwnerRetired:
-		return name + "retired, was app " + o.App + " of " + team + where
+		return name + "retired, was app " + printable(o.App) + " of " + team + where
 	case OwnerRetiredTeam:
-		return name + "retired, was a class of " + team + where
+		return name + "retired, was a class of team " + printable(o.Team) + " in cluster " + o.Cluster + where
 	case OwnerTeam:
 		return name + "given to no app, and of the major of " + team + where
 	case OwnerSpecial:

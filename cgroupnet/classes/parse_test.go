@@ -203,7 +203,7 @@ func TestErrorsOfClassIDs(t *testing.T) {
 		{"retired out of range", teamText("retired: {a: 0x00100001}"), []string{"8: clusters.c.teams.t.retired.a: 0x00100001 is the team's default class"}},
 		{"retired of another team", teamText("retired: {a: 0x00110100}"), []string{"8: clusters.c.teams.t.retired.a: 0x00110100 does not have the team's major"}},
 
-		{"app in capitals", appsText("/t/A: 0x00100100"), []string{`9: clusters.c.teams.t.apps./t/A: "/t/A" is no app ID of Marathon; write one such as /web/shop: segments of a-z, 0-9, - and .`}},
+		{"app in capitals", appsText("/t/A: 0x00100100"), []string{`9: clusters.c.teams.t.apps./t/A: "/t/A" is no app ID of Marathon; write one such as /web/shop: segments of a-z, 0-9, . and -`}},
 		{"app with a slash at its end", appsText("/t/: 0x00100100"), []string{`9: clusters.c.teams.t.apps./t/: "/t/" is no app ID`}},
 		{"app that is the root", appsText("/: 0x00100100"), []string{`9: clusters.c.teams.t.apps./: "/" is no app ID`}},
 		{"app with dots", appsText("/t/../u: 0x00100100"), []string{`9: clusters.c.teams.t.apps./t/../u: "/t/../u" is no app ID`}},

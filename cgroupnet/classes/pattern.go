@@ -144,7 +144,7 @@ func checkAppName(name string) error {
 	}
 	for segment := range strings.SplitSeq(name[1:], "/") {
 		if segment == "" || segment == "." || segment == ".." || strings.ContainsFunc(segment, notInAppID) {
-			return fmt.Errorf("%s is no app ID of Marathon; write one such as /web/shop: segments of a-z, 0-9, - and .", quote(name))
+			return fmt.Errorf("%s is no app ID of Marathon; write one such as /web/shop: segments of a-z, 0-9, . and -", quote(name))
 		}
 	}
 	return nil
