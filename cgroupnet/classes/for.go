@@ -162,6 +162,10 @@ func (r *Registry) unknownApp(id Identity, entry identity) (Class, error) {
 		reason = "nothing says which app of team " + t.name + " the task is of"
 	case !believed:
 		reason += " by an identity that is believed: app IDs of principal " + quote(id.Principal) + " can be anybody's"
+	default:
+		if at := slices.IndexFunc(t.retired, func(a App) bool { return a.Name == id.AppID }); at >= 0 {
+			reason += " any more (it is retired, " + place(r.name, t.retired[at].Line) + ")"
+		}
 	}
 	switch r.unknown {
 	case Untagged:

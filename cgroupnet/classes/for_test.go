@@ -35,6 +35,7 @@ clusters:
           /web/shop: 0x00100100
           /web/cart: 0x00100101
           batch: 0x00100102
+        retired: {/web/old: 0x00100107}
       data:
         major: 0x0011
         apps: {kafka: 0x00110100}
@@ -67,9 +68,9 @@ func TestKnownTasksGetTheirClass(t *testing.T) {
 		{proxy.of("/web/shop"), Class{0x00100100, Known, "here", "web", "/web/shop", "classes.yaml:15", ""}},
 		{proxy.of("/web/cart"), Class{0x00100101, Known, "here", "web", "/web/cart", "classes.yaml:16", ""}},
 		{proxy.of("/web/jobs/nightly"), Class{0x00100102, Known, "here", "web", "batch", "classes.yaml:17", ""}},
-		{Identity{Principal: "kafka", Role: "data/kafka", Trusted: true}, Class{0x00110100, Known, "here", "data", "kafka", "classes.yaml:20", ""}},
+		{Identity{Principal: "kafka", Role: "data/kafka", Trusted: true}, Class{0x00110100, Known, "here", "data", "kafka", "classes.yaml:21", ""}},
 		// The app that an entry names is the app, whatever the task's ID.
-		{Identity{Principal: "kafka", Role: "data/kafka", AppID: "/web/shop", Trusted: true}, Class{0x00110100, Known, "here", "data", "kafka", "classes.yaml:20", ""}},
+		{Identity{Principal: "kafka", Role: "data/kafka", AppID: "/web/shop", Trusted: true}, Class{0x00110100, Known, "here", "data", "kafka", "classes.yaml:21", ""}},
 	} {
 		if got, err := r.For(c.id); err != nil || got != c.want {
 			t.Errorf("%v: %+v, %v; want %+v", c.id, got, err, c.want)
@@ -85,17 +86,18 @@ func TestUnknownTasksAreRefusedWithWhatToAdd(t *testing.T) {
 		team, want string
 	}{
 		{"app without a line", proxy.of("/web/new"), "web",
-			"Refused a class ID: team web has no app \"/web/new\"; the network team adds the line `/web/new: 0x00100103` (classes.yaml:14, clusters.here.teams.web.apps)."},
+			"Refused a class ID: team web has no app \"/web/new\"; the network team adds the line `/web/new: 0x00100108` (classes.yaml:14, clusters.here.teams.web.apps)."},
+		{"retired app", proxy.of("/web/old"), "web", "Refused a class ID: team web has no app \"/web/old\" any more (it is retired, classes.yaml:18); the network team adds the line `/web/old: 0x00100108`"},
 		{"name that is no app ID", proxy.of("batch"), "web", "Refused a class ID: team web has no app \"batch\"; the network team adds `app: APP` to the entry of identities that matches principal \"proxy\""},
 		{"app ID that none is", proxy.of("/Web"), "web", `team web has no app "/Web"; app "/Web" is no app ID of Marathon`},
 		{"no app ID", proxy, "web",
-			"Refused a class ID: nothing says which app of team web the task is of; the network team adds `app: APP` to the entry of identities that matches principal \"proxy\", role \"web\" (classes.yaml:23)."},
+			"Refused a class ID: nothing says which app of team web the task is of; the network team adds `app: APP` to the entry of identities that matches principal \"proxy\", role \"web\" (classes.yaml:24)."},
 		{"app ID that is not believed", Identity{Principal: "other", Role: "web", AppID: "/web/shop", Trusted: true}, "web",
 			"Refused a class ID: team web has no app \"/web/shop\" by an identity that is believed: app IDs of principal \"other\" can be anybody's; the network team adds `app: APP` to the entry"},
 		{"entry without an app", Identity{Principal: "x", Role: "data/late", Trusted: true}, "data", "Refused a class ID: nothing says which app of team data the task is of"},
 		{"no team, by app ID", Identity{Principal: "proxy", Role: "y", AppID: "/mail/smtp", Trusted: true}, "",
-			"Refused a class ID: no entry of identities matches principal \"proxy\", role \"y\", app ID \"/mail/smtp\"; the network team adds an entry such as `- {match: {principals: [proxy], app_ids: [/mail/smtp]}, team: TEAM}` (classes.yaml:21, clusters.here.identities)."},
-		{"no team, by role", foreign, "", "Refused a class ID: no entry of identities matches principal \"x\", role \"y\"; the network team adds an entry such as `- {match: {roles: [y]}, team: TEAM, app: APP}` (classes.yaml:21, clusters.here.identities)."},
+			"Refused a class ID: no entry of identities matches principal \"proxy\", role \"y\", app ID \"/mail/smtp\"; the network team adds an entry such as `- {match: {principals: [proxy], app_ids: [/mail/smtp]}, team: TEAM}` (classes.yaml:22, clusters.here.identities)."},
+		{"no team, by role", foreign, "", "Refused a class ID: no entry of identities matches principal \"x\", role \"y\"; the network team adds an entry such as `- {match: {roles: [y]}, team: TEAM, app: APP}` (classes.yaml:22, clusters.here.identities)."},
 		{"no team, by a role with odd letters", Identity{Role: "a/b: c", Trusted: true}, "", "`- {match: {roles: [\"a/b: c\"]}, team: TEAM, app: APP}`"},
 		{"no team, by principal", Identity{Principal: "x", Role: "*", Trusted: true}, "", "an entry such as `- {match: {principals: [x]}, team: TEAM, app: APP}`"},
 		{"neither principal nor role", Identity{Trusted: true}, "", "no entry of identities matches a task without principal and role; give the framework a principal or a role"},
@@ -123,7 +125,7 @@ func TestRemedyOfARefusalHelps(t *testing.T) {
 	_, rest, _ := strings.Cut(denied.Remedy, "`")
 	line, _, _ := strings.Cut(rest, "`")
 	r := parse(t, strings.Replace(twoTeams, "        apps:\n", "        apps:\n          "+line+"\n", 1))
-	if class, err := r.For(proxy.of("/web/new")); err != nil || class.ID != 0x00100103 || class.Outcome != Known {
+	if class, err := r.For(proxy.of("/web/new")); err != nil || class.ID != 0x00100108 || class.Outcome != Known {
 		t.Errorf("%+v, %v", class, err)
 	}
 }
@@ -252,8 +254,8 @@ clusters:
 	if got := parse(t, "version: 1\nclass_ids: off\n").Notes(); len(got) != 1 || got[0] != "classes.yaml:2: class IDs are off." {
 		t.Errorf("off: %q", got)
 	}
-	if got := parse(t, strings.Replace(text, "m: {app_id_trusted: true}", "m: {app_id_trusted: true}, k: {}", 1)).Notes(); len(got) != 4 {
-		t.Errorf("%q", got)
+	if got := parse(t, clusterText("teams: {}")).Notes(); len(got) != 1 || got[0] != "classes.yaml:4: cluster c has no identities, so that every task is of no team." {
+		t.Errorf("empty cluster: %q", got)
 	}
 }
 

@@ -66,6 +66,10 @@ func (p *parser) appNamed(e *entry, t *team) *App {
 	if app := t.app(name); app != nil {
 		return app
 	}
+	if at := slices.IndexFunc(t.retired, func(a App) bool { return a.Name == name }); at >= 0 {
+		p.wrong(e, "app %s of team %s is retired (line %d); remove the entry, or give the app a new class ID", quote(name), printable(t.name), t.retired[at].Line)
+		return nil
+	}
 	var names []string
 	for _, app := range t.apps {
 		names = append(names, app.Name)

@@ -226,6 +226,8 @@ func TestErrorsOfIdentities(t *testing.T) {
 		{"rules as in a policy", entryText("match: {roles: [r]}\nteam: t\nrules: {}"), []string{"10: clusters.c.identities[0].rules: is an unknown key; known here: match, team, app"}},
 		{"unknown team", entryText("match: {roles: [r]}\nteam: u"), []string{`9: clusters.c.identities[0].team: there is no team "u" in cluster c; known are t`}},
 		{"unknown app", entryText("match: {roles: [r]}\nteam: t\napp: /t/aa"), []string{`10: clusters.c.identities[0].app: team t has no app "/t/aa"; did you mean "/t/a"?; known are /t/a, b`}},
+		{"retired app", clusterText("teams:\n  t: {major: 0x0010, retired: {old: 0x00100100}}\nidentities:\n- {match: {roles: [r]}, team: t, app: old}"),
+			[]string{`8: clusters.c.identities[0].app: app "old" of team t is retired (line 6); remove the entry, or give the app a new class ID`}},
 		{"list of teams", entryText("match: {roles: [r]}\nteam: [t]"), []string{"9: clusters.c.identities[0].team: needs one value; write the name of a team"}},
 		{"empty list", entryText("match: {roles: []}\nteam: t"), []string{"8: clusters.c.identities[0].match.roles: is an empty list, which would match nobody"}},
 		{"null list", entryText("match: {roles: }\nteam: t"), []string{"8: clusters.c.identities[0].match.roles: has no value; write a list of patterns, or remove the key"}},

@@ -141,6 +141,9 @@ func (r *Registry) Notes() []string {
 	case r.unknown == Default && r.own != nil && r.own.defaultTeam == nil:
 		note(r.unknownLine, "tasks of no team are refused, since cluster %s has no default_team.", r.own.name)
 	}
+	if r.own != nil && len(r.own.identities) == 0 && r.mode != Off {
+		note(r.own.entriesLine, "cluster %s has no identities, so that every task is of no team.", r.own.name)
+	}
 	for _, c := range r.clusters {
 		for _, t := range c.teams {
 			r.noteUnused(c, t, note)
