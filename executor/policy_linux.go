@@ -7,13 +7,14 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
 )
 
-// trustWait is how long a policy that goes by identity waits for the inquiry about the agent, which takes milliseconds.
+// trustWait is how long the decision over a task waits, if a file goes by identity, for the inquiry about the agent, which takes milliseconds.
 const trustWait = 2 * time.Second
 
 // logPolicy says by which policy the task will be judged.
@@ -27,9 +28,9 @@ func (s start) logPolicy(log *slog.Logger) {
 	}
 }
 
-// agentTrusted reports whether the agent's word counts for a policy that goes by who a task belongs to.
-func (s start) agentTrusted(ctx context.Context, log *slog.Logger) bool {
-	if s.policy == nil || !s.policy.UsesIdentity() {
+// agentTrusted reports whether the agent's word counts for files that go by who a task belongs to; false where none does.
+func (s start) agentTrusted(ctx context.Context, log *slog.Logger, registry *classes.Registry) bool {
+	if !registry.UsesIdentity() && (s.policy == nil || !s.policy.UsesIdentity()) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, trustWait)
@@ -50,7 +51,7 @@ func hostGives(d task.Decision) task.Decision {
 		d.Plan = nil
 		d.Refusal = &task.Refusal{State: mesos.TASK_FAILED, Reason: mesos.REASON_CONTAINER_LAUNCH_FAILED, Message: "capabilities: " + err.Error()}
 	}
-	return d
+	return classGiven(d)
 }
 
 // reviewImage refuses an image that reaches what the task itself may not ask for; nil when it is fine.

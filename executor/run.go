@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/executor/trust"
@@ -25,7 +26,8 @@ type start struct {
 	file        config.File
 	fileErr     error // config.yaml cannot be used: the executor subscribes, and no task starts
 	policy      *policyfile.File
-	policyErr   error // the policy cannot be used: likewise
+	policyErr   error  // the policy cannot be used: likewise
+	classes     string // path of classes.yaml, "" for its own: it is read while the executor subscribes
 	engineHost  string
 	sandbox     string // host path without symbolic links
 	name        string // of the container
@@ -50,6 +52,7 @@ func runCommand(words []string, status *int) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Usage: "host configuration `FILE`; default " + config.DefaultPath + ", which may be missing"},
 			&cli.StringFlag{Name: "policy", Usage: "security policy `FILE`; default " + policyfile.DefaultPath + ", which may be missing"},
+			&cli.StringFlag{Name: "classes", Usage: "class `FILE`; default " + classes.DefaultPath + ", which may be missing"},
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
@@ -81,12 +84,12 @@ func dropIn(args []string) int {
 }
 
 // files are the paths of the operator's files that flags name; "" where there is no flag.
-type files struct{ config, policy string }
+type files struct{ config, policy, classes string }
 
-// filePaths are the paths of --config and --policy.
+// filePaths are the paths of --config, --policy and --classes.
 func filePaths(c *cli.Context) (files, error) {
 	var paths files
-	for name, path := range map[string]*string{"config": &paths.config, "policy": &paths.policy} {
+	for name, path := range map[string]*string{"config": &paths.config, "policy": &paths.policy, "classes": &paths.classes} {
 		value, err := pathFlag(c, name)
 		if err != nil {
 			return files{}, err
@@ -126,6 +129,7 @@ func customStart(environ []string, paths files, words []string) (start, error) {
 		fileErr:     fileErr,
 		policy:      policy,
 		policyErr:   policyErr,
+		classes:     paths.classes,
 		engineHost:  file.Engine.Host,
 		sandbox:     run.Path,
 		containerID: run.ContainerID,
@@ -173,6 +177,7 @@ func dropInStart(environ []string, flags config.DropIn) (start, error) {
 		fileErr:     fileErr,
 		policy:      policy,
 		policyErr:   policyErr,
+		classes:     flags.Classes,
 		engineHost:  host,
 		sandbox:     run.Path,
 		containerID: run.ContainerID,
@@ -259,6 +264,14 @@ func loadPolicy(path string) (*policyfile.File, error) {
 		return policyfile.Load(policyfile.DefaultPath, false, time.Now())
 	}
 	return policyfile.Load(path, true, time.Now())
+}
+
+// loadClasses reads classes.yaml at a path of --classes or, for "", at its own.
+func loadClasses(path string) (*classes.Registry, error) {
+	if path == "" {
+		return classes.Load(classes.DefaultPath, false)
+	}
+	return classes.Load(path, true)
 }
 
 // policies are those that tasks are judged by. Without a policy there are none, and no task starts.

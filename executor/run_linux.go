@@ -83,6 +83,7 @@ func (s start) run() int {
 	if unfit != nil {
 		voice.say(unfit.Error())
 	}
+	classes := s.readClasses(log, voice.say)
 	agent := session.New(s.sessionOptions(log))
 	var conversation sync.WaitGroup
 	conversation.Go(func() {
@@ -100,7 +101,7 @@ func (s start) run() int {
 	}()
 	defer func() { (<-registered)(); <-warm }()
 	status := supervise.Run(ctx, supervise.Options{
-		Settings:    s.settings(ctx, log, unfit),
+		Settings:    s.settings(ctx, log, unfit, classes),
 		Agent:       agent,
 		Engine:      docker,
 		Gate:        s.gate(log),
@@ -212,9 +213,8 @@ func (s start) register(agent *session.Session, log *slog.Logger) func() {
 	return func() { registration.Close() }
 }
 
-func (s start) settings(ctx context.Context, log *slog.Logger, unfit error) supervise.Settings {
+func (s start) settings(ctx context.Context, log *slog.Logger, unfit error, file *classFile) supervise.Settings {
 	inputs, policies := s.inputs(), s.policies()
-	inputs.Trusted = s.agentTrusted(ctx, log)
 	settings := supervise.Settings{
 		ContainerID:   s.containerID,
 		ShutdownGrace: s.agent.ShutdownGrace,
@@ -222,8 +222,13 @@ func (s start) settings(ctx context.Context, log *slog.Logger, unfit error) supe
 		SignalGrace:   s.signalGrace(),
 		LogDrain:      s.file.LogDrain,
 		Decide: func(raw []byte, framework mesos.FrameworkInfo) task.Decision {
-			inputs.Principal = framework.GetPrincipal()
-			return hostGives(task.Decide(raw, inputs, policies))
+			registry, err := file.take(ctx)
+			if err != nil {
+				return task.Decision{Refusal: task.NoClass(err)}
+			}
+			in := inputs
+			in.Principal, in.Trusted, in.Classes = framework.GetPrincipal(), s.agentTrusted(ctx, log, registry), registry
+			return hostGives(task.Decide(raw, in, policies))
 		},
 		ReviewImage: func(i engine.Image, plan *task.Plan) *task.Refusal { return reviewImage(log, i, plan) },
 	}

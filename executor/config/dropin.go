@@ -38,8 +38,8 @@ type DropIn struct {
 	// Config is our own --config, the absolute path of config.yaml, empty if
 	// not given. A wrapper in --launcher_dir can pass it.
 	Config string
-	// Policy is the same for policy.yaml.
-	Policy string
+	// Policy and Classes are the same for policy.yaml and classes.yaml.
+	Policy, Classes string
 	// Help is --help. The needed flags are not needed then.
 	Help bool
 }
@@ -130,6 +130,7 @@ func (d *DropIn) flags() map[string]func(stoutFlag) error {
 		"default_container_dns": text(&d.DefaultContainerDNS, checkJSONObject),
 		"config":                text(&d.Config, checkPath),
 		"policy":                text(&d.Policy, checkPath),
+		"classes":               text(&d.Classes, checkPath),
 		"help":                  boolean(&d.Help),
 	}
 }

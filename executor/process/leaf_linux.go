@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,6 +113,16 @@ func (l *Leaf) pids() (map[int]bool, error) {
 		}
 	}
 	return all, nil
+}
+
+// PIDs lists the processes of the leaf that have a number in our PID namespace, in ascending order. They come and go; none is held.
+func (l *Leaf) PIDs() ([]int, error) {
+	all, err := l.pids()
+	if err != nil {
+		return nil, err
+	}
+	delete(all, 0)
+	return slices.Sorted(maps.Keys(all)), nil
 }
 
 // readPIDs reads the processes of one cgroup; none when it does not exist.

@@ -62,6 +62,7 @@ func (r Report) facts(p *page) {
 	}
 	p.fact("image", plain, r.Image)
 	p.fact("container", plain, joined(r.ContainerName, labelled("Docker's ID", r.DockerID)))
+	p.fact("class", plain, r.Class.String())
 	p.fact("mesos", plain, joined(labelled("container", r.ContainerID), labelled("agent", r.AgentID), labelled("framework", r.FrameworkID)))
 	p.fact("executor", plain, joined(r.Executor, labelled(r.Mode, "mode")))
 	e := r.Engine
@@ -73,6 +74,18 @@ func (r Report) facts(p *page) {
 		p.fact(label, plain, line)
 		label = ""
 	}
+}
+
+// String says whose packets they are, on one line; "" without a class and a reason for that.
+func (c Class) String() string {
+	lost := ""
+	if c.Lost > 0 {
+		lost = fmt.Sprintf("changed by somebody %d times", c.Lost)
+	}
+	if c.ID == "" {
+		return joined(labelled("none", c.Untagged), lost)
+	}
+	return joined(c.ID, labelled("team", c.Team), labelled("app", c.App), lost)
 }
 
 func (e Engine) liveRestore() string {

@@ -33,6 +33,7 @@ type Report struct {
 	Began time.Time `json:"began"`          // of the executor
 	Ended time.Time `json:"ended,omitzero"` // when the terminal update was decided
 
+	Class        Class     `json:"class,omitzero"` // zero: class IDs are off, or the task was refused
 	Engine       Engine    `json:"engine,omitzero"`
 	Review       []string  `json:"review,omitempty"` // what the policy trimmed or forced
 	Events       []Event   `json:"events"`
@@ -88,6 +89,15 @@ type Engine struct {
 	CgroupDriver  string `json:"cgroup_driver,omitempty"`
 	LiveRestore   *bool  `json:"live_restore,omitempty"` // nil: not known
 	Condition     string `json:"condition,omitempty"`    // what is wrong with it; "": nothing is known to be
+}
+
+// Class is the network class of the task's packets.
+type Class struct {
+	ID       string `json:"id,omitempty"` // "0x00100101"; empty: it had none
+	Team     string `json:"team,omitempty"`
+	App      string `json:"app,omitempty"`
+	Untagged string `json:"untagged,omitempty"` // why it had none
+	Lost     int64  `json:"lost,omitempty"`     // times that somebody had changed it while the container ran
 }
 
 // Output is what the container wrote.

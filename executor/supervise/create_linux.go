@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
@@ -51,7 +50,7 @@ func (r *runner) createContainer(plan *task.Plan) {
 			c.leave()
 		}
 		r.creating <- c
-		taken := r.post(delivery{Created{err}, func() {
+		taken := r.post(delivery{Created{err, c.untagged}, func() {
 			r.container = c
 			if err == nil {
 				r.copyOutput(c, false)
@@ -106,11 +105,11 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	if waited > patientStart {
 		r.remark(fmt.Sprintf("waited %s for other containers of this host to start (engine.max_starts)", waited.Round(time.Second)))
 	}
-	if err := r.placeLeaf(c); err != nil {
+	if err := r.placeLeaf(c, plan); err != nil {
 		return err
 	}
 	spec.Host.CgroupParent = c.placement.Parent
-	spec.Config.Labels = r.operatorLabels(plan)
+	spec.Config.Labels = r.operatorLabels(plan, c.class)
 	spec.Config.Image = imageID
 	if err := r.createOrAdopt(c, spec); err != nil {
 		return explainCreate(err, c, plan.Spec.Image)
@@ -223,35 +222,9 @@ func explainCreate(err error, c *container, image string) error {
 	return fmt.Errorf("%w; volumes below the sandbox and of the host need an executor in the engine's mount namespace (agent without the filesystem/linux isolator)", err)
 }
 
-func (r *runner) placeLeaf(c *container) error {
-	groups, err := cgroupnet.Hierarchies()
-	if err != nil {
-		return err
-	}
-	freezer, err := cgroupnet.SelfFreezer()
-	if err != nil {
-		return err
-	}
-	placement, err := cgroupnet.Place(cgroupnet.PlaceInput{
-		Root:         r.CgroupRoot,
-		ContainerID:  r.ContainerID,
-		SelfFreezer:  freezer,
-		CgroupDriver: r.info.Load().CgroupDriver,
-		Custom:       r.Mode == task.Custom,
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.claimMore(func(record *process.ClaimRecord) { record.Leaf = placement }); err != nil {
-		return err
-	}
-	c.groups, c.placement, c.leaf = groups, &placement, process.OpenLeaf(groups, placement.Path)
-	return cgroupnet.Prepare(groups, placement)
-}
-
 // operatorLabels adds our own labels to the reviewed ones. They name the task and its image for the people who look at the host,
 // and the claim for who cleans up after a dead executor.
-func (r *runner) operatorLabels(plan *task.Plan) map[string]string {
+func (r *runner) operatorLabels(plan *task.Plan, class uint32) map[string]string {
 	labels := map[string]string{}
 	for k, v := range plan.Spec.Config.Labels {
 		labels[k] = v
@@ -262,6 +235,9 @@ func (r *runner) operatorLabels(plan *task.Plan) map[string]string {
 	labels[labelPolicy] = plan.Policy.String()
 	labels[labelClaim] = r.claim.Path()
 	labels[labelBoot] = r.boot
+	if class != 0 {
+		labels[labelClass] = fmt.Sprintf("0x%08x", class)
+	}
 	return labels
 }
 
@@ -271,4 +247,5 @@ const (
 	labelContainer = "mesos-docker-executor.container_id"
 	labelImage     = "mesos-docker-executor.image"
 	labelPolicy    = "mesos-docker-executor.policy"
+	labelClass     = "mesos-docker-executor.class_id"
 )

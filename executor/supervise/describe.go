@@ -77,12 +77,15 @@ func describeEngine(msg Message) (kind, text string, severity report.Severity) {
 	case ImageReady:
 		return said(msg.Err, "the image is there: "+msg.Image.ID)
 	case Created:
+		if msg.Untagged != "" && msg.Err == nil {
+			return "engine", "the container is created; " + msg.Untagged, report.Warn
+		}
 		return said(msg.Err, "the container is created")
 	case Started:
 		return said(msg.Err, "the container is started")
 	case Inspected:
-		if len(msg.Exceeds) > 0 {
-			return "kernel", strings.Join(msg.Exceeds, " "), report.Error
+		if len(msg.Exceeds) > 0 || msg.Misplaced != "" {
+			return "kernel", strings.TrimSpace(strings.Join(msg.Exceeds, " ") + " " + msg.Misplaced), report.Error
 		}
 		return said(msg.Err, "its rights are within what was decided; inspected: "+msg.Container.Status)
 	case WaitEnded:

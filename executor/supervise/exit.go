@@ -70,7 +70,7 @@ func (m *Machine) advance() {
 		m.beginEnding()
 	}
 	if !m.copying || m.drained {
-		m.conclude(m.terminal())
+		m.conclude(m.described(m.terminal()))
 		m.leave()
 	}
 }
@@ -179,10 +179,10 @@ func (m *Machine) exitInspected(msg ExitInspected) {
 // terminal is the one place that turns what happened into the last update.
 func (m *Machine) terminal() mesos.TaskStatus {
 	if m.proc.survivors != "" {
-		return m.described(m.unkillable())
+		return m.unkillable()
 	}
 	if m.failure != nil {
-		return m.described(withReason(status(m.taskID, m.failure.state, m.failure.message), m.failure.reason))
+		return withReason(status(m.taskID, m.failure.state, m.failure.message), m.failure.reason)
 	}
 	if !m.proc.startSent {
 		if m.kill.timedOut {
@@ -195,20 +195,20 @@ func (m *Machine) terminal() mesos.TaskStatus {
 	v := Judge(m.proof)
 	switch {
 	case m.kill.timedOut && !m.proc.held && !m.ran():
-		return m.described(withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached while the container was being started"),
-			mesos.REASON_MAX_COMPLETION_TIME_REACHED))
+		return withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached while the container was being started"),
+			mesos.REASON_MAX_COMPLETION_TIME_REACHED)
 	case m.kill.timedOut:
-		return m.described(withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached. "+v.String()),
-			mesos.REASON_MAX_COMPLETION_TIME_REACHED))
+		return withReason(status(m.taskID, mesos.TASK_FAILED, "max_completion_time of "+m.plan.MaxCompletion.String()+" reached. "+v.String()),
+			mesos.REASON_MAX_COMPLETION_TIME_REACHED)
 	case m.kill.decided && !m.proc.held && !m.ran():
-		return m.described(withReason(status(m.taskID, mesos.TASK_KILLED, "killed while the container was being started"),
-			mesos.REASON_TASK_KILLED_DURING_LAUNCH))
+		return withReason(status(m.taskID, mesos.TASK_KILLED, "killed while the container was being started"),
+			mesos.REASON_TASK_KILLED_DURING_LAUNCH)
 	case m.kill.decided:
-		return m.described(status(m.taskID, mesos.TASK_KILLED, v.String()))
+		return status(m.taskID, mesos.TASK_KILLED, v.String())
 	case v.Known && v.Code == 0:
-		return m.described(status(m.taskID, mesos.TASK_FINISHED, v.String()))
+		return status(m.taskID, mesos.TASK_FINISHED, v.String())
 	}
-	return m.described(m.failed(v))
+	return m.failed(v)
 }
 
 // unkillable is the one terminal update that leaves something alive.
@@ -264,13 +264,6 @@ func (m *Machine) memoryLimitation() *mesos.TaskResourceLimitation {
 	return &mesos.TaskResourceLimitation{Resources: []mesos.Resource{{
 		Name: "mem", Type: &scalar, Scalar: &mesos.Value_Scalar{Value: mib},
 	}}}
-}
-
-func (m *Machine) described(s mesos.TaskStatus) mesos.TaskStatus {
-	if m.proc.startSent {
-		s.ContainerStatus = containerStatus(m.set.ContainerID, m.networks)
-	}
-	return s
 }
 
 // conclude sends the terminal update and begins to clean up.

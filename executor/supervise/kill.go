@@ -74,7 +74,7 @@ func (m *Machine) decide(as mesos.TaskState) {
 	m.kill.timedOut = as == mesos.TASK_FAILED
 	if as == mesos.TASK_KILLED && hasKillingState(m.framework) {
 		s := status(m.taskID, mesos.TASK_KILLING, "")
-		s.ContainerStatus = containerStatus(m.set.ContainerID, m.networks)
+		s.ContainerStatus = m.containerStatus()
 		m.do(Send{s})
 	}
 }

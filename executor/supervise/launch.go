@@ -37,7 +37,7 @@ func (m *Machine) launch(msg Launched) {
 	}
 	m.plan = d.Plan
 	m.phase = probing
-	m.do(Send{status(m.taskID, mesos.TASK_STARTING, strings.Join(m.plan.Notes, "; "))})
+	m.do(Send{m.described(status(m.taskID, mesos.TASK_STARTING, strings.Join(m.plan.Notes, "; ")))})
 	if m.plan.MaxCompletion > 0 {
 		m.arm(TimerCompletion, m.plan.MaxCompletion)
 	}
@@ -124,6 +124,7 @@ func (m *Machine) createdContainer(msg Created) {
 		m.launchFails("the container could not be created", msg.Err)
 		return
 	}
+	m.untagged = msg.Untagged
 	m.phase = starting
 	m.copying = true
 	m.proc.startSent = true
@@ -156,6 +157,12 @@ func (m *Machine) inspected(msg Inspected) {
 	if m.phase != verifying {
 		return
 	}
+	switch {
+	case msg.Misplaced != "" && m.plan.ClassPreferred:
+		m.untagged = msg.Misplaced
+	case msg.Misplaced != "":
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "class ID: the container is not in its class, and is killed: %s", msg.Misplaced)
+	}
 	if len(msg.Exceeds) > 0 {
 		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container may do more than the policy decided, and is killed: %s", strings.Join(msg.Exceeds, " "))
 	}
@@ -164,12 +171,12 @@ func (m *Machine) inspected(msg Inspected) {
 	if m.kill.decided || m.failure != nil {
 		return
 	}
-	s := status(m.taskID, mesos.TASK_RUNNING, "")
+	s := status(m.taskID, mesos.TASK_RUNNING, m.untagged)
 	if msg.Err == nil {
 		m.networks = networkInfos(m.plan.Networks, msg.Container.Networks)
 		s.Data = msg.Container.Raw
 	}
-	s.ContainerStatus = containerStatus(m.set.ContainerID, m.networks)
+	s.ContainerStatus = m.containerStatus()
 	m.do(Send{s})
 }
 

@@ -77,6 +77,7 @@ type Machine struct {
 	plan      *task.Plan
 	framework mesos.FrameworkInfo
 	networks  []mesos.NetworkInfo // of the running container
+	untagged  string              // why the container runs without the plan's class ID; "": it has it, if there is one
 
 	engineProbed bool
 	engineErr    error

@@ -60,7 +60,11 @@ type (
 		Err   error
 	}
 	// Created ends [CreateContainer]: the container exists and its output and exit are being listened to.
-	Created struct{ Err error }
+	Created struct {
+		Err error
+		// Untagged says why the container has no class ID, although the task is to have one where that is possible.
+		Untagged string
+	}
 	// Started ends [StartContainer]. A start without an answer whose container runs is one without an error.
 	Started struct{ Err error }
 	// Inspected ends [InspectContainer].
@@ -69,6 +73,8 @@ type (
 		Err       error
 		// Exceeds says, a sentence each, in what the container's init may do more than was decided.
 		Exceeds []string
+		// Misplaced says in what way the container is not in its class.
+		Misplaced string
 	}
 	// WaitEnded is the answer to the wait that was registered before start. Err means that it proves nothing.
 	WaitEnded struct {

@@ -8,6 +8,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/report"
 )
@@ -107,12 +108,30 @@ func (r *runner) report() report.Report {
 	if r.container != nil {
 		whole.DockerID = r.container.id
 	}
+	whole.Class = r.reportClass()
 	if r.machine.proc.survivors != "" {
 		whole.Processes = []string{r.machine.proc.survivors}
 	}
 	whole.Events, whole.Dropped = r.events.Events()
 	r.reportEngine(&whole)
 	return whole
+}
+
+func (r *runner) reportClass() report.Class {
+	plan := r.machine.plan
+	if plan == nil {
+		return report.Class{}
+	}
+	class := report.Class{Team: plan.Class.Team, App: plan.Class.App, Untagged: plan.Class.Reason}
+	if id := classes.ID(r.machine.classID()); id != 0 {
+		class.ID, class.Untagged = id.String(), ""
+	} else if r.machine.untagged != "" {
+		class.Untagged = r.machine.untagged
+	}
+	if r.container != nil {
+		class.Lost = r.container.lost.Load()
+	}
+	return class
 }
 
 func (r *runner) reportEngine(whole *report.Report) {

@@ -118,6 +118,10 @@ type container struct {
 	leaf      *process.Leaf
 	groups    []cgroupnet.Hierarchy
 	placement *cgroupnet.Placement
+	class     uint32           // in the leaf; 0: none
+	driver    cgroupnet.Driver // of the class; nil: there is none
+	untagged  string           // why there is none, although there should be
+	lost      atomic.Int64     // times that the class was found to be another one
 	output    *engine.Output
 	copied    chan struct{} // closed when that has been copied to its end
 	exit      *engine.Exit

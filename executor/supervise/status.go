@@ -32,9 +32,29 @@ func isTerminal(state mesos.TaskState) bool {
 	return true
 }
 
-// containerStatus reports the container's networks. The id in it is the Mesos container's: the agent looks it up.
-func containerStatus(containerID string, networks []mesos.NetworkInfo) *mesos.ContainerStatus {
-	return &mesos.ContainerStatus{ContainerID: &mesos.ContainerID{Value: containerID}, NetworkInfos: networks}
+// containerStatus reports the container's networks and class ID. The id in it is the Mesos container's: the agent looks it up.
+func (m *Machine) containerStatus() *mesos.ContainerStatus {
+	s := &mesos.ContainerStatus{ContainerID: &mesos.ContainerID{Value: m.set.ContainerID}, NetworkInfos: m.networks}
+	if class := m.classID(); class != 0 {
+		s.CgroupInfo = &mesos.CgroupInfo{NetCLS: &mesos.CgroupInfo_NetCls{ClassID: &class}}
+	}
+	return s
+}
+
+// classID is the task's class ID, 0 when it has none.
+func (m *Machine) classID() uint32 {
+	if m.plan == nil || m.untagged != "" {
+		return 0
+	}
+	return uint32(m.plan.Class.ID)
+}
+
+// described adds the container's status, once there is something to be told of it.
+func (m *Machine) described(s mesos.TaskStatus) mesos.TaskStatus {
+	if m.proc.startSent || m.classID() != 0 {
+		s.ContainerStatus = m.containerStatus()
+	}
+	return s
 }
 
 // networkInfos joins what the task said of its networks with the addresses that they gave the container. Host and none

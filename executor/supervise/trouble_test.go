@@ -315,7 +315,7 @@ func TestUnfitEngineIsNamedFirst(t *testing.T) {
 			if name == "probe" {
 				s.tell(EngineProbed{err})
 			} else {
-				s.tell(Created{err})
+				s.tell(Created{Err: err})
 			}
 			if got := s.last(); !strings.HasPrefix(got, "engine unfit: ") {
 				t.Errorf("message %q", got)

@@ -20,12 +20,14 @@ const (
 // verifyAndInspect posts Inspected. What may do too much does not wait for the engine's description.
 func (r *runner) verifyAndInspect() {
 	made, plan := r.container, r.machine.plan
+	r.keepClass(r.ctx, made)
 	r.spawn(func() delivery {
-		if exceeds := r.verify(made, plan); len(exceeds) > 0 {
-			return delivery{msg: Inspected{Exceeds: exceeds}}
+		exceeds, misplaced := r.verify(made, plan), r.misplaced(made)
+		if len(exceeds) > 0 || misplaced != "" && !plan.ClassPreferred {
+			return delivery{msg: Inspected{Exceeds: exceeds, Misplaced: misplaced}}
 		}
 		found, err := r.Engine.Inspect(r.ctx, made.id)
-		return delivery{msg: Inspected{Container: found, Err: err}}
+		return delivery{msg: Inspected{Container: found, Err: err, Misplaced: misplaced}}
 	})
 }
 

@@ -263,7 +263,7 @@ func (w *world) carryOut(c Command) {
 		w.after(w.soon(), func() { w.tell(ImageReady{Err: w.sometimes(5, "no such image")}) })
 	case CreateContainer:
 		w.mayExist = true
-		w.after(w.soon(), func() { w.tell(Created{w.callError(6)}) })
+		w.after(w.soon(), func() { w.tell(Created{Err: w.callError(6)}) })
 	case StartContainer:
 		w.start()
 	case InspectContainer:

@@ -8,6 +8,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/security"
 )
 
@@ -54,6 +55,8 @@ type Inputs struct {
 	// the executor; see [security.Identity].
 	Principal string
 	Trusted   bool
+	// Classes are the host's class IDs; nil means that nothing is known of any, and nothing said.
+	Classes Classes
 }
 
 // Policies holds the policy for each identity; a [security.Policy] holds itself for all.
@@ -94,6 +97,10 @@ type Plan struct {
 	MaxCompletion time.Duration
 	// Policy is the one that decided, and that decides over the image.
 	Policy security.Policy
+	// Class is the task's network class; its ID is 0 if it has none.
+	Class classes.Class
+	// ClassPreferred says that the task runs without its class where that cannot be given to it.
+	ClassPreferred bool
 	// Notes are for the log and the STARTING message: what the container gets otherwise than written. Joined by "; " they
 	// have at most 16 KiB.
 	Notes []string
@@ -160,6 +167,9 @@ func Decide(raw []byte, in Inputs, policies Policies) Decision {
 	plan.Spec, plan.Policy = review.Spec, p
 	plan.HostBinds, plan.Granted = p.HostBinds(review.Spec, granted), granted
 	plan.Notes = append(append(notesOf(review.Changes()), plan.Notes...), "policy "+p.String())
+	if d.Refusal = t.class(&plan); d.Refusal != nil {
+		return d
+	}
 	d.Plan = &plan
 	return d
 }

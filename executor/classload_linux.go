@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/cgroupnet/classes"
+	"mesos-docker-executor/executor/task"
+)
+
+// classesWait is how long a launch waits for classes.yaml, which is read in milliseconds.
+const classesWait = 10 * time.Second
+
+// classFile is a classes.yaml that is read while the executor subscribes: it may have ten thousand lines.
+type classFile struct {
+	read     chan struct{}
+	registry *classes.Registry
+	err      error
+}
+
+// readClasses begins to read the class file, and says in the log what it is. Nobody waits for its goroutine at the end: a file system
+// that hangs must not keep the executor.
+func (s start) readClasses(log *slog.Logger, say func(string)) *classFile {
+	f := &classFile{read: make(chan struct{})}
+	go func() {
+		defer close(f.read)
+		if f.registry, f.err = loadClasses(s.classes); f.err != nil {
+			f.err = wrap("classes.yaml", f.err)
+			say(f.err.Error())
+			return
+		}
+		log.Info("classes", "file", f.registry.Name(), "sha256", f.registry.Digest(), "class_ids", string(f.registry.Mode()))
+		for _, note := range f.registry.Notes() {
+			log.Warn("classes", "note", note)
+		}
+	}()
+	return f
+}
+
+// take waits for the registry and hands it over, so that its memory can be given back once the task has its class.
+func (f *classFile) take(ctx context.Context) (*classes.Registry, error) {
+	ctx, cancel := context.WithTimeout(ctx, classesWait)
+	defer cancel()
+	select {
+	case <-f.read:
+	case <-ctx.Done():
+		return nil, errors.New("classes.yaml was not read within " + classesWait.String() + ": look at the file system that it is on")
+	}
+	registry := f.registry
+	f.registry = nil
+	if registry == nil && f.err == nil {
+		return nil, errors.New("classes.yaml was read for another task")
+	}
+	return registry, f.err
+}
+
+// classGiven refuses an accepted task whose class this host cannot give to its container, or takes the class away where the operator
+// prefers an untagged task to none.
+func classGiven(d task.Decision) task.Decision {
+	if d.Refusal != nil || d.Plan.Class.ID == 0 {
+		return d
+	}
+	support, err := cgroupnet.Probe()
+	if err == nil {
+		_, err = support.Driver()
+	}
+	switch {
+	case err == nil:
+		return d
+	case d.Plan.ClassPreferred:
+		plan := d.Plan.Untagged(err)
+		d.Plan = &plan
+		return d
+	}
+	return task.Decision{Findings: d.Findings, Refusal: task.NoClass(err)}
+}

@@ -1,0 +1,121 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/process"
+	"mesos-docker-executor/executor/report"
+	"mesos-docker-executor/executor/task"
+)
+
+// placeLeaf makes the task's leaf, with its class ID in it before there is a container to be born with that. Where the class cannot be
+// given and the operator prefers an untagged task to none, the leaf is made anew without one. Never is a task run in a class that
+// was somebody else's.
+func (r *runner) placeLeaf(c *container, plan *task.Plan) error {
+	class := uint32(plan.Class.ID)
+	if err := r.makeLeaf(c, class); err != nil || class == 0 {
+		return err
+	}
+	err := r.classify(c, class)
+	switch {
+	case err == nil:
+		r.Log.Info("class ID", "class", plan.Class.ID.String(), "team", plan.Class.Team, "app", plan.Class.App, "cgroup", c.placement.Path)
+		return nil
+	case !plan.ClassPreferred || errors.As(err, new(*cgroupnet.ForeignClassError)):
+		return fmt.Errorf("class ID %s: %w", plan.Class.ID, err)
+	}
+	c.untagged = fmt.Sprintf("the container runs untagged, without its class ID %s: %v", plan.Class.ID, err)
+	r.Log.Warn(c.untagged)
+	if err := cgroupnet.Remove(c.groups, *c.placement); err != nil {
+		return err
+	}
+	return r.makeLeaf(c, 0)
+}
+
+func (r *runner) makeLeaf(c *container, class uint32) error {
+	groups, err := cgroupnet.Hierarchies()
+	if err != nil {
+		return err
+	}
+	freezer, err := cgroupnet.SelfFreezer()
+	if err != nil {
+		return err
+	}
+	placement, err := cgroupnet.Place(cgroupnet.PlaceInput{
+		Root:         r.CgroupRoot,
+		ContainerID:  r.ContainerID,
+		SelfFreezer:  freezer,
+		CgroupDriver: r.info.Load().CgroupDriver,
+		Custom:       r.Mode == task.Custom,
+		Class:        class,
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.claimMore(func(record *process.ClaimRecord) { record.Leaf = placement }); err != nil {
+		return err
+	}
+	c.groups, c.placement, c.leaf = groups, &placement, process.OpenLeaf(groups, placement.Path)
+	return cgroupnet.Prepare(groups, placement)
+}
+
+// classify gives the leaf its class.
+func (r *runner) classify(c *container, class uint32) error {
+	support, err := cgroupnet.Probe()
+	if err != nil {
+		return err
+	}
+	driver, err := support.Driver()
+	if err != nil {
+		return err
+	}
+	if err := driver.Assign(*c.placement, class); err != nil {
+		return err
+	}
+	c.driver, c.class = driver, class
+	return nil
+}
+
+// misplaced says in what way the container's processes are not in their class; "" when they are, have ended, or have none.
+func (r *runner) misplaced(c *container) string {
+	if c.driver == nil {
+		return ""
+	}
+	pids, err := c.leaf.PIDs()
+	if err == nil {
+		err = c.driver.Verify(*c.placement, c.class, pids...)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// keepClass sees to it that the leaf keeps its class for as long as ctx lives.
+func (r *runner) keepClass(ctx context.Context, c *container) {
+	if c.driver == nil {
+		return
+	}
+	r.ops.Go(func() {
+		err := c.driver.Watch(ctx, *c.placement, c.class, func(loss cgroupnet.Loss) { r.lostClass(c, loss) })
+		if err != nil && ctx.Err() == nil {
+			r.Log.Warn("the container's class ID is not watched any more", "error", err)
+		}
+	})
+}
+
+// lostClass is called by the watcher, in its goroutine.
+func (r *runner) lostClass(c *container, loss cgroupnet.Loss) {
+	lost := c.lost.Add(1)
+	r.Log.Warn("the class ID was lost", "cgroup", loss.Cgroup, "found", fmt.Sprintf("0x%08x", loss.Found), "times", lost, "error", loss.Err)
+	text := fmt.Sprintf("%s had the class 0x%08x; it has 0x%08x again", loss.Cgroup, loss.Found, c.class)
+	severity := report.Warn
+	if loss.Err != nil {
+		text, severity = fmt.Sprintf("%s has the class 0x%08x: %v", loss.Cgroup, loss.Found, loss.Err), report.Error
+	}
+	r.post(delivery{adopt: func() { r.events.Add(time.Now(), "class", severity, text) }})
+}
