@@ -1,6 +1,8 @@
 package task
 
 import (
+	"strings"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-executor/cgroupnet/classes"
@@ -33,12 +35,12 @@ func classNote(class classes.Class) string {
 	if class.ID == 0 {
 		return class.Reason
 	}
-	note := "class ID " + class.ID.String() + " of team " + class.Team
-	if class.App != "" {
-		note += ", app " + class.App
-	}
-	if class.Reason != "" {
-		note += " (" + class.Reason + ")"
+	note := "class ID " + class.ID.String()
+	switch {
+	case class.Reason != "":
+		note += ": " + strings.TrimSuffix(class.Reason, ".")
+	case class.App != "":
+		note += " of team " + class.Team + ", app " + class.App
 	}
 	return note
 }

@@ -1,0 +1,152 @@
+package supervise
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/cgroupnet/classes"
+)
+
+// classFile gives its one class to every task.
+const classFile = `version: 1
+class_ids: required
+unknown: default
+clusters:
+  gra1:
+    teams: {web: {major: 0x0010}}
+    identities:
+      - {match: {roles: [web]}, team: web}
+    default_team: web
+`
+
+const webDefault = "0x00100001"
+
+// withClasses judges tasks by a class file; it has to be in effect before launch.
+func (l *life) withClasses(file string) {
+	l.t.Helper()
+	registry, err := classes.Parse("classes.yaml", []byte(file))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.inputs.Classes = registry
+}
+
+// netCLS is where the host's net_cls hierarchy is mounted.
+func netCLS(t *testing.T) string {
+	t.Helper()
+	support, err := cgroupnet.Probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if support.NetCLS == nil {
+		t.Fatal(support.Problem)
+	}
+	return support.NetCLS.Dir
+}
+
+// classOf reads the class of a cgroup in the net_cls hierarchy.
+func classOf(t *testing.T, folder string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, "net_cls.classid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return classes.ID(id).String()
+}
+
+func TestContainerIsInItsClassAndItsOwnerIsTold(t *testing.T) {
+	own := classOf(t, filepath.Join(netCLS(t), ownNetCLS(t)))
+	l := begin(t)
+	l.withClasses(classFile)
+	l.launch(busybox("exec sleep 600"))
+	starting := l.await(mesos.TASK_STARTING)
+	if !strings.Contains(starting.GetMessage(), "class ID "+webDefault+": Default class of team web: ") {
+		t.Error(starting.GetMessage())
+	}
+	running := l.await(mesos.TASK_RUNNING)
+
+	found, err := l.engine.Inspect(t.Context(), "mesosx-"+l.containerID)
+	if err != nil || found.Labels[labelClass] != webDefault {
+		t.Errorf("label %q, %v", found.Labels[labelClass], err)
+	}
+	leaf := filepath.Join(netCLS(t), cgroupRoot, "00100001", l.containerID)
+	for _, folder := range []string{leaf, filepath.Join(leaf, found.ID)} {
+		if got := classOf(t, folder); got != webDefault {
+			t.Errorf("%s has the class %s", folder, got)
+		}
+	}
+	// Somebody takes the class away.
+	for _, folder := range []string{leaf, filepath.Join(leaf, found.ID)} {
+		if err := os.WriteFile(filepath.Join(folder, "net_cls.classid"), []byte("7"), 0); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the class of "+folder, func() bool { return classOf(t, folder) == webDefault })
+	}
+	kill(l, 0)
+	l.await(mesos.TASK_KILLING)
+	killed := l.await(mesos.TASK_KILLED)
+	l.exits(0)
+	for _, s := range []mesos.TaskStatus{starting, running, killed} {
+		if id := s.GetContainerStatus().GetCgroupInfo().GetNetCLS().GetClassID(); classes.ID(id).String() != webDefault {
+			t.Errorf("%v has the class %#x", s.GetState(), id)
+		}
+	}
+	if log := l.log.String(); !strings.Contains(log, "the class ID was lost") || !strings.Contains(log, "found=0x00000007") {
+		t.Error("no word of the lost class in the log")
+	}
+	if got := classOf(t, filepath.Join(netCLS(t), ownNetCLS(t))); got != own {
+		t.Errorf("the executor's own class is %s, and was %s", got, own)
+	}
+	if _, err := os.Stat(filepath.Dir(leaf)); err == nil {
+		t.Errorf("%s is left", filepath.Dir(leaf))
+	}
+}
+
+// ownNetCLS is the path of this process's own cgroup.
+func ownNetCLS(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) == 3 && strings.Contains(","+fields[1]+",", ",net_cls,") {
+			return fields[2]
+		}
+	}
+	t.Fatalf("no net_cls in %s", text)
+	return ""
+}
+
+// A leaf that is there already, with a class, is not the task's to take: it is not even in the way of the clean-up.
+func TestForeignClassIsNotTakenOver(t *testing.T) {
+	for _, mode := range []string{"required", "preferred"} {
+		l := begin(t)
+		l.withClasses(strings.Replace(classFile, "required", mode, 1))
+		leaf := filepath.Join(netCLS(t), cgroupRoot, "00100001", l.containerID)
+		if err := os.MkdirAll(leaf, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(leaf, "net_cls.classid"), []byte("7"), 0); err != nil {
+			t.Fatal(err)
+		}
+		l.launch(busybox("true"))
+		l.await(mesos.TASK_STARTING)
+		failed := l.await(mesos.TASK_FAILED)
+		l.exits(1)
+		if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(failed.GetMessage(), "0x00000007") {
+			t.Errorf("%s: %v: %s", mode, failed.GetReason(), failed.GetMessage())
+		}
+	}
+}
