@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 )
 
 // Driver gives leaves their network class in one of the kernel's ways. [Support.Driver] returns one.
@@ -22,16 +23,21 @@ type Driver interface {
 	// [ForeignClassError] when it has another one, [ErrLeafGone] when it is not there.
 	Assign(leaf Placement, class uint32) error
 
-	// Verify checks that each of the processes is in the leaf or in a cgroup below it, and that its cgroup has the class. Pass
-	// pids that were found in the leaf's cgroup.procs, in whatever hierarchy: one that is in the leaf in no hierarchy
-	// any more has ended and its number was given away again, so nothing is said of it. Processes that have ended, zombies included,
-	// are fine; a pid that is not positive is refused before anything is looked at. The first process that is elsewhere, or without its
-	// class, is the error: a [MisplacedError].
+	// Verify checks that each of the processes is in the leaf or in a cgroup below it, and that this cgroup has the class. A process is
+	// where its first thread is.
+	//
+	// Pass pids that were found in the leaf's cgroup.procs of some hierarchy. One that is in the leaf in no hierarchy is taken for a number
+	// that was given away again after its process ended, and nothing is said of it. One that has ended, a zombie included, is fine. One
+	// that is not positive is refused before anything is looked at.
+	//
+	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for 200 ms: a process
+	// that runc starts enters one hierarchy after the other.
 	Verify(leaf Placement, class uint32, pids ...int) error
 
 	// Watch gives the class back to the leaf and to the cgroups below it whenever one of them loses it, and tells
-	// lost, which is called in the same goroutine and must not block. It blocks until ctx ends or the leaf is gone, which
-	// are both no errors; an error means that nothing is watched any more.
+	// lost, which is called in the same goroutine and must not block. A class that is lost again and again comes back after a pause of up to
+	// 10 s. It blocks until ctx ends or the leaf is gone, which are both no errors; an error means that nothing is watched any more.
+	// It takes an inotify instance; when there is none it looks every 30 s.
 	Watch(ctx context.Context, leaf Placement, class uint32, lost func(Loss)) error
 }
 
@@ -42,11 +48,11 @@ type Loss struct {
 	Err    error  // why it could not be given its own class back; nil: it has it again
 }
 
-// Tagged is a cgroup with a network class, as [ListTagged] returns it.
+// Tagged is a row of [ListTagged].
 type Tagged struct {
-	Path  string // as [Placement.Path]
-	Class uint32 // 0 only for leaves without a class
-	PIDs  []int  // of the processes in it, and in the cgroups below it that have no row of their own; ascending
+	Path  string // of the cgroup, as [Placement.Path]
+	Class uint32 // 0: a leaf without a class, or a cgroup in a leaf that has lost it
+	PIDs  []int  // processes in the cgroup, and in those below that have no row of their own; ascending
 }
 
 // ErrLeafGone says that the leaf is not there: [Prepare] did not make it, or something removed it meanwhile.
@@ -57,16 +63,22 @@ type ForeignClassError struct {
 	Folder string // of the leaf, with the mount point
 	Found  uint32
 	Want   uint32
-	Nested bool // the leaf is below the executor's own cgroup
+
+	// Inherited says that the cgroup above has the class, too; a new cgroup takes it from there.
+	Inherited bool
 }
 
 func (e *ForeignClassError) Error() string {
-	text := fmt.Sprintf("%s has network class 0x%08x already, which is not the task's 0x%08x; ", e.Folder, e.Found, e.Want)
-	if e.Nested {
-		return text + "an agent with the isolator cgroups/net_cls and --cgroups_net_cls_primary_handle gives its executors a class of its own, " +
-			"which the leaf below inherits: run the agent without the handle"
+	text := fmt.Sprintf("%s has the network class 0x%08x already, not the task's 0x%08x", e.Folder, e.Found, e.Want)
+	above := path.Dir(e.Folder)
+	switch {
+	case e.Inherited && path.Base(e.Folder) == "task":
+		return text + ", from the executor's own cgroup " + above + "; the agent's isolator cgroups/net_cls gives its executors one when " +
+			"--cgroups_net_cls_primary_handle is set: run the agent without that flag, or without the isolator"
+	case e.Inherited:
+		return text + ", from " + above + "; find out what gives it one, and write 0 to net_cls.classid there"
 	}
-	return text + "find out what gives classes to cgroups there, and stop it"
+	return text + "; find out what gives classes to cgroups below " + above
 }
 
 // MisplacedError says that a process of a task has not the task's network class.

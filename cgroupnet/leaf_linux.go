@@ -38,13 +38,15 @@ const prepareTries = 10
 // The root of all leaves ([Placement.Keep]) is made as well when it is missing, and stays for ever: Remove
 // leaves it, as other executors may be about to use it.
 //
-// A leaf of a slice is not made: systemd does that when Docker asks it to.
+// The folders of a slice are made by systemd when Docker asks it to, but in the net_cls hierarchy, which systemd does not manage: there
+// the leaf is made, for its class. runc puts the container's scope below the slice there, too (runc 1.1,
+// libcontainer/cgroups/systemd/v1.go; no test runs it).
 func Prepare(hs []Hierarchy, p Placement) error {
 	if err := checkPath(p.Path); err != nil {
 		return fmt.Errorf("prepare leaf cgroup: %w", err)
 	}
 	if p.Systemd {
-		return nil
+		hs = slices.DeleteFunc(slices.Clone(hs), func(h Hierarchy) bool { return !isNetCLS(h) })
 	}
 	made := make([][]string, len(hs))
 	for i, h := range hs {
@@ -58,6 +60,8 @@ func Prepare(hs []Hierarchy, p Placement) error {
 	}
 	return nil
 }
+
+func isNetCLS(h Hierarchy) bool { return !h.Unified && h.Has("net_cls") }
 
 // makeLeaf makes the leaf in one hierarchy and returns the folders that were not
 // there before; none when it fails.
@@ -262,8 +266,3 @@ func checkMagic(root *os.Root) error {
 
 // relative turns a cgroup's path into one below the mount point.
 func relative(cgroup string) string { return strings.TrimPrefix(cgroup, "/") }
-
-// inside reports whether cgroup is dir or below it.
-func inside(cgroup, dir string) bool {
-	return cgroup == dir || strings.HasPrefix(cgroup, dir+"/")
-}

@@ -1,98 +1,134 @@
 package cgroupnet
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
-	"github.com/containerd/cgroups/v3"
 	"golang.org/x/sys/unix"
 )
+
+// classFile is the interface file of the controller. It takes decimal, octal and hexadecimal numbers, 0x100000000 as 0, and gives decimal
+// ones. A write also re-tags the open sockets of the processes in the cgroup (net/core/netclassid_cgroup.c).
+const classFile = "net_cls.classid"
 
 // netCLS is the driver for the v1 controller net_cls.
 type netCLS struct {
 	hierarchy Hierarchy
+
+	// These are other ones in tests.
+	settle    time.Duration
+	newEvents func() (*os.File, error)
+	lookEvery time.Duration
+}
+
+func newNetCLS(h Hierarchy) netCLS {
+	return netCLS{hierarchy: h, settle: settle, newEvents: newInotify, lookEvery: LookEvery}
 }
 
 func (d netCLS) Name() string { return "net_cls" }
 
 func (d netCLS) Assign(leaf Placement, class uint32) error {
-	if err := checkClass(class); err != nil {
-		return err
+	if err := d.assign(leaf, class); err != nil {
+		return fmt.Errorf("give the leaf its network class: %w", err)
 	}
-	root, err := openHierarchy(d.hierarchy)
+	return nil
+}
+
+func (d netCLS) assign(leaf Placement, class uint32) error {
+	root, err := d.open(leaf, class)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	file, err := root.OpenFile(path.Join(relative(leaf.Path), "net_cls.classid"), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+
+	file, err := openClass(root, leaf.Path, os.O_RDWR)
+	if gone(err) {
 		return fmt.Errorf("%s: %w", d.hierarchy.Folder(leaf.Path), ErrLeafGone)
 	} else if err != nil {
 		return err
 	}
 	defer file.Close()
 	found, err := readClass(file)
-	if err != nil || found == class {
+	if err == nil && found == 0 {
+		err = writeClass(file, class)
+	}
+	switch {
+	case gone(err):
+		return fmt.Errorf("%s: %w", d.hierarchy.Folder(leaf.Path), ErrLeafGone)
+	case err != nil:
 		return err
+	case found == 0 || found == class:
+		return nil
 	}
-	if found != 0 {
-		return &ForeignClassError{Folder: d.hierarchy.Folder(leaf.Path), Found: found, Want: class, Nested: path.Base(leaf.Path) == "task"}
-	}
-	if _, err := fmt.Fprintf(file, "%d", class); err != nil {
-		return err
-	}
-	if found, err = readClass(file); err == nil && found != class {
-		return fmt.Errorf("%s: read back 0x%08x instead of 0x%08x", file.Name(), found, class)
-	}
-	return err
+	above, err := classOf(root, path.Dir(leaf.Path))
+	return &ForeignClassError{Folder: d.hierarchy.Folder(leaf.Path), Found: found, Want: class, Inherited: err == nil && above == found}
 }
 
-func readClass(file *os.File) (uint32, error) {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+// open makes sure that leaf and class can be each other's, and that no cgroup is meant that the calling process is in, and
+// opens the hierarchy.
+func (d netCLS) open(leaf Placement, class uint32) (*os.Root, error) {
+	if err := checkClass(class); err != nil {
+		return nil, err
 	}
-	text, err := io.ReadAll(file)
+	if err := checkPath(leaf.Path); err != nil {
+		return nil, err
+	}
+	self, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32)
-	return uint32(n), err
+	if own, _ := d.hierarchy.ownCgroup(string(self)); inside(own, leaf.Path) {
+		return nil, fmt.Errorf("%s: the executor itself is in this cgroup, whose class is not the task's", d.hierarchy.Folder(leaf.Path))
+	}
+	return openHierarchy(d.hierarchy)
 }
 
-func (d netCLS) Verify(leaf Placement, class uint32, pids ...int) error {
-	for _, pid := range pids {
-		if pid <= 0 {
-			return fmt.Errorf("%d is no process id", pid)
-		}
+// openClass opens the class file of a cgroup, and nothing else of its name: each element of the path has to be a folder of the same
+// filesystem as the mount point. A cgroup filesystem itself takes neither files nor symbolic links.
+func openClass(root *os.Root, cgroup string, flag int) (*os.File, error) {
+	top, err := root.Stat(".")
+	if err != nil {
+		return nil, err
 	}
-	for _, pid := range pids {
-		paths, _, err := cgroups.ParseCgroupFileUnified(fmt.Sprintf("/proc/%d/cgroup", pid))
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		found, err := d.class(paths["net_cls"])
+	name := "."
+	for element := range strings.SplitSeq(relative(cgroup), "/") {
+		name = path.Join(name, element)
+		st, err := root.Lstat(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if !inside(paths["net_cls"], leaf.Path) || found != class {
-			return &MisplacedError{PID: pid, Cgroup: paths["net_cls"], Leaf: leaf.Path, Found: found, Want: class}
+		if !st.IsDir() || !sameDevice(st, top) {
+			return nil, fmt.Errorf("%s: %w", path.Join(root.Name(), name), ErrNotCgroup)
 		}
 	}
-	return nil
+	file, err := root.OpenFile(path.Join(name, classFile), flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := file.Stat(); err != nil || !st.Mode().IsRegular() || !sameDevice(st, top) {
+		file.Close()
+		return nil, fmt.Errorf("%s: %w", file.Name(), cmp.Or(err, ErrNotCgroup))
+	}
+	return file, nil
 }
 
-func (d netCLS) class(cgroup string) (uint32, error) {
-	file, err := os.Open(d.hierarchy.Folder(path.Join(cgroup, "net_cls.classid")))
+func sameDevice(a, b fs.FileInfo) bool {
+	x, ok := a.Sys().(*syscall.Stat_t)
+	y, also := b.Sys().(*syscall.Stat_t)
+	return ok && also && x.Dev == y.Dev
+}
+
+// classOf reads the class of a cgroup.
+func classOf(root *os.Root, cgroup string) (uint32, error) {
+	file, err := openClass(root, cgroup, os.O_RDONLY)
 	if err != nil {
 		return 0, err
 	}
@@ -100,44 +136,43 @@ func (d netCLS) class(cgroup string) (uint32, error) {
 	return readClass(file)
 }
 
-func (d netCLS) Watch(ctx context.Context, leaf Placement, class uint32, lost func(Loss)) error {
-	<-ctx.Done()
-	return nil
+func readClass(file *os.File) (uint32, error) {
+	var buffer [32]byte
+	n, err := file.ReadAt(buffer[:], 0)
+	if n == 0 && err != nil {
+		return 0, err
+	}
+	text := strings.TrimSuffix(string(buffer[:n]), "\n")
+	class, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %q is no class", file.Name(), text)
+	}
+	return uint32(class), nil
 }
 
-// ListTagged returns the cgroups that have a network class, in the order of their paths. A cgroup whose parent has the same
-// class belongs to its parent's row. Below each of the roots ([PlaceInput.Root]) every leaf has a row of its own, also one without a class.
-func ListTagged(s Support, roots ...string) ([]Tagged, error) {
-	if err := s.problem(); err != nil {
-		return nil, err
+// writeClass writes the class and reads it back.
+func writeClass(file *os.File, class uint32) error {
+	if _, err := file.WriteAt(strconv.AppendUint(nil, uint64(class), 10), 0); err != nil {
+		return err
 	}
-	d := netCLS{hierarchy: *s.NetCLS}
-	var rows []Tagged
-	err := fs.WalkDir(os.DirFS(d.hierarchy.Dir), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return nil
-		}
-		class, err := d.class("/" + name)
-		if err != nil || class == 0 {
-			return nil
-		}
-		text, err := os.ReadFile(d.hierarchy.Folder("/" + name + "/cgroup.procs"))
-		if err != nil {
-			return nil
-		}
-		row := Tagged{Path: "/" + name, Class: class}
-		for _, field := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				row.PIDs = append(row.PIDs, pid)
-			}
-		}
-		i := slices.IndexFunc(rows, func(r Tagged) bool { return r.Class == class && inside(row.Path, r.Path) })
-		if i >= 0 {
-			rows[i].PIDs = append(rows[i].PIDs, row.PIDs...)
-			return nil
-		}
-		rows = append(rows, row)
-		return nil
-	})
-	return rows, err
+	found, err := readClass(file)
+	if err == nil && found != class {
+		err = fmt.Errorf("%s: 0x%08x was written, and is 0x%08x", file.Name(), class, found)
+	}
+	return err
 }
+
+// children lists the cgroups directly below one, by name.
+func children(root *os.Root, cgroup string) ([]string, error) {
+	entries, err := fs.ReadDir(root.FS(), cmp.Or(relative(cgroup), "."))
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
+}
+
+// gone recognizes that a cgroup was removed, before it was opened or since.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) }

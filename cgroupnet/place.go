@@ -43,7 +43,7 @@ type Placement struct {
 	// Keep is the nearest folder above Path that [Remove] never removes.
 	Keep string `json:"keep"`
 
-	// Systemd says that systemd makes the leaf's folders, not [Prepare].
+	// Systemd says that systemd makes the leaf's folders, but for that in the net_cls hierarchy, which [Prepare] makes.
 	Systemd bool `json:"systemd,omitempty"`
 }
 
@@ -180,4 +180,9 @@ func checkPath(p string) error {
 		return fmt.Errorf("cgroup path %q contains a control character", p)
 	}
 	return nil
+}
+
+// inside reports whether cgroup is dir or below it.
+func inside(cgroup, dir string) bool {
+	return cgroup == dir || strings.HasPrefix(cgroup, dir+"/")
 }

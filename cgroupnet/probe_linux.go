@@ -28,7 +28,7 @@ func (s Support) Driver() (Driver, error) {
 	if err := s.problem(); err != nil {
 		return nil, err
 	}
-	return netCLS{hierarchy: *s.NetCLS}, nil
+	return newNetCLS(*s.NetCLS), nil
 }
 
 // problem is the error of a host without a usable hierarchy, nil of one with it.
