@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
@@ -93,6 +96,26 @@ func (r *runner) misplaced(c *container) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// elsewhereWait is how long a container that runs by the engine's word may have no process in its leaf: the engine learns of an end
+// within milliseconds.
+const elsewhereWait = time.Second
+
+// elsewhere says that the container runs, and not in its leaf; "" unless that is certain.
+func (r *runner) elsewhere(c *container, found engine.Container) string {
+	if c.driver == nil || c.init.Load() != nil || !found.Running || found.Pid <= 0 {
+		return ""
+	}
+	for end := time.Now().Add(elsewhereWait); time.Now().Before(end) && r.ctx.Err() == nil; r.pause(r.ctx, executePause) {
+		if pids, err := c.leaf.PIDs(); err != nil || len(pids) > 0 {
+			return r.misplaced(c)
+		}
+		if errors.Is(unix.Kill(found.Pid, 0), unix.ESRCH) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("the engine runs it as process %d, but its leaf %s has no process: the engine does not keep to the cgroup parent that it was given", found.Pid, c.placement.Path)
 }
 
 // keepClass sees to it that the leaf keeps its class for as long as ctx lives.

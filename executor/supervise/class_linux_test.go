@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/cgroupnet/classes"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/process"
 )
 
 // classFile gives its one class to every task.
@@ -148,5 +151,40 @@ func TestForeignClassIsNotTakenOver(t *testing.T) {
 		if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(failed.GetMessage(), "0x00000007") {
 			t.Errorf("%s: %v: %s", mode, failed.GetReason(), failed.GetMessage())
 		}
+	}
+}
+
+// An engine that has no use for the cgroup parent, or does not see it: nothing of the container is where its class is.
+func TestContainerThatRunsOutsideItsLeafIsFoundOut(t *testing.T) {
+	support, err := cgroupnet.Probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	driver, err := support.Driver()
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := cgroupnet.Hierarchies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := exec.Command("sleep", "600")
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	leaf := cgroupRoot + "/00100001/nobody"
+	r := &runner{ctx: t.Context()}
+	c := &container{driver: driver, class: 0x00100001, placement: &cgroupnet.Placement{Path: leaf}, leaf: process.OpenLeaf(groups, leaf)}
+	running := engine.Container{Running: true, Pid: program.Process.Pid}
+	if got := r.elsewhere(c, running); !strings.Contains(got, "its leaf "+leaf+" has no process") {
+		t.Errorf("a container elsewhere: %q", got)
+	}
+	program.Process.Kill()
+	program.Wait()
+	if got := r.elsewhere(c, running); got != "" {
+		t.Errorf("one that has ended, and the engine does not know yet: %q", got)
+	}
+	if got := r.elsewhere(c, engine.Container{}); got != "" {
+		t.Errorf("one that does not run: %q", got)
 	}
 }

@@ -27,6 +27,9 @@ func (r *runner) verifyAndInspect() {
 			return delivery{msg: Inspected{Exceeds: exceeds, Misplaced: misplaced}}
 		}
 		found, err := r.Engine.Inspect(r.ctx, made.id)
+		if misplaced == "" && err == nil {
+			misplaced = r.elsewhere(made, found)
+		}
 		return delivery{msg: Inspected{Container: found, Err: err, Misplaced: misplaced}}
 	})
 }
