@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 // confinement decides over security options and over the paths of /proc and /sys that the engine hides. What a task does
@@ -132,7 +134,7 @@ func (r *review) selinux(field, value string) {
 			"SELinux label %q is refused; write user:, role:, type:, level: or filetype: and its value, of which only a level has a colon.", Shorten(value))
 		return
 	}
-	if !matchesAny(r.rules.SELinuxLabels, value) && r.deny(field, value, "security_opt.selinux",
+	if !glob.MatchAny(r.rules.SELinuxLabels, value) && r.deny(field, value, "security_opt.selinux",
 		"SELinux label %q is refused: %s.", Shorten(value), chooseFrom(r.rules.SELinuxLabels)) {
 		return
 	}

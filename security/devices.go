@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 // devices decides over the host's devices inside the container.
@@ -39,7 +41,7 @@ func (r *review) device(d container.DeviceMapping) (container.DeviceMapping, boo
 	}
 	value := d.PathOnHost + ":" + d.CgroupPermissions
 	allowed := slices.ContainsFunc(r.rules.Devices, func(rule DeviceRule) bool {
-		return matches(rule.Path, d.PathOnHost) && strings.Trim(d.CgroupPermissions, rule.Permissions) == ""
+		return glob.Match(rule.Path, d.PathOnHost) && strings.Trim(d.CgroupPermissions, rule.Permissions) == ""
 	})
 	switch {
 	case !isCleanAbsolute(d.PathOnHost) || !isCleanAbsolute(d.PathInContainer) || d.PathInContainer == "/":

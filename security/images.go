@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 // imageSource decides by an image's name, before anything is pulled, where it may come from. See [Policy.ReviewImage] for
@@ -82,7 +84,7 @@ func (r *review) imageDigest(image Image, asked string) {
 // compared as they are: the engine tells upper and lower case apart in the registry's name, too, when it looks for
 // credentials, mirrors and certificates.
 func matchesRepository(pattern, name string) bool {
-	return pattern == everything || Matches(pattern, name)
+	return pattern == everything || glob.MatchBelow(pattern, name)
 }
 
 const everything = "**"

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 var (
@@ -85,7 +87,7 @@ func isUserNetwork(mode string) bool {
 // for networks by the start of their IDs as well, the host's network included.
 func (r *review) allowsUserNetwork(name string) bool {
 	names := r.rules.Network.Names
-	return slices.Contains(names, name) || !hexadecimal().MatchString(name) && matchesAny(names, name)
+	return slices.Contains(names, name) || !hexadecimal().MatchString(name) && glob.MatchAny(names, name)
 }
 
 // defaultNetworkNote tells the author of a task without a network where the host's comes from; see Origins.

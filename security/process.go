@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/distribution/reference"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 // containerName is Docker's own rule for names.
@@ -183,7 +185,7 @@ const (
 // environment checks the form of names, takes away those that the policy denies, and shows no values. An entry without
 // '=' would take a variable of the image away.
 func (r *review) environment(env []string) {
-	noDevices := matchesAny(r.rules.DeniedEnvironment, gpuVariable) && len(r.out.Host.DeviceRequests) == 0
+	noDevices := glob.MatchAny(r.rules.DeniedEnvironment, gpuVariable) && len(r.out.Host.DeviceRequests) == 0
 	asks := false
 	for i, entry := range env {
 		field := fmt.Sprintf("Config.Env[%d]", i)
@@ -197,7 +199,7 @@ func (r *review) environment(env []string) {
 			r.reject(field, "", "environment", "Environment entry %d has no name or no value; write NAME=value.", i)
 		case strings.ContainsFunc(name, unicode.IsControl):
 			r.reject(field, "", "environment", "The name in environment entry %d holds a control character; remove it.", i)
-		case matchesAny(r.rules.DeniedEnvironment, name):
+		case glob.MatchAny(r.rules.DeniedEnvironment, name):
 			r.found(Trim, "Config.Env["+name+"]", name, "environment.deny",
 				"Variable %q is left out: the policy denies it.", Shorten(name))
 			if !r.acts() {

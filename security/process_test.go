@@ -326,22 +326,6 @@ func TestOriginsFallBackToWhatAFieldIsPartOf(t *testing.T) {
 	}
 }
 
-func TestPatterns(t *testing.T) {
-	for _, test := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"a", "a", true}, {"a", "ab", false}, {"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"*", "a/b", false},
-		{"a*", "abc", true}, {"a*c", "abc", true}, {"a*c", "abcd", false}, {"*c", "abcbc", true}, {"a*b*c", "axbybzc", true}, {"a*b*c", "acb", false},
-		{"**", "x", true}, {"/dev/*", "/dev/x", true}, {"/dev/*", "/dev/x/y", false}, {"/dev/*/y", "/dev/x/y", true}, {"a*a", "a", false},
-		{"[a-z]", "b", false}, {"[a-z]", "[a-z]", true}, {"a?c", "abc", false}, {"net.*.x", "net.ipv4.conf.x", true},
-	} {
-		if got := matches(test.pattern, test.s); got != test.want {
-			t.Errorf("%q, %q: %v", test.pattern, test.s, got)
-		}
-	}
-}
-
 // What is forced on every task is not said to be asked for by those that ask for another option.
 func TestForcedNoNewPrivilegesHasNoOriginOfOtherOptions(t *testing.T) {
 	d := reviewOf(func(s *Spec) {

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 // sysctls decides over kernel parameters. Those that are not of a namespace are rejected by the engine's runtime; those of
@@ -15,7 +17,7 @@ func (r *review) sysctls() {
 		ofNetwork := isSysctlOf(name, "net")
 		ofUTS := isSysctlOf(name, "kernel") && slices.Contains([]string{"hostname", "domainname"}, name[len("kernel."):])
 		switch {
-		case !matchesAny(r.rules.Sysctls, name) &&
+		case !glob.MatchAny(r.rules.Sysctls, name) &&
 			r.deny(field, value, "sysctls", "Sysctl %q is refused: %s.", Shorten(name), chooseFrom(r.rules.Sysctls)):
 		case ofUTS && r.out.Host.UTSMode == "host":
 			r.reject(field, value, "sysctls",

@@ -10,24 +10,6 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-func TestShownTextIsBoundedAndOneLine(t *testing.T) {
-	tests := map[string]string{
-		"":                         "",
-		"NET_ADMIN":                "NET_ADMIN",
-		"größe `x` \"y\"":          "größe `x` \"y\"",
-		"a\nreject: b\r\x1b[2K":    `a\nreject: b\r\x1b[2K`,
-		"right \u202e to left":     `right \u202e to left`,
-		"\xff":                     "\uFFFD",
-		strings.Repeat("ä", 160):   strings.Repeat("ä", 160),
-		strings.Repeat("ä", 1<<20): strings.Repeat("ä", 160) + "...",
-	}
-	for text, want := range tests {
-		if got := Printable(text); got != want {
-			t.Errorf("%.40q: got %q", text, got)
-		}
-	}
-}
-
 // TestNoValueForgesALine puts line breaks and long text wherever a task has a free choice.
 func TestNoValueForgesALine(t *testing.T) {
 	evil := "x\nallow: everything\x1b[2K\u2028" + strings.Repeat("y", 5000)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/mount"
+
+	"mesos-docker-executor/internal/glob"
 )
 
 // localDriver is the volume driver of the engine itself.
@@ -112,7 +114,7 @@ func (r *review) driverOptions(field, driver string, options map[string]string, 
 
 func (r *review) volumeRule(driver, name string) (VolumeRule, bool) {
 	at := slices.IndexFunc(r.rules.Mounts.Volumes, func(v VolumeRule) bool {
-		return v.Driver == driver && IsVolumeName(name) && matchesAny(v.Names, name)
+		return v.Driver == driver && IsVolumeName(name) && glob.MatchAny(v.Names, name)
 	})
 	if at < 0 {
 		return VolumeRule{}, false

@@ -3,8 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
 )
 
 // ErrNoAgent says that the environment holds nothing that a Mesos agent sets:
@@ -77,10 +78,4 @@ func (e *Error) orNil() error {
 
 // quote renders a value for an error message: on one line, and cut where
 // nobody would read on.
-func quote(s string) string {
-	const limit = 120
-	if len(s) > limit {
-		return strconv.Quote(s[:limit]) + fmt.Sprintf("... (%d bytes)", len(s))
-	}
-	return strconv.Quote(s)
-}
+func quote(s string) string { return message.Quote(s) }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"mesos-docker-executor/internal/rootfile"
 )
 
 // maxSocketPath is the longest path of a Unix socket in bytes: sun_path has
@@ -77,28 +79,11 @@ func parseEndpoint(s string) (netip.AddrPort, error) {
 }
 
 // checkPath says what is wrong with an absolute path of config.yaml. It must be
-// in its shortest form, so that it has one spelling.
-func checkPath(p string) error {
-	if err := checkAbsolute(p); err != nil {
-		return err
-	}
-	if path.Clean(p) != p {
-		return fmt.Errorf("%s is not in its shortest form, which is %s", quote(p), quote(path.Clean(p)))
-	}
-	return nil
-}
+// in its shortest form.
+func checkPath(p string) error { return rootfile.CheckPath(p) }
 
-func checkAbsolute(p string) error {
-	switch {
-	case p == "":
-		return errors.New("is empty; an absolute path is needed")
-	case !strings.HasPrefix(p, "/"):
-		return fmt.Errorf("%s is not an absolute path", quote(p))
-	case strings.ContainsFunc(p, unicode.IsControl):
-		return fmt.Errorf("%s contains a control character", quote(p))
-	}
-	return nil
-}
+// checkAbsolute leaves the form to whoever chose the path.
+func checkAbsolute(p string) error { return rootfile.CheckAbsolute(p) }
 
 // agentFolder returns a path that comes from the agent, and must not be "/",
 // in its shortest form. Agents pass on what their operator wrote, such as

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-executor/internal/rulefile"
 	"mesos-docker-executor/security"
 )
 
@@ -41,9 +42,14 @@ func (c Choice) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// who is what entries go by of an identity.
+func who(id security.Identity) rulefile.Identity {
+	return rulefile.Identity{Principal: id.Principal, Role: id.Role, Trusted: id.Trusted, AppID: id.AppID}
+}
+
 // first returns the index of the entry for an identity, or -1.
 func (f *File) first(id security.Identity) int {
-	return slices.IndexFunc(f.identities, func(i identity) bool { return i.match.covers(id, f.appIDTrusted) })
+	return slices.IndexFunc(f.identities, func(i identity) bool { return i.match.Covers(who(id), f.appIDTrusted) })
 }
 
 // Choose says which entry [File.For] goes by.
@@ -56,15 +62,15 @@ func (f *File) Choose(id security.Identity) Choice {
 }
 
 func (f *File) usesAppIDs() bool {
-	return slices.ContainsFunc(f.identities, func(i identity) bool { return len(i.match.appIDs) > 0 }) ||
-		slices.ContainsFunc(f.exceptions, func(x exception) bool { return len(x.match.appIDs) > 0 })
+	return slices.ContainsFunc(f.identities, func(i identity) bool { return len(i.match.AppIDs) > 0 }) ||
+		slices.ContainsFunc(f.exceptions, func(x exception) bool { return len(x.match.AppIDs) > 0 })
 }
 
 // Entries returns the entries of identities, in their order.
 func (f *File) Entries() []Entry {
 	var all []Entry
 	for i, id := range f.identities {
-		all = append(all, Entry{Index: i, Place: place(f.name, id.line)})
+		all = append(all, Entry{Index: i, Place: rulefile.Place(f.name, id.line)})
 	}
 	return all
 }

@@ -85,37 +85,6 @@ func TestEntryErrors(t *testing.T) {
 	}.run(t)
 }
 
-func TestPatterns(t *testing.T) {
-	for _, c := range []struct {
-		pattern string
-		yes, no []string
-	}{
-		{"web", []string{"web"}, []string{"", "we", "webs", "web/a", "/web"}},
-		{"*", []string{"a", "*"}, []string{"", "a/b", "/"}},
-		{"a*c", []string{"ac", "abc", "abcc"}, []string{"a", "ab", "acb", "a/c", "c"}},
-		{"*-x-*", []string{"-x-", "a-x-b", "-x--x-"}, []string{"-x", "-x/-", "a-b"}},
-		{"ab*ba", []string{"abba", "abxba"}, []string{"aba", "ab", "ba"}},
-		{"infra/*", []string{"infra/a"}, []string{"infra", "infra/a/b", "xinfra/a", "infraa"}},
-		{"infra/**", []string{"infra/a", "infra/a/b"}, []string{"infra", "infra/", "infrastructure", "infrastructure/a", "a/infra/b"}},
-		{"/web/*", []string{"/web/a"}, []string{"/web", "/webshop", "/webshop/a", "/web/a/b"}},
-		{"/web/**", []string{"/web/a", "/web/a/b"}, []string{"/web", "/web/", "/webshop", "/webshop/a", "/x/web/a"}},
-		{"/**", []string{"/a", "/a/b"}, []string{"", "/", "a"}},
-		{"/*/db", []string{"/web/db"}, []string{"/db", "/a/b/db", "/web/dbs"}},
-		{"/*/**", []string{"/a/b", "/a/b/c"}, []string{"/a", "/"}},
-	} {
-		for _, s := range c.yes {
-			if !matches(c.pattern, s) {
-				t.Errorf("%q does not match %q", c.pattern, s)
-			}
-		}
-		for _, s := range c.no {
-			if matches(c.pattern, s) {
-				t.Errorf("%q matches %q", c.pattern, s)
-			}
-		}
-	}
-}
-
 const identitiesText = `version: 1
 mode: audit
 principals:

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 	"mesos-docker-executor/security"
 )
 
@@ -88,10 +90,10 @@ func (f *File) For(id security.Identity) (security.Policy, error) {
 func (f *File) expired(id security.Identity) []security.Expired {
 	var expired []security.Expired
 	for _, x := range f.exceptions {
-		if x.expired && x.match.covers(id, f.appIDTrusted) {
+		if x.expired && x.match.Covers(who(id), f.appIDTrusted) {
 			was := x.lifts
 			was.Reason = "" // which is for those who may have it
-			expired = append(expired, security.Expired{Name: fmt.Sprintf("break_glass[%d], %s", x.index, place(f.name, x.line)), Was: was})
+			expired = append(expired, security.Expired{Name: fmt.Sprintf("break_glass[%d], %s", x.index, rulefile.Place(f.name, x.line)), Was: was})
 		}
 	}
 	return expired
@@ -115,13 +117,13 @@ func (f *File) layered(id security.Identity, rules *security.Rules, places map[s
 		mode, line = own.mode, own.modeLine
 	}
 	if mode != "" {
-		places["mode"] = place(f.name, line)
+		places["mode"] = rulefile.Place(f.name, line)
 	}
 	if mode == security.Audit { // else the built-in mode, which is to enforce
 		rules.Mode = mode
 	}
 	for _, x := range f.exceptions {
-		if !x.expired && x.match.covers(id, f.appIDTrusted) {
+		if !x.expired && x.match.Covers(who(id), f.appIDTrusted) {
 			x.addTo(&rules.BreakGlass, places, f.name)
 		}
 	}
@@ -131,10 +133,10 @@ func (f *File) layered(id security.Identity, rules *security.Rules, places map[s
 func (f *File) profileRefused(profile string, own identity) error {
 	remedy, at := "this task may pick none; remove the label, or ask the operator for a profile", "built-in"
 	if len(own.profiles) > 0 {
-		remedy = "this task may pick " + listed(own.profiles) + "; write one of these, or remove the label"
+		remedy = "this task may pick " + message.Listed(own.profiles) + "; write one of these, or remove the label"
 	}
 	if own.line > 0 {
-		at = place(f.name, own.line)
+		at = rulefile.Place(f.name, own.line)
 	}
-	return &security.ProfileError{Place: at, Message: "Profile " + quote(security.Shorten(profile)) + " is refused: " + remedy + "."}
+	return &security.ProfileError{Place: at, Message: "Profile " + message.Quote(message.Shorten(profile)) + " is refused: " + remedy + "."}
 }

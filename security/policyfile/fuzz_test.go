@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/mount"
 
+	"mesos-docker-executor/internal/rulefile"
 	"mesos-docker-executor/security"
 )
 
@@ -112,7 +113,7 @@ func someIdentities(f *File) []security.Identity {
 		}
 		return strings.ReplaceAll(strings.ReplaceAll(patterns[0], "**", "a"), "*", "a")
 	}
-	var matches []match
+	var matches []rulefile.Match
 	for _, i := range f.identities {
 		matches = append(matches, i.match)
 	}
@@ -120,7 +121,7 @@ func someIdentities(f *File) []security.Identity {
 		matches = append(matches, x.match)
 	}
 	for i, m := range matches {
-		id := security.Identity{Principal: concrete(m.principals), Role: concrete(m.roles), AppID: concrete(m.appIDs), Trusted: true}
+		id := security.Identity{Principal: concrete(m.Principals), Role: concrete(m.Roles), AppID: concrete(m.AppIDs), Trusted: true}
 		ids = append(ids, id)
 		if i < len(f.identities) {
 			for _, profile := range f.identities[i].profiles {

@@ -7,16 +7,18 @@ import (
 
 	"github.com/docker/docker/api/types/mount"
 
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 	"mesos-docker-executor/security"
 )
 
 // openedPath is a folder of the host that some section of rules opens.
 type openedPath struct {
-	entry entry
+	entry rulefile.Entry
 	path  string
 }
 
-func (p *parser) noteOpened(e entry, key string, value any) {
+func (p *parser) noteOpened(e rulefile.Entry, key string, value any) {
 	if opened, ok := value.(security.HostPath); ok && key == "mounts.host_paths" {
 		p.opened = append(p.opened, openedPath{entry: e, path: opened.Path})
 	}
@@ -46,16 +48,16 @@ func (p *parser) reviewHostPaths(some []openedPath) {
 		if !ours {
 			continue
 		}
-		line, key := opened.entry.line, opened.entry.path+".path"
+		line, key := opened.entry.Line, opened.entry.Path+".path"
 		if place := closedAltogether(opened.path); place != "" {
-			p.problems.add(line, key, "%s opens nothing: %s and what is below it can be opened by `break_glass` only", quote(opened.path), place)
+			p.Problems.Add(line, key, "%s opens nothing: %s and what is below it can be opened by `break_glass` only", message.Quote(opened.path), place)
 		} else if isEngines(opened.path) {
-			p.problems.add(line, key, "%s is an engine's socket or state, or the executor's own; %s: `allow: {paths: [...]}`",
-				quote(opened.path), onlyBreakGlass)
+			p.Problems.Add(line, key, "%s is an engine's socket or state, or the executor's own; %s: `allow: {paths: [...]}`",
+				message.Quote(opened.path), onlyBreakGlass)
 		} else {
-			p.problems.add(line, key, "%s opens nothing: it holds what nobody may mount as a whole; "+
+			p.Problems.Add(line, key, "%s opens nothing: it holds what nobody may mount as a whole; "+
 				"name the folder below it that is meant, or, for what has to be, use `break_glass`",
-				quote(opened.path))
+				message.Quote(opened.path))
 		}
 	}
 }

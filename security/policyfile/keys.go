@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"mesos-docker-executor/internal/message"
 	"mesos-docker-executor/security"
 )
 
@@ -50,7 +51,7 @@ func rightsFacts() map[string]fact {
 		"capabilities.allow": {meaning: "the most that a task can have", allowed: "names such as NET_BIND_SERVICE",
 			text: aCapability},
 		"capabilities.on_violation": {meaning: "what happens to a capability that is not allowed: trim (the container runs without it) or reject",
-			allowed: oneOf([]string{string(security.Trim), string(security.Reject)}), text: among(string(security.Trim), string(security.Reject))},
+			allowed: message.OneOf([]string{string(security.Trim), string(security.Reject)}), text: among(string(security.Trim), string(security.Reject))},
 
 		"images": {meaning: "Which images may run"},
 		"images.allow": {meaning: "patterns of repositories in full; * is any text without a slash, ** at the end all below",

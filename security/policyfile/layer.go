@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-executor/internal/rulefile"
 	"mesos-docker-executor/security"
 )
 
@@ -74,16 +75,16 @@ type setting struct {
 type layer []setting
 
 // layer reads a section of rules.
-func (p *parser) layer(e entry) layer {
+func (p *parser) layer(e rulefile.Entry) layer {
 	var l layer
 	p.rulesBelow(e, "", &l)
 	return l
 }
 
 // rulesBelow reads one mapping of a section of rules; prefix is that of the keys in it.
-func (p *parser) rulesBelow(e entry, prefix string, l *layer) {
-	for _, key := range p.mapping(e.value, e.path) {
-		name, adds := strings.CutPrefix(key.key, "+")
+func (p *parser) rulesBelow(e rulefile.Entry, prefix string, l *layer) {
+	for _, key := range p.Mapping(e) {
+		name, adds := strings.CutPrefix(key.Key, "+")
 		full := prefix + name
 		at := slices.IndexFunc(p.rules, func(r rule) bool { return r.key == full })
 		switch {
@@ -99,10 +100,10 @@ func (p *parser) rulesBelow(e entry, prefix string, l *layer) {
 	}
 }
 
-func (p *parser) oneSetting(key entry, r rule, adds bool, l *layer) {
+func (p *parser) oneSetting(key rulefile.Entry, r rule, adds bool, l *layer) {
 	for _, other := range *l {
 		if other.rule.key == r.key {
-			p.problems.add(key.line, key.path, "is here a second time, with and without a + in front; the first is on line %d", other.line)
+			p.Note(key, "is here a second time, with and without a + in front; the first is on line %d", other.line)
 			return
 		}
 	}
@@ -115,7 +116,7 @@ func (p *parser) oneSetting(key entry, r rule, adds bool, l *layer) {
 		case reflect.Map:
 			remedy = "remove the +; the names of a map are merged into the inherited ones anyway"
 		}
-		p.problems.add(key.line, key.path, "takes no + in front of the key; %s", remedy)
+		p.Note(key, "takes no + in front of the key; %s", remedy)
 		return
 	}
 	if s, ok := p.setting(key, r, true); ok {
@@ -152,7 +153,7 @@ func (l layer) apply(rules *security.Rules, places map[string]string, file strin
 		default:
 			field.Set(orZero(s.value))
 		}
-		places[s.rule.key] = place(file, s.line)
+		places[s.rule.key] = rulefile.Place(file, s.line)
 	}
 }
 
@@ -173,7 +174,7 @@ func (s setting) merge(field reflect.Value, places map[string]string, file strin
 		merged.SetMapIndex(reflect.ValueOf(name), reflect.Value{})
 	}
 	for name, line := range s.lines {
-		places[s.rule.key+"."+name] = place(file, line)
+		places[s.rule.key+"."+name] = rulefile.Place(file, line)
 	}
 	field.Set(orZero(merged))
 }
@@ -213,5 +214,3 @@ func (s seen) before(element reflect.Value) bool {
 	s[text] = true
 	return again
 }
-
-func place(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }

@@ -24,7 +24,7 @@ const maxFileSize = 256 << 10
 //
 // The error is an [*Error] naming every problem; the caller starts no task then.
 func Load(path string, named bool, now time.Time) (*File, error) {
-	if err := checkPath(path); err != nil {
+	if err := rootfile.CheckPath(path); err != nil {
 		return nil, fileError(path, "the path %v", err)
 	}
 	data, err := rootfile.Read(path, maxFileSize)
@@ -48,6 +48,6 @@ func Load(path string, named bool, now time.Time) (*File, error) {
 
 func fileError(path, format string, args ...any) error {
 	e := &Error{Source: path}
-	e.add(0, "", format, args...)
+	e.Add(0, "", format, args...)
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"mesos-docker-executor/internal/rulefile"
 	"mesos-docker-executor/security"
 )
 
@@ -22,7 +23,7 @@ func (n Note) String() string { return n.Place + ": " + n.Text }
 func (f *File) note(line int, format string, args ...any) Note {
 	n := Note{Place: f.name, Line: line, Text: fmt.Sprintf(format, args...)}
 	if line > 0 {
-		n.Place = place(f.name, line)
+		n.Place = rulefile.Place(f.name, line)
 	}
 	return n
 }
@@ -43,7 +44,7 @@ func (f *File) Notes() []Note {
 func (f *File) NotesFor(id security.Identity) []Note {
 	first := f.first(id)
 	return f.notes(func(at int) bool { return at == first },
-		func(x exception) bool { return x.match.covers(id, f.appIDTrusted) })
+		func(x exception) bool { return x.match.Covers(who(id), f.appIDTrusted) })
 }
 
 func (f *File) notes(tellsOf func(at int) bool, lifts func(exception) bool) []Note {

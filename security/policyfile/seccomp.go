@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"mesos-docker-executor/internal/message"
 	"mesos-docker-executor/internal/rootfile"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // maxProfileSize is the size of a seccomp profile in bytes beyond which it is something else. Docker's own has 20 KiB.
@@ -19,7 +21,7 @@ const unreadProfile = `{"defaultAction":"SCMP_ACT_ERRNO"}`
 func checkProfileName(name string) error {
 	switch name {
 	case "unconfined", "builtin":
-		return fmt.Errorf("%s is the engine's own word, and cannot be a profile's name; choose another", quote(name))
+		return fmt.Errorf("%s is the engine's own word, and cannot be a profile's name; choose another", message.Quote(name))
 	}
 	return checkName(name)
 }
@@ -27,15 +29,15 @@ func checkProfileName(name string) error {
 func seccompPath(s string) (string, error) {
 	switch {
 	case strings.EqualFold(s, "unconfined"):
-		return "", fmt.Errorf("%s is refused here; %s: `allow: {unconfined: [seccomp]}`", quote(s), onlyBreakGlass)
+		return "", fmt.Errorf("%s is refused here; %s: `allow: {unconfined: [seccomp]}`", message.Quote(s), onlyBreakGlass)
 	case !strings.HasPrefix(s, "/"):
-		return "", fmt.Errorf("%s is not the absolute path of a profile in JSON, nor `none`", quote(s))
+		return "", fmt.Errorf("%s is not the absolute path of a profile in JSON, nor `none`", message.Quote(s))
 	}
-	return s, checkPath(s)
+	return s, rootfile.CheckPath(s)
 }
 
 // profile returns the content of a seccomp profile, read once.
-func (p *parser) profile(e entry, path string) string {
+func (p *parser) profile(e rulefile.Entry, path string) string {
 	if content, read := p.profiles[path]; read {
 		return content
 	}
@@ -48,7 +50,7 @@ func (p *parser) profile(e entry, path string) string {
 		err = checkProfile(data)
 	}
 	if err != nil {
-		p.problems.add(e.value.Line, e.path, "%s: %v", quote(path), err)
+		p.Wrong(e, "%s: %v", message.Quote(path), err)
 		return ""
 	}
 	p.profiles[path] = string(data)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
 )
 
 // maxSize is the largest size that a rule can name, in bytes.
@@ -31,11 +33,11 @@ func parseSize(s string) (int64, error) {
 		n, err := strconv.ParseInt(number, 10, 64)
 		switch {
 		case errors.Is(err, strconv.ErrRange) || err == nil && n > math.MaxInt64/unitSize(unit):
-			return 0, fmt.Errorf("%s is too large", quote(s))
+			return 0, fmt.Errorf("%s is too large", message.Quote(s))
 		case err == nil && n >= 0 && strconv.FormatInt(n, 10) == number:
 			return n * unitSize(unit), nil
 		}
-		return 0, fmt.Errorf("%s is not a size; write a whole number and the unit without a blank, such as 512MiB", quote(s))
+		return 0, fmt.Errorf("%s is not a size; write a whole number and the unit without a blank, such as 512MiB", message.Quote(s))
 	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
 		return 0, fmt.Errorf("%s has no unit; write %s", s, likelySize(n))
@@ -43,10 +45,10 @@ func parseSize(s string) (int64, error) {
 	number := strings.TrimRight(strings.ToUpper(s), "IB ")
 	if last := len(number) - 1; last > 0 && strings.Contains("KMGT", number[last:]) {
 		if n, err := strconv.ParseUint(strings.TrimSpace(number[:last]), 10, 63); err == nil {
-			return 0, fmt.Errorf("%s has no unit of sizes; write %d%siB", quote(s), n, number[last:])
+			return 0, fmt.Errorf("%s has no unit of sizes; write %d%siB", message.Quote(s), n, number[last:])
 		}
 	}
-	return 0, fmt.Errorf("%s is not a size; write a whole number and one of KiB, MiB, GiB and TiB, such as 512MiB", quote(s))
+	return 0, fmt.Errorf("%s is not a size; write a whole number and one of KiB, MiB, GiB and TiB, such as 512MiB", message.Quote(s))
 }
 
 // likelySize writes what a number without a unit may have meant: bytes if that is a whole number of some unit, else MiB.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-executor/internal/message"
 	"mesos-docker-executor/security"
 )
 
@@ -32,7 +33,7 @@ func (f *File) combinations() []combination {
 		own := section{fmt.Sprintf("identities[%d].rules", i), id.rules}
 		all = append(all, combine(defaults, own))
 		for _, name := range id.profiles {
-			all = append(all, combine(defaults, own, section{"profiles." + shortKey(name), f.profiles[name]}))
+			all = append(all, combine(defaults, own, section{"profiles." + message.Printable(name), f.profiles[name]}))
 		}
 	}
 	return all
@@ -83,7 +84,7 @@ func (f *File) Warnings() []Note {
 func (f *File) shadowed() []Note {
 	var warnings []Note
 	for i, id := range f.identities {
-		by := slices.IndexFunc(f.identities[:i], func(earlier identity) bool { return earlier.match.coversAll(id.match) })
+		by := slices.IndexFunc(f.identities[:i], func(earlier identity) bool { return earlier.match.CoversAll(id.match) })
 		if by >= 0 {
 			warnings = append(warnings, f.warning(id.line, "identities[%d] (%s) is never reached: the first match wins, and identities[%d] "+
 				"on line %d (%s) is for all of its tasks; write it before that one.",
@@ -131,12 +132,12 @@ func (f *File) neverOpened(s section, paths setting, with []combination) []Note 
 		line, key := paths.elements[i], fmt.Sprintf("%s.mounts.host_paths[%d]", s.name, i)
 		if before, twice := writable[p.Path]; twice && before != p.Writable {
 			warnings = append(warnings, f.warning(line,
-				"%s: %s is in the list read-only and writable, and so can be mounted for writing; keep one.", key, quote(p.Path)))
+				"%s: %s is in the list read-only and writable, and so can be mounted for writing; keep one.", key, message.Quote(p.Path)))
 		}
 		writable[p.Path] = p.Writable
 		if !slices.ContainsFunc(with, func(c combination) bool { return !closed(c) }) {
 			warnings = append(warnings, f.warning(line, "%s: %s opens nothing: `denied_paths` has %s, which closes it; remove one of the two.",
-				key, quote(p.Path), quote(closing(with[0].rules.Mounts.DeniedPaths, p.Path))))
+				key, message.Quote(p.Path), message.Quote(closing(with[0].rules.Mounts.DeniedPaths, p.Path))))
 		}
 	}
 	return warnings
