@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // Line is a line to add to the file.
@@ -32,7 +35,7 @@ func (r *Registry) nextLine(t *team, app string) (Line, error) {
 		return Line{}, fmt.Errorf("app %w", err)
 	}
 	if own := t.app(app); own != nil {
-		return Line{}, fmt.Errorf("app %s of team %s has the class ID %s already (%s)", app, t.name, own.ID, place(r.name, own.Line))
+		return Line{}, fmt.Errorf("app %s of team %s has the class ID %s already (%s)", app, t.name, own.ID, rulefile.Place(r.name, own.Line))
 	}
 	id, free := t.nextFree()
 	if !free {
@@ -78,7 +81,7 @@ func (r *Registry) findTeam(name string) (*team, error) {
 	if in, of, qualified := strings.Cut(name, "/"); qualified {
 		at := slices.IndexFunc(r.clusters, func(c *cluster) bool { return c.name == in })
 		if at < 0 {
-			return nil, fmt.Errorf("there is no cluster %s in %s", quote(in), r.name)
+			return nil, fmt.Errorf("there is no cluster %s in %s", message.Quote(in), r.name)
 		}
 		clusters, name = clusters[at:at+1], of
 	} else if r.own != nil {
@@ -96,5 +99,5 @@ func (r *Registry) findTeam(name string) (*team, error) {
 	if len(clusters) == 0 {
 		return nil, errors.New(r.name + " has no teams")
 	}
-	return nil, fmt.Errorf("there is no team %s in cluster %s%s; known are %s", quote(name), clusters[0].name, meant(name, names), listed(names))
+	return nil, fmt.Errorf("there is no team %s in cluster %s%s; known are %s", message.Quote(name), clusters[0].name, message.Meant(name, names), message.Listed(names))
 }

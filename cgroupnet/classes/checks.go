@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // claim notes that a major is another team's already. Those of the past come first.
@@ -14,13 +17,13 @@ func (p *parser) claim(u use, path string) {
 	case !taken:
 		p.majors[u.major] = u
 	case first.retired && u.retired:
-		p.problems.add(u.line, path, "%s is retired on line %d already, as that of team %s in cluster %s; no two teams ever had one major", MajorString(u.major), first.line, printable(first.team), printable(first.cluster))
+		p.Problems.Add(u.line, path, "%s is retired on line %d already, as that of team %s in cluster %s; no two teams ever had one major", MajorString(u.major), first.line, message.Printable(first.team), message.Printable(first.cluster))
 	case first.retired:
-		p.problems.add(u.line, path, "%s is retired (line %d): it was that of team %s in cluster %s, and logs may still have it; write another%s",
-			MajorString(u.major), first.line, printable(first.team), printable(first.cluster), p.freeMajor())
+		p.Problems.Add(u.line, path, "%s is retired (line %d): it was that of team %s in cluster %s, and logs may still have it; write another%s",
+			MajorString(u.major), first.line, message.Printable(first.team), message.Printable(first.cluster), p.freeMajor())
 	default:
-		p.problems.add(u.line, path, "%s is the major of team %s in cluster %s (line %d); write another%s",
-			MajorString(u.major), printable(first.team), printable(first.cluster), first.line, p.freeMajor())
+		p.Problems.Add(u.line, path, "%s is the major of team %s in cluster %s (line %d); write another%s",
+			MajorString(u.major), message.Printable(first.team), message.Printable(first.cluster), first.line, p.freeMajor())
 	}
 }
 
@@ -50,11 +53,11 @@ func (p *parser) checkIDs(t *team) {
 	}
 	retired := make(map[ID]App, len(t.retired))
 	for _, app := range t.retired {
-		path := t.path() + ".retired." + printable(app.Name)
+		path := t.path() + ".retired." + message.Printable(app.Name)
 		if first, twice := retired[app.ID]; twice {
-			p.problems.add(app.Line, path, "%s is retired on line %d already, as that of %s; keep one", app.ID, first.Line, printable(first.Name))
+			p.Problems.Add(app.Line, path, "%s is retired on line %d already, as that of %s; keep one", app.ID, first.Line, message.Printable(first.Name))
 		} else if err := p.inRange(app.ID, t); err != nil {
-			p.problems.add(app.Line, path, "%v", err)
+			p.Problems.Add(app.Line, path, "%v", err)
 		}
 		retired[app.ID] = app
 	}
@@ -62,19 +65,19 @@ func (p *parser) checkIDs(t *team) {
 	used := make(map[ID]int32, len(t.apps))
 	for i := range t.apps {
 		app := &t.apps[i]
-		if p.problems.isFull() {
+		if p.Problems.IsFull() {
 			return
 		}
-		path := func() string { return t.path() + ".apps." + printable(app.Name) }
+		path := func() string { return t.path() + ".apps." + message.Printable(app.Name) }
 		first, twice := used[app.ID]
 		old, reused := retired[app.ID]
 		switch err := p.inRange(app.ID, t); {
 		case err != nil:
-			p.problems.add(app.Line, path(), "%v", err)
+			p.Problems.Add(app.Line, path(), "%v", err)
 		case twice:
-			p.problems.add(app.Line, path(), "%s is the class ID of %s (line %d); %s", app.ID, printable(t.apps[first].Name), t.apps[first].Line, free())
+			p.Problems.Add(app.Line, path(), "%s is the class ID of %s (line %d); %s", app.ID, message.Printable(t.apps[first].Name), t.apps[first].Line, free())
 		case reused:
-			p.problems.add(app.Line, path(), "%s is retired (line %d): it was that of %s, and logs may still have it; %s", app.ID, old.Line, printable(old.Name), free())
+			p.Problems.Add(app.Line, path(), "%s is retired (line %d): it was that of %s, and logs may still have it; %s", app.ID, old.Line, message.Printable(old.Name), free())
 		default:
 			used[app.ID] = int32(i)
 		}
@@ -100,9 +103,9 @@ func (p *parser) inRange(id ID, t *team) error {
 	case id.Special() != "":
 		return fmt.Errorf("%s is %s; write one from %s to %s", id, id.Special(), makeID(t.major, leastMinor), makeID(t.major, mostNumber))
 	case id.Major() != t.major && known && owner.retired:
-		return fmt.Errorf("%s has the major of team %s of the past (line %d), and this team's is %s", id, printable(owner.team), owner.line, major)
+		return fmt.Errorf("%s has the major of team %s of the past (line %d), and this team's is %s", id, message.Printable(owner.team), owner.line, major)
 	case id.Major() != t.major && known:
-		return fmt.Errorf("%s has the major of team %s in cluster %s (line %d), and this team's is %s", id, printable(owner.team), printable(owner.cluster), owner.line, major)
+		return fmt.Errorf("%s has the major of team %s in cluster %s (line %d), and this team's is %s", id, message.Printable(owner.team), message.Printable(owner.cluster), owner.line, major)
 	case id.Major() != t.major:
 		return fmt.Errorf("%s does not have the team's major, which is %s", id, major)
 	case id.Minor() == defaultMinor:
@@ -112,21 +115,21 @@ func (p *parser) inRange(id ID, t *team) error {
 }
 
 // unknown notes a key that is none, and where it belongs if that is known.
-func (p *parser) unknown(e *entry, known []string) {
-	level := strings.Count(e.path(), ".")
-	inCluster := strings.HasPrefix(e.path(), "clusters.")
-	switch of := func(keys ...string) bool { return slices.Contains(keys, e.key) }; {
+func (p *parser) unknown(e rulefile.Entry, known []string) {
+	level := strings.Count(e.Path, ".")
+	inCluster := strings.HasPrefix(e.Path, "clusters.")
+	switch of := func(keys ...string) bool { return slices.Contains(keys, e.Key) }; {
 	case !inCluster && of("teams", "identities", "default_team", "retired"):
-		p.note(e, "belongs to a cluster; write it under `clusters` and the cluster's name")
+		p.Note(e, "belongs to a cluster; write it under `clusters` and the cluster's name")
 	case inCluster && of("class_ids", "unknown", "principals", "cluster", "version"):
-		p.note(e, "is for the whole file; write it at its top")
+		p.Note(e, "is for the whole file; write it at its top")
 	case inCluster && level == 2 && of("major", "apps"):
-		p.note(e, "belongs to a team; write it under `teams` and the team's name")
+		p.Note(e, "belongs to a team; write it under `teams` and the team's name")
 	case inCluster && of("match", "principals", "roles", "app_ids", "app", "team") && !slices.Contains(known, "match") && !slices.Contains(known, "roles"):
-		p.note(e, "belongs to an entry of `identities` of the cluster: `- {match: {...}, team: NAME}`")
+		p.Note(e, "belongs to an entry of `identities` of the cluster: `- {match: {...}, team: NAME}`")
 	case inCluster && of("default"):
-		p.note(e, "needs no key: a team's default class is its major with the minor 0x0001")
+		p.Note(e, "needs no key: a team's default class is its major with the minor 0x0001")
 	default:
-		p.note(e, "is an unknown key%s; known here: %s", p.meant(e.key, known), strings.Join(known, ", "))
+		p.Note(e, "is an unknown key%s; known here: %s", p.meant(e.Key, known), strings.Join(known, ", "))
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // Identity is what classes go by, because the cluster vouches for it and not the task's author. The fields mean what those of the
@@ -28,7 +31,7 @@ func (id Identity) String() string {
 	var parts []string
 	for _, part := range []struct{ name, value string }{{"principal", id.Principal}, {"role", id.Role}, {"app ID", id.AppID}} {
 		if part.value != "" {
-			parts = append(parts, part.name+" "+quote(part.value))
+			parts = append(parts, part.name+" "+message.Quote(part.value))
 		}
 	}
 	if len(parts) == 0 {
@@ -81,7 +84,7 @@ func (r *Registry) For(id Identity) (Class, error) {
 	if r.mode == Off || r.own == nil {
 		return r.off(), nil
 	}
-	at := slices.IndexFunc(r.own.identities, func(i identity) bool { return i.match.covers(id, r.appIDTrusted) })
+	at := slices.IndexFunc(r.own.identities, func(i identity) bool { return i.match.Covers(rulefile.Identity(id), r.appIDTrusted) })
 	if at < 0 {
 		return r.unknownTeam(id)
 	}
@@ -101,7 +104,7 @@ func (r *Registry) For(id Identity) (Class, error) {
 func (r *Registry) class(outcome Outcome, id ID, t *team, app string, line int, reason string) Class {
 	return Class{
 		ID: id, Outcome: outcome, Cluster: strings.Clone(t.cluster), Team: strings.Clone(t.name), App: strings.Clone(app),
-		Place: place(r.name, line), Reason: reason,
+		Place: rulefile.Place(r.name, line), Reason: reason,
 	}
 }
 
@@ -109,11 +112,11 @@ func (r *Registry) off() Class {
 	if r.missing != "" {
 		return Class{Outcome: NoClass, Place: r.missing, Reason: "Class IDs are off: there is no " + r.missing + "."}
 	}
-	return Class{Outcome: NoClass, Place: place(r.name, r.modeLine), Reason: "Class IDs are off (" + place(r.name, r.modeLine) + ")."}
+	return Class{Outcome: NoClass, Place: rulefile.Place(r.name, r.modeLine), Reason: "Class IDs are off (" + rulefile.Place(r.name, r.modeLine) + ")."}
 }
 
 func (r *Registry) untagged(reason string) Class {
-	return Class{Outcome: NoClass, Place: place(r.name, r.unknownLine), Reason: "Untagged: " + reason + "."}
+	return Class{Outcome: NoClass, Place: rulefile.Place(r.name, r.unknownLine), Reason: "Untagged: " + reason + "."}
 }
 
 // unknownTeam decides about a task that no entry matches.
@@ -126,7 +129,7 @@ func (r *Registry) unknownTeam(id Identity) (Class, error) {
 		t := r.own.defaultTeam
 		return r.class(ByDefault, t.defaultID(), t, "", r.unknownLine, "Default class of team "+t.name+": "+reason+"."), nil
 	}
-	keys := place(r.name, r.own.entriesLine) + ", clusters." + r.own.name + ".identities"
+	keys := rulefile.Place(r.name, r.own.entriesLine) + ", clusters." + r.own.name + ".identities"
 	d := &DeniedError{Reason: reason}
 	switch {
 	case !id.Trusted:
@@ -149,22 +152,22 @@ func inYAML(s string) string {
 	if word || isAppID(s) && checkAppName(s) == nil {
 		return s
 	}
-	return quote(s)
+	return message.Quote(s)
 }
 
 // unknownApp decides about a task whose team is known.
 func (r *Registry) unknownApp(id Identity, entry identity) (Class, error) {
 	t := entry.team
 	believed := r.appIDTrusted[id.Principal]
-	reason := "team " + t.name + " has no app " + quote(id.AppID)
+	reason := "team " + t.name + " has no app " + message.Quote(id.AppID)
 	switch {
 	case id.AppID == "":
 		reason = "nothing says which app of team " + t.name + " the task is of"
 	case !believed:
-		reason += " by an identity that is believed: app IDs of principal " + quote(id.Principal) + " can be anybody's"
+		reason += " by an identity that is believed: app IDs of principal " + message.Quote(id.Principal) + " can be anybody's"
 	default:
 		if at := slices.IndexFunc(t.retired, func(a App) bool { return a.Name == id.AppID }); at >= 0 {
-			reason += " any more (it is retired, " + place(r.name, t.retired[at].Line) + ")"
+			reason += " any more (it is retired, " + rulefile.Place(r.name, t.retired[at].Line) + ")"
 		}
 	}
 	switch r.unknown {
@@ -174,12 +177,12 @@ func (r *Registry) unknownApp(id Identity, entry identity) (Class, error) {
 		return r.class(ByDefault, t.defaultID(), t, "", r.unknownLine, "Default class of team "+t.name+": "+reason+"."), nil
 	}
 	d := &DeniedError{Team: strings.Clone(t.name), Reason: reason}
-	d.Remedy = "the network team adds `app: APP` to the entry of identities that matches " + id.String() + " (" + place(r.name, entry.line) + ")"
+	d.Remedy = "the network team adds `app: APP` to the entry of identities that matches " + id.String() + " (" + rulefile.Place(r.name, entry.line) + ")"
 	if believed && isAppID(id.AppID) {
 		if line, err := r.nextLine(t, id.AppID); err == nil {
-			d.Remedy = "the network team adds the line `" + line.Text + "` (" + place(r.name, t.appsLine) + ", " + line.Key + ")"
+			d.Remedy = "the network team adds the line `" + line.Text + "` (" + rulefile.Place(r.name, t.appsLine) + ", " + line.Key + ")"
 		} else {
-			d.Remedy = err.Error() + " (" + place(r.name, t.line) + ")"
+			d.Remedy = err.Error() + " (" + rulefile.Place(r.name, t.line) + ")"
 		}
 	}
 	return Class{}, d

@@ -98,7 +98,7 @@ func someIdentities(r *Registry) []Identity {
 		return strings.ReplaceAll(strings.ReplaceAll(patterns[0], "**", "a"), "*", "a")
 	}
 	for _, i := range r.own.identities[:min(50, len(r.own.identities))] {
-		id := Identity{Principal: concrete(i.match.principals), Role: concrete(i.match.roles), AppID: concrete(i.match.appIDs), Trusted: true}
+		id := Identity{Principal: concrete(i.match.Principals), Role: concrete(i.match.Roles), AppID: concrete(i.match.AppIDs), Trusted: true}
 		ids = append(ids, id)
 		for _, app := range i.team.apps[:min(3, len(i.team.apps))] {
 			id.AppID = app.Name

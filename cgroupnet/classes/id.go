@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
 )
 
 // ID is a net_cls class ID, 0xAAAABBBB. 0 is none: what a socket has that no class was given to.
@@ -74,18 +76,18 @@ func ParseID(s string) (ID, error) {
 	case strings.HasPrefix(s, "0x"):
 		n, ok := hexNumber(s[2:], 8)
 		if !ok && isHex(s[2:]) {
-			return 0, fmt.Errorf("%s has more than the 32 bits, or eight digits, of a class ID", quote(s))
+			return 0, fmt.Errorf("%s has more than the 32 bits, or eight digits, of a class ID", message.Quote(s))
 		} else if !ok {
-			return 0, fmt.Errorf("%s is no hexadecimal number; %s", quote(s), idForms)
+			return 0, fmt.Errorf("%s is no hexadecimal number; %s", message.Quote(s), idForms)
 		}
 		return ID(n), nil
 	}
 	if err := otherForm(s, 8); err != nil {
-		return 0, fmt.Errorf("%s %w; %s", quote(s), err, idForms)
+		return 0, fmt.Errorf("%s %w; %s", message.Quote(s), err, idForms)
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("%s has more than the 32 bits of a class ID, whose highest is 4294967295", quote(s))
+		return 0, fmt.Errorf("%s has more than the 32 bits of a class ID, whose highest is 4294967295", message.Quote(s))
 	}
 	return ID(n), nil
 }
@@ -97,11 +99,11 @@ func parseTC(s, major, minor string) (ID, error) {
 	case okHigh && okLow:
 		return makeID(uint16(high), uint16(low)), nil
 	case okHigh && minor == "":
-		return 0, fmt.Errorf("%s is a qdisc to tc, not a class; write both halves, such as %s1", quote(s), s)
+		return 0, fmt.Errorf("%s is a qdisc to tc, not a class; write both halves, such as %s1", message.Quote(s), s)
 	case strings.HasPrefix(major, "0x") || strings.HasPrefix(minor, "0x"):
-		return 0, fmt.Errorf("%s has 0x beside a colon; both halves of tc's form are hexadecimal without it: 10:1 is 0x00100001", quote(s))
+		return 0, fmt.Errorf("%s has 0x beside a colon; both halves of tc's form are hexadecimal without it: 10:1 is 0x00100001", message.Quote(s))
 	}
-	return 0, fmt.Errorf("%s is no class of tc, which has up to four hexadecimal digits on both sides of the colon, such as 10:1", quote(s))
+	return 0, fmt.Errorf("%s is no class of tc, which has up to four hexadecimal digits on both sides of the colon, such as 10:1", message.Quote(s))
 }
 
 // otherForm says what a text is that is no decimal number, nil if it is one; digits is the number of those that the value has in
@@ -154,11 +156,11 @@ func parseMajor(s string) (uint16, error) {
 	n, ok := hexNumber(digits, 4)
 	switch {
 	case !ok && isHex(digits):
-		return 0, fmt.Errorf("%s has more than the 16 bits, or four digits, of a major; it is the upper half of the class IDs", quote(s))
+		return 0, fmt.Errorf("%s has more than the 16 bits, or four digits, of a major; it is the upper half of the class IDs", message.Quote(s))
 	case !ok:
-		return 0, fmt.Errorf("%s is no major; %s", quote(s), majorForms)
+		return 0, fmt.Errorf("%s is no major; %s", message.Quote(s), majorForms)
 	case n < 1 || n > mostNumber:
-		return 0, fmt.Errorf("%s is out of range; allowed: 0x0001 to 0xfffe, the others are tc's own", quote(s))
+		return 0, fmt.Errorf("%s is out of range; allowed: 0x0001 to 0xfffe, the others are tc's own", message.Quote(s))
 	}
 	return uint16(n), nil
 }
@@ -166,17 +168,17 @@ func parseMajor(s string) (uint16, error) {
 func majorForm(s string) error {
 	if n, err := strconv.ParseUint(s, 10, 16); err == nil && s[0] != '0' {
 		if len(s) <= 4 {
-			return fmt.Errorf("%s can be decimal or tc's hexadecimal; write %s or 0x%04s", quote(s), MajorString(uint16(n)), s)
+			return fmt.Errorf("%s can be decimal or tc's hexadecimal; write %s or 0x%04s", message.Quote(s), MajorString(uint16(n)), s)
 		}
-		return fmt.Errorf("%s is decimal; write %s", quote(s), MajorString(uint16(n)))
+		return fmt.Errorf("%s is decimal; write %s", message.Quote(s), MajorString(uint16(n)))
 	}
 	if s == "" {
 		return errors.New("is empty; " + majorForms)
 	}
 	if err := otherForm(s, 4); err != nil {
-		return fmt.Errorf("%s %w; %s", quote(s), err, majorForms)
+		return fmt.Errorf("%s %w; %s", message.Quote(s), err, majorForms)
 	}
-	return fmt.Errorf("%s is no major; %s", quote(s), majorForms)
+	return fmt.Errorf("%s is no major; %s", message.Quote(s), majorForms)
 }
 
 func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == "" }

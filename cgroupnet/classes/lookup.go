@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // App is a line `app: id`.
@@ -90,7 +93,7 @@ func (r *Registry) Lookup(id ID) Owner {
 		}
 		for _, u := range c.retired {
 			if u.major == id.Major() {
-				return Owner{ID: id, Kind: OwnerRetiredTeam, Cluster: strings.Clone(c.name), Team: strings.Clone(u.team), Place: place(r.name, u.line)}
+				return Owner{ID: id, Kind: OwnerRetiredTeam, Cluster: strings.Clone(c.name), Team: strings.Clone(u.team), Place: rulefile.Place(r.name, u.line)}
 			}
 		}
 	}
@@ -99,7 +102,7 @@ func (r *Registry) Lookup(id ID) Owner {
 
 func (r *Registry) lookupApp(t *team, o *Owner) {
 	if o.ID == t.defaultID() {
-		o.Kind, o.Place = OwnerDefault, place(r.name, t.majorLine)
+		o.Kind, o.Place = OwnerDefault, rulefile.Place(r.name, t.majorLine)
 		return
 	}
 	for _, lines := range []struct {
@@ -108,11 +111,11 @@ func (r *Registry) lookupApp(t *team, o *Owner) {
 	}{{OwnerApp, t.apps}, {OwnerRetired, t.retired}} {
 		if at := slices.IndexFunc(lines.apps, func(a App) bool { return a.ID == o.ID }); at >= 0 {
 			app := lines.apps[at]
-			o.Kind, o.App, o.Place = lines.kind, strings.Clone(app.Name), place(r.name, app.Line)
+			o.Kind, o.App, o.Place = lines.kind, strings.Clone(app.Name), rulefile.Place(r.name, app.Line)
 			return
 		}
 	}
-	o.Kind, o.Place = OwnerTeam, place(r.name, t.majorLine)
+	o.Kind, o.Place = OwnerTeam, rulefile.Place(r.name, t.majorLine)
 }
 
 // String says it in one line, with both spellings of the ID.
@@ -129,9 +132,9 @@ func (o Owner) String() string {
 	case OwnerDefault:
 		return name + "default class of " + team + where
 	case OwnerRetired:
-		return name + "retired, was app " + printable(o.App) + " of " + team + where
+		return name + "retired, was app " + message.Printable(o.App) + " of " + team + where
 	case OwnerRetiredTeam:
-		return name + "retired, was a class of team " + printable(o.Team) + " in cluster " + o.Cluster + where
+		return name + "retired, was a class of team " + message.Printable(o.Team) + " in cluster " + o.Cluster + where
 	case OwnerTeam:
 		return name + "given to no app, and of the major of " + team + where
 	case OwnerSpecial:

@@ -3,6 +3,8 @@ package classes
 import (
 	"strings"
 	"testing"
+
+	"mesos-docker-executor/internal/rulefile"
 )
 
 const withPast = `version: 1
@@ -109,7 +111,7 @@ func TestNextFreeUntilTheTeamIsFull(t *testing.T) {
 	}
 	r.own, r.unknown, r.mode = r.clusters[0], Deny, Required
 	r.appIDTrusted = map[string]bool{"m": true}
-	r.own.identities = []identity{{match: match{principals: []string{"m"}}, team: full}}
+	r.own.identities = []identity{{match: rulefile.Match{Principals: []string{"m"}}, team: full}}
 	if _, err := r.For(Identity{Principal: "m", AppID: "/new", Trusted: true}); err == nil || !strings.Contains(err.Error(), "has no free class ID") {
 		t.Errorf("%v", err)
 	}

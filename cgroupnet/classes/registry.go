@@ -5,6 +5,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // Mode says whether tasks have to have a class ID.
@@ -76,7 +79,7 @@ type use struct {
 
 // identity is an entry of identities.
 type identity struct {
-	match match
+	match rulefile.Match
 	line  int
 	team  *team
 	app   *App // nil: by the task's app ID
@@ -127,7 +130,7 @@ func (r *Registry) Notes() []string {
 	}
 	var notes []string
 	note := func(line int, format string, args ...any) {
-		notes = append(notes, place(r.name, line)+": "+fmt.Sprintf(format, args...))
+		notes = append(notes, rulefile.Place(r.name, line)+": "+fmt.Sprintf(format, args...))
 	}
 	switch r.mode {
 	case Off:
@@ -154,7 +157,7 @@ func (r *Registry) Notes() []string {
 
 // noteUnused notes a team or apps that no task can be known to be of.
 func (r *Registry) noteUnused(c *cluster, t *team, note func(int, string, ...any)) {
-	named, byAppID, has := map[string]bool{}, []match(nil), c.defaultTeam == t
+	named, byAppID, has := map[string]bool{}, []rulefile.Match(nil), c.defaultTeam == t
 	for _, i := range c.identities {
 		switch {
 		case i.team != t:
@@ -170,17 +173,19 @@ func (r *Registry) noteUnused(c *cluster, t *team, note func(int, string, ...any
 		note(t.line, "team %s in cluster %s is in no entry of identities, so no task gets a class of it.", t.name, c.name)
 		return
 	}
-	reached := func(m match, app string) bool { return len(m.appIDs) == 0 || matchesAny(m.appIDs, app) }
+	reached := func(m rulefile.Match, app string) bool {
+		return len(m.AppIDs) == 0 || rulefile.MatchesAny(m.AppIDs, app)
+	}
 	var unused []string
 	first := 0
 	for _, app := range t.apps {
-		if !named[app.Name] && !(isAppID(app.Name) && slices.ContainsFunc(byAppID, func(m match) bool { return reached(m, app.Name) })) {
+		if !named[app.Name] && !(isAppID(app.Name) && slices.ContainsFunc(byAppID, func(m rulefile.Match) bool { return reached(m, app.Name) })) {
 			if unused = append(unused, app.Name); first == 0 {
 				first = app.Line
 			}
 		}
 	}
 	if len(unused) > 0 {
-		note(first, "no entry of identities gives a task of team %s in cluster %s the class of %s.", t.name, c.name, listed(unused))
+		note(first, "no entry of identities gives a task of team %s in cluster %s the class of %s.", t.name, c.name, message.Listed(unused))
 	}
 }

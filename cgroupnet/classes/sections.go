@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mesos-docker-executor/internal/message"
+	"mesos-docker-executor/internal/rootfile"
+	"mesos-docker-executor/internal/rulefile"
 )
 
 // Parse reads the content of a classes.yaml; name is what errors call it, and its last element what [Registry.Name] is.
@@ -15,6 +19,9 @@ import (
 // or a class that two have or that is retired, an entry that can never apply, all are errors with the number of their line.
 // The error is an [*Error].
 func Parse(name string, data []byte) (*Registry, error) {
+	if len(data) > maxFileSize {
+		return nil, fileError(name, "%v", rootfile.TooLarge(maxFileSize))
+	}
 	if r := parseQuickly(name, data); r != nil {
 		return r, nil
 	}
@@ -23,10 +30,8 @@ func Parse(name string, data []byte) (*Registry, error) {
 
 func parseWhole(name string, data []byte) (*Registry, error) {
 	p := newParser(name)
-	if root := p.document(data); root != nil {
-		p.file(&entry{line: 1, value: root})
-	}
-	if err := p.problems.orNil(); err != nil {
+	p.document(data)
+	if err := p.Problems.OrNil(); err != nil {
 		return nil, err
 	}
 	p.out.seal(data)
@@ -34,10 +39,24 @@ func parseWhole(name string, data []byte) (*Registry, error) {
 }
 
 func newParser(name string) *parser {
-	return &parser{
-		out:      &Registry{name: baseName(name), mode: Required, unknown: Deny, appIDTrusted: map[string]bool{}},
-		problems: &Error{Source: name},
-		majors:   map[uint16]use{},
+	p := &parser{
+		Reader: rulefile.Reader{Problems: &Error{Source: name}},
+		out:    &Registry{name: baseName(name), mode: Required, unknown: Deny},
+		majors: map[uint16]use{},
+	}
+	p.Unknown = p.unknown
+	return p
+}
+
+func (p *parser) document(data []byte) {
+	fault := func(line int, text string) {
+		if strings.Contains(text, "mapping values are not allowed") {
+			text += "; a major such as \"10:\" has to be in quotes"
+		}
+		p.Problems.Add(line, "", "%s", text)
+	}
+	if root := rootfile.Document(data, fault); root != nil {
+		p.file(rulefile.Entry{Line: 1, Value: root})
 	}
 }
 
@@ -48,83 +67,65 @@ func (r *Registry) seal(data []byte) {
 }
 
 // file reads the whole file. A version other than ours leaves nothing else to judge.
-func (p *parser) file(root *entry) {
+func (p *parser) file(root rulefile.Entry) {
 	known := []string{"version", "class_ids", "unknown", "cluster", "principals", "clusters"}
-	entries := p.mapping(root)
-	at := slices.IndexFunc(entries, func(e entry) bool { return e.key == "version" })
+	entries := p.Mapping(root)
+	at := slices.IndexFunc(entries, func(e rulefile.Entry) bool { return e.Key == "version" })
 	if at < 0 {
-		version := &entry{key: "version", line: 1, value: root.value, up: root}
-		p.missing(version, "version", "is missing; write `version: %d`", fileVersion)
-	} else if v := entries[at].value; v.Tag != "!!int" || v.Value != strconv.Itoa(fileVersion) {
-		p.problems.Problems = nil
-		p.problems.add(v.Line, "version", "%s is not a version that this program reads; write `version: %d`", quote(v.Value), fileVersion)
+		p.Missing(rulefile.Entry{Path: "version", Line: 1, Value: root.Value}, "version", "is missing; write `version: %d`", fileVersion)
+	} else if v := entries[at].Value; v.Tag != "!!int" || v.Value != strconv.Itoa(fileVersion) {
+		p.Problems.Problems = nil
+		p.Problems.Add(v.Line, "version", "%s is not a version that this program reads; write `version: %d`", message.Quote(v.Value), fileVersion)
 		return
 	}
-	sections := map[string]*entry{}
+	sections := map[string]*rulefile.Entry{}
 	for _, e := range entries {
-		if !slices.Contains(known, e.key) {
-			p.unknown(&e, known)
+		if !slices.Contains(known, e.Key) {
+			p.unknown(e, known)
 			continue
 		}
-		sections[e.key] = &e
+		sections[e.Key] = &e
 	}
 	p.modes(sections["class_ids"], sections["unknown"])
-	p.principals(sections["principals"])
+	if principals := sections["principals"]; principals != nil {
+		p.out.appIDTrusted = p.Principals(*principals)
+	}
 	if clusters := sections["clusters"]; clusters != nil {
-		p.clusters(clusters)
+		p.clusters(*clusters)
 	}
 	p.ownCluster(root, sections["cluster"])
 }
 
-func (p *parser) modes(mode, unknown *entry) {
+func (p *parser) modes(mode, unknown *rulefile.Entry) {
 	if mode != nil {
-		if word, ok := p.word(mode, "mode of class IDs", string(Required), string(Preferred), string(Off)); ok {
-			p.out.mode, p.out.modeLine = Mode(word), mode.line
+		if word, ok := p.word(*mode, "mode of class IDs", string(Required), string(Preferred), string(Off)); ok {
+			p.out.mode, p.out.modeLine = Mode(word), mode.Line
 		}
 	}
 	if unknown == nil {
 		return
 	}
-	word, ok := p.word(unknown, "way with unknown tasks", string(Deny), string(Default), string(Untagged))
+	word, ok := p.word(*unknown, "way with unknown tasks", string(Deny), string(Default), string(Untagged))
 	if !ok {
 		return
 	}
-	p.out.unknown, p.out.unknownLine = Unknown(word), unknown.line
+	p.out.unknown, p.out.unknownLine = Unknown(word), unknown.Line
 	if p.out.unknown == Untagged && p.out.mode == Required {
-		p.wrong(unknown, "lets tasks run without a class ID, and class IDs are required; write `class_ids: preferred` if that is meant, else `unknown: deny` or `unknown: default`")
-	}
-}
-
-// principals reads what the file says of principals, by their exact names.
-func (p *parser) principals(e *entry) {
-	if e == nil {
-		return
-	}
-	for _, principal := range p.mapping(e) {
-		if strings.Contains(principal.key, "*") {
-			p.note(&principal, "is no pattern: trust in app IDs is given to one principal by its whole name")
-		}
-		for _, key := range p.mapping(&principal) {
-			if key.key != "app_id_trusted" {
-				p.unknown(&key, []string{"app_id_trusted"})
-			} else if trusted, ok := p.boolean(&key); ok && trusted {
-				p.out.appIDTrusted[principal.key] = true
-			}
-		}
+		p.Wrong(*unknown, "lets tasks run without a class ID, and class IDs are required; write `class_ids: preferred` if that is meant, else `unknown: deny` or `unknown: default`")
 	}
 }
 
 // clusters reads all of them, then holds the IDs against each other: messages name others' lines, wherever they are.
-func (p *parser) clusters(e *entry) {
-	for _, c := range p.mapping(e) {
-		if err := checkName(c.key); err != nil {
-			p.note(&c, "%v", err)
+func (p *parser) clusters(e rulefile.Entry) {
+	for _, c := range p.Mapping(e) {
+		if err := checkName(c.Key); err != nil {
+			p.Note(c, "%v", err)
 		}
-		p.out.clusters = append(p.out.clusters, p.cluster(&c))
+		p.out.clusters = append(p.out.clusters, p.cluster(c))
 	}
 	for _, c := range p.out.clusters {
 		for _, u := range c.retired {
-			p.claim(u, join("clusters", c.name)+".retired."+printable(u.team))
+			p.claim(u, rulefile.Join("clusters", c.name)+".retired."+message.Printable(u.team))
 		}
 	}
 	for _, c := range p.out.clusters {
@@ -141,114 +142,113 @@ func (p *parser) clusters(e *entry) {
 	}
 }
 
-func (p *parser) cluster(e *entry) *cluster {
-	c := &cluster{name: e.key, line: e.line, entriesLine: e.line}
-	if isNull(e.value) {
-		p.note(e, "is empty; write `teams` and `identities` below it, or remove it")
+func (p *parser) cluster(e rulefile.Entry) *cluster {
+	c := &cluster{name: e.Key, line: e.Line, entriesLine: e.Line}
+	if rulefile.IsNull(e.Value) {
+		p.Note(e, "is empty; write `teams` and `identities` below it, or remove it")
 		return c
 	}
-	keys := p.keys(e, "teams", "identities", "default_team", "retired")
+	keys := p.Keys(e, "teams", "identities", "default_team", "retired")
 	if teams := keys["teams"]; teams != nil {
-		for _, t := range p.mapping(teams) {
-			if err := checkName(t.key); err != nil {
-				p.note(&t, "%v", err)
+		for _, t := range p.Mapping(*teams) {
+			if err := checkName(t.Key); err != nil {
+				p.Note(t, "%v", err)
 			}
-			c.teams = append(c.teams, p.team(&t, c.name))
+			c.teams = append(c.teams, p.team(t, c.name))
 		}
 	}
 	if entries := keys["identities"]; entries != nil {
-		c.entriesLine = entries.line
-		p.identities(entries, c)
+		c.entriesLine = entries.Line
+		p.identities(*entries, c)
 	}
 	if name := keys["default_team"]; name != nil {
-		c.defaultTeam = p.teamNamed(name, c)
+		c.defaultTeam = p.teamNamed(*name, c)
 		if p.out.unknown != Default {
-			p.note(name, "never applies: it is for `unknown: default`, and `unknown` is %s; change that, or remove the key", p.out.unknown)
+			p.Note(*name, "never applies: it is for `unknown: default`, and `unknown` is %s; change that, or remove the key", p.out.unknown)
 		}
 	}
 	if retired := keys["retired"]; retired != nil {
-		for _, r := range p.mapping(retired) {
-			if major, ok := p.major(&r); ok {
-				c.retired = append(c.retired, use{major: major, cluster: c.name, team: r.key, line: r.line, retired: true})
+		for _, r := range p.Mapping(*retired) {
+			if major, ok := p.major(r); ok {
+				c.retired = append(c.retired, use{major: major, cluster: c.name, team: r.Key, line: r.Line, retired: true})
 			}
 		}
 	}
 	return c
 }
 
-func (p *parser) team(e *entry, cluster string) *team {
-	t := &team{cluster: cluster, name: e.key, line: e.line, majorLine: e.line, appsLine: e.line}
-	if isNull(e.value) {
-		p.note(e, "is empty; write `major` and `apps` below it, or remove it")
+func (p *parser) team(e rulefile.Entry, cluster string) *team {
+	t := &team{cluster: cluster, name: e.Key, line: e.Line, majorLine: e.Line, appsLine: e.Line}
+	if rulefile.IsNull(e.Value) {
+		p.Note(e, "is empty; write `major` and `apps` below it, or remove it")
 		return t
 	}
-	keys := p.keys(e, "major", "apps", "retired")
+	keys := p.Keys(e, "major", "apps", "retired")
 	if major := keys["major"]; major == nil {
-		p.missing(e, "major", "has no `major`; write the upper half of the team's class IDs, such as `major: 0x0010`")
+		p.Missing(e, "major", "has no `major`; write the upper half of the team's class IDs, such as `major: 0x0010`")
 	} else {
-		t.majorLine = major.line
-		t.major, _ = p.major(major)
+		t.majorLine = major.Line
+		t.major, _ = p.major(*major)
 	}
 	if apps := keys["apps"]; apps != nil {
-		t.appsLine = apps.line
-		t.apps = p.apps(apps, checkAppName)
+		t.appsLine = apps.Line
+		t.apps = p.apps(e, *apps, checkAppName)
 	}
 	if retired := keys["retired"]; retired != nil {
 		// Names of the past may be anything: "/web/shop (2)" is the second one that was retired.
-		t.retired = p.apps(retired, nil)
+		t.retired = p.apps(e, *retired, nil)
 	}
 	return t
 }
 
 // path is that of a team's keys.
 func (t *team) path() string {
-	return "clusters." + printable(t.cluster) + ".teams." + printable(t.name)
+	return "clusters." + message.Printable(t.cluster) + ".teams." + message.Printable(t.name)
 }
 
 // major reads the value of a key as one.
-func (p *parser) major(e *entry) (uint16, bool) {
-	text, ok := p.scalar(e, "a major such as 0x0010")
+func (p *parser) major(e rulefile.Entry) (uint16, bool) {
+	text, ok := p.Scalar(e, "a major such as 0x0010")
 	if !ok {
 		return 0, false
 	}
 	major, err := parseMajor(text)
 	if err != nil {
-		p.wrong(e, "%v", err)
+		p.Wrong(e, "%v", err)
 	}
 	return major, err == nil
 }
 
-// apps reads lines `app: id`.
-func (p *parser) apps(e *entry, check func(string) error) []App {
-	if apps, ok := p.placeBlock(e); ok {
+// apps reads lines `app: id` of a team.
+func (p *parser) apps(of, e rulefile.Entry, check func(string) error) []App {
+	if apps, ok := p.placeBlock(of, e); ok {
 		return apps
 	}
-	entries := p.mapping(e)
+	entries := p.Mapping(e)
 	apps := make([]App, 0, len(entries))
-	for i := range entries {
-		line := &entries[i]
+	for _, line := range entries {
 		if check != nil {
-			if err := check(line.key); err != nil {
-				p.note(line, "%v", err)
+			if err := check(line.Key); err != nil {
+				p.Note(line, "%v", err)
 				continue
 			}
 		}
-		text, ok := p.scalar(line, "the app's class ID, such as 0x00100100")
+		text, ok := p.Scalar(line, "the app's class ID, such as 0x00100100")
 		if !ok {
 			continue
 		}
 		id, err := ParseID(text)
 		if err != nil {
-			p.wrong(line, "%v", err)
+			p.Wrong(line, "%v", err)
 			continue
 		}
-		apps = append(apps, App{Name: line.key, ID: id, Line: line.line})
+		apps = append(apps, App{Name: line.Key, ID: id, Line: line.Line})
 	}
 	return apps
 }
 
 // ownCluster finds out which of the clusters the host is in.
-func (p *parser) ownCluster(root, e *entry) {
+func (p *parser) ownCluster(root rulefile.Entry, e *rulefile.Entry) {
 	clusters := map[string]*cluster{}
 	for _, c := range p.out.clusters {
 		clusters[c.name] = c
@@ -256,16 +256,16 @@ func (p *parser) ownCluster(root, e *entry) {
 	names := slices.Sorted(maps.Keys(clusters))
 	switch {
 	case e != nil:
-		name, ok := p.text(e, "the name of the cluster that the hosts with this file are in")
+		name, ok := p.Text(*e, "the name of the cluster that the hosts with this file are in")
 		if p.out.own = clusters[name]; ok && p.out.own == nil {
-			p.wrong(e, "there is no cluster %s%s; known are %s", quote(name), p.meant(name, names), printable(listed(names)))
+			p.Wrong(*e, "there is no cluster %s%s; known are %s", message.Quote(name), p.meant(name, names), message.Listed(names))
 		}
 	case len(names) == 1:
 		p.out.own = p.out.clusters[0]
 	case len(names) > 1:
-		own := &entry{key: "cluster", line: 1, value: root.value, up: root}
-		p.missing(own, "cluster", "is missing, and the file has several clusters; write the one that the hosts with this file are in, such as `cluster: %s`", printable(p.out.clusters[0].name))
-	case p.out.mode != Off && len(p.problems.Problems) == 0:
-		p.problems.add(1, "clusters", "is missing or empty; write teams and their class IDs below it, or `class_ids: off`")
+		own := rulefile.Entry{Path: "cluster", Line: 1, Value: root.Value}
+		p.Missing(own, "cluster", "is missing, and the file has several clusters; write the one that the hosts with this file are in, such as `cluster: %s`", message.Printable(p.out.clusters[0].name))
+	case p.out.mode != Off && len(p.Problems.Problems) == 0:
+		p.Problems.Add(1, "clusters", "is missing or empty; write teams and their class IDs below it, or `class_ids: off`")
 	}
 }

@@ -47,13 +47,14 @@ func checkAppPattern(p string) error {
 		case segment == "*" || segment == "**":
 		case strings.Contains(segment, "*"):
 			return fmt.Errorf("%s has a * that is not a whole segment, and could match another team's app; write `/*` or `/**` behind whole names", message.Quote(p))
-		case strings.ContainsFunc(segment, notInAppID):
+		case strings.ContainsFunc(segment, NotInAppID):
 			return fmt.Errorf("%s matches no app ID of Marathon, whose segments have a-z, 0-9, - and . only", message.Quote(p))
 		}
 	}
 	return nil
 }
 
-func notInAppID(r rune) bool {
+// NotInAppID is true for what is in no segment of an app ID of Marathon.
+func NotInAppID(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
 }
