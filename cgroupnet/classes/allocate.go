@@ -12,10 +12,10 @@ import (
 
 // Line is a line to add to the file.
 type Line struct {
-	ID    ID
-	Text  string // "/web/shop: 0x00100104", without the blanks in front
-	Key   string // that it belongs under: "clusters.gra1.teams.web.apps"
-	After int    // the line of the team's app with the highest ID, or that of `apps` or the team if it has none
+	ID    ID     `json:"id"`
+	Text  string `json:"text"`  // "/web/shop: 0x00100104", without the blanks in front
+	Key   string `json:"key"`   // that it belongs under: "clusters.gra1.teams.web.apps"
+	After int    `json:"after"` // the line of the team's app with the highest ID, or that of `apps` or the team if it has none
 }
 
 // NextFree returns the line that gives an app of a team its class. A team is named as in the host's own cluster, or with its cluster:

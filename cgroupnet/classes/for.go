@@ -54,23 +54,38 @@ const (
 
 // Class is what a task gets.
 type Class struct {
-	ID      ID
-	Outcome Outcome
+	ID      ID      `json:"id"`
+	Outcome Outcome `json:"outcome"`
 	// Cluster, Team and App say whose class it is. App is "" but for known ones; all are "" for a task without a class.
-	Cluster, Team, App string
+	Cluster string `json:"cluster,omitempty"`
+	Team    string `json:"team,omitempty"`
+	App     string `json:"app,omitempty"`
 	// Place is the line that made it so: "classes.yaml:14".
-	Place string
+	Place string `json:"place"`
 	// Reason is a sentence that says why the task has no class of its own, "" for known ones.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 }
 
-// DeniedError says that the file refuses a task a class. Class IDs being required or preferred makes no difference to it.
+// Name is short for whose the class is, as [Owner.Name].
+func (c Class) Name() string { return ownerName(c.Cluster, c.Team, c.App) }
+
+// String is for logs: "0x00100101 gra1/web:/web/shop", or "untagged".
+func (c Class) String() string {
+	if c.ID == 0 {
+		return string(NoClass)
+	}
+	return c.ID.String() + " " + c.Name()
+}
+
+// DeniedError says that the file refuses a task a class. Class IDs being required or preferred makes no difference to it. No container is
+// made then, and the framework gets TASK_FAILED with REASON_CONTAINER_LAUNCH_FAILED and this text: another host's file may have the
+// line, so that it is worth to try again, which TASK_ERROR would forbid.
 type DeniedError struct {
 	// Team is the task's team, "" if no entry matches it.
 	Team string
-	// Reason says what the file lacks.
+	// Reason says what the file lacks, and by what of its identity the task was looked for.
 	Reason string
-	// Remedy says what to add to the file, and where.
+	// Remedy says what to add to the file, and where: with the number of a line.
 	Remedy string
 }
 
@@ -133,18 +148,22 @@ func (r *Registry) unknownTeam(id Identity) (Class, error) {
 	d := &DeniedError{Reason: reason}
 	switch {
 	case !id.Trusted:
-		d.Remedy = "start the executor by an agent that vouches for them, or write `unknown: default` and a default_team for such tasks (" + r.name + ")"
-	case id.AppID != "" && r.appIDTrusted[id.Principal]:
+		d.Remedy = "start the executor by an agent that vouches for them, or write `unknown: default` and a default_team for such tasks (" + keys + ")"
+	case isAppID(id.AppID) && checkAppName(id.AppID) == nil && r.appIDTrusted[id.Principal]:
 		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {principals: [%s], app_ids: [%s]}, team: TEAM}` (%s)", inYAML(id.Principal), inYAML(id.AppID), keys)
-	case id.Role != "" && id.Role != "*":
+	case isNoPattern(id.Role):
 		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {roles: [%s]}, team: TEAM, app: APP}` (%s)", inYAML(id.Role), keys)
-	case id.Principal != "":
+	case isNoPattern(id.Principal):
 		d.Remedy = fmt.Sprintf("the network team adds an entry such as `- {match: {principals: [%s]}, team: TEAM, app: APP}` (%s)", inYAML(id.Principal), keys)
 	default:
 		d.Remedy = "give the framework a principal or a role, and have the network team add an entry for it (" + keys + ")"
 	}
 	return Class{}, d
 }
+
+// isNoPattern reports whether a text stands for itself in a list of patterns: whoever calls himself "*" must not be advised to be let in
+// by that.
+func isNoPattern(s string) bool { return s != "" && !strings.Contains(s, "*") }
 
 // inYAML writes a text for a list of patterns: in quotes, unless it is a word that cannot be anything else.
 func inYAML(s string) string {

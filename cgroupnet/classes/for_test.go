@@ -2,6 +2,7 @@ package classes
 
 import (
 	"errors"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -100,6 +101,9 @@ func TestUnknownTasksAreRefusedWithWhatToAdd(t *testing.T) {
 		{"no team, by role", foreign, "", "Refused a class ID: no entry of identities matches principal \"x\", role \"y\"; the network team adds an entry such as `- {match: {roles: [y]}, team: TEAM, app: APP}` (classes.yaml:22, clusters.here.identities)."},
 		{"no team, by a role with odd letters", Identity{Role: "a/b: c", Trusted: true}, "", "`- {match: {roles: [\"a/b: c\"]}, team: TEAM, app: APP}`"},
 		{"no team, by principal", Identity{Principal: "x", Role: "*", Trusted: true}, "", "an entry such as `- {match: {principals: [x]}, team: TEAM, app: APP}`"},
+		{"no team, by a role that is a pattern", Identity{Principal: "x", Role: "a*", Trusted: true}, "", "an entry such as `- {match: {principals: [x]}, team: TEAM, app: APP}`"},
+		{"no team, by names that are patterns", Identity{Principal: "*", Role: "**", Trusted: true}, "", `no entry of identities matches principal "*", role "**"; give the framework a principal or a role`},
+		{"no team, by an app ID that is a pattern", Identity{Principal: "proxy", Role: "y", AppID: "/**", Trusted: true}, "", "an entry such as `- {match: {roles: [y]}, team: TEAM, app: APP}`"},
 		{"neither principal nor role", Identity{Trusted: true}, "", "no entry of identities matches a task without principal and role; give the framework a principal or a role"},
 		{"nobody vouches", nobody, "", "no entry of identities matches a task whose principal and role nobody vouches for; start the executor by an agent that vouches for them"},
 	} {
@@ -108,6 +112,9 @@ func TestUnknownTasksAreRefusedWithWhatToAdd(t *testing.T) {
 		if !errors.As(err, &denied) || class != (Class{}) {
 			t.Errorf("%s: %+v, %v", c.name, class, err)
 			continue
+		}
+		if !regexp.MustCompile(`\(classes\.yaml:[0-9]+[,)]`).MatchString(err.Error()) {
+			t.Errorf("%s: no line: %v", c.name, err)
 		}
 		if denied.Team != c.team || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: team %q, %v\nwant %s", c.name, denied.Team, err, c.want)

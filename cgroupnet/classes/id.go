@@ -30,11 +30,23 @@ func (id ID) Minor() uint16 { return uint16(id) }
 // String writes the ID as in classes.yaml and in the paths of cgroups: "0x00100001".
 func (id ID) String() string { return fmt.Sprintf("0x%08x", uint32(id)) }
 
+// MarshalText writes the ID as [ID.String] does, in JSON too.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads it as [ParseID] does.
+func (id *ID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseID(string(text))
+	return err
+}
+
 // TC writes the ID as tc(8) prints classes: "10:1", both halves hexadecimal. iptables and nft take it as [ID.String] does, or decimal.
 func (id ID) TC() string { return fmt.Sprintf("%x:%x", id.Major(), id.Minor()) }
 
 // MajorString writes a major as in classes.yaml: "0x0010".
 func MajorString(major uint16) string { return fmt.Sprintf("0x%04x", major) }
+
+// TCMajor writes a major as tc(8) prints qdiscs: "10:".
+func TCMajor(major uint16) string { return fmt.Sprintf("%x:", major) }
 
 // Special says what an ID is that can be no task's, "" if it is an ordinary one.
 func (id ID) Special() string {
@@ -49,7 +61,7 @@ func (id ID) Special() string {
 	case major == 0:
 		return "of the major 0, which is none"
 	case minor == 0:
-		return "the qdisc " + fmt.Sprintf("%x:", major) + " itself to tc, not a class of it"
+		return "the qdisc " + TCMajor(major) + " itself to tc, not a class of it"
 	case minor == 0xffff:
 		return "of the minor 0xffff, which tc keeps for itself"
 	}
@@ -143,9 +155,9 @@ func isFloat(s string) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// parseMajor reads a major: "0x0010", or "10:" as tc does. A decimal number is refused, as 10 is 0x0010 to those who write tc
+// ParseMajor reads a major: "0x0010", or "10:" as tc does. A decimal number is refused, as 10 is 0x0010 to those who write tc
 // commands, and 0x000a to others.
-func parseMajor(s string) (uint16, error) {
+func ParseMajor(s string) (uint16, error) {
 	digits, tc := strings.CutSuffix(s, ":")
 	if !tc {
 		var prefixed bool

@@ -86,7 +86,7 @@ func TestTextsThatAreNoClassID(t *testing.T) {
 
 func TestSpellingsOfMajors(t *testing.T) {
 	for text, want := range map[string]uint16{"0x0010": 0x10, "0x10": 0x10, "10:": 0x10, "0010:": 0x10, "0xfffe": 0xfffe, "FFFE:": 0xfffe, "0x1": 1} {
-		if major, err := parseMajor(text); err != nil || major != want {
+		if major, err := ParseMajor(text); err != nil || major != want {
 			t.Errorf("%s: %#x, %v; want %#x", text, major, err, want)
 		}
 	}
@@ -113,7 +113,7 @@ func TestSpellingsOfMajors(t *testing.T) {
 		":":          "is no major",
 		"1.5":        "is no whole number",
 	} {
-		if major, err := parseMajor(text); err == nil || major != 0 || !strings.Contains(err.Error(), want) {
+		if major, err := ParseMajor(text); err == nil || major != 0 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %#x, %v; want %s", text, major, err, want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestIDsAreWrittenAsTheyAreRead(t *testing.T) {
 			}
 		}
 	}
-	if got := ID(0x00100001); got.String() != "0x00100001" || got.TC() != "10:1" || MajorString(got.Major()) != "0x0010" {
+	if got := ID(0x00100001); got.String() != "0x00100001" || got.TC() != "10:1" || MajorString(got.Major()) != "0x0010" || TCMajor(got.Major()) != "10:" {
 		t.Errorf("%s, %s", got, got.TC())
 	}
 }

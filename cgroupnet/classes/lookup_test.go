@@ -1,6 +1,10 @@
 package classes
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,6 +44,9 @@ func TestWhoHasAClass(t *testing.T) {
 		0x00100000: {Owner{Kind: OwnerSpecial}, "0x00100000 (tc 10:0): the qdisc 10: itself to tc, not a class of it"},
 	} {
 		want.owner.ID = id
+		if _, line, found := strings.Cut(want.owner.Place, ":"); found {
+			want.owner.Line, _ = strconv.Atoi(line)
+		}
 		if got := r.Lookup(id); got != want.owner || got.String() != want.text {
 			t.Errorf("%s: %+v, %s\nwant %+v, %s", id, got, got, want.owner, want.text)
 		}
@@ -60,6 +67,87 @@ func TestTeamsHaveTheirAppsInOrder(t *testing.T) {
 	web.Apps[0].Name = "changed"
 	if r.Teams()[0].Apps[0].Name != "front" {
 		t.Error("the caller changed the registry")
+	}
+}
+
+func TestTeamsOfThePast(t *testing.T) {
+	got := parse(t, withPast).RetiredTeams()
+	if len(got) != 1 || got[0] != (RetiredTeam{Cluster: "a", Name: "mail", Line: 10, Major: 0x12}) {
+		t.Errorf("%+v", got)
+	}
+	if got := None("/x").RetiredTeams(); len(got) != 0 {
+		t.Errorf("no file: %+v", got)
+	}
+}
+
+// Lookup of each class that is listed is what the list says.
+func TestAllClassesAreListedInTheOrderOfLines(t *testing.T) {
+	r := parse(t, withPast)
+	var got []string
+	for _, o := range r.Classes() {
+		if o != r.Lookup(o.ID) {
+			t.Errorf("%+v, and the lookup says %+v", o, r.Lookup(o.ID))
+		}
+		got = append(got, fmt.Sprintf("%d %s %s %s", o.Line, o.ID, o.Kind, o.Name()))
+	}
+	want := []string{
+		"7 0x00100001 default a/web", "8 0x00100101 app a/web:/web/shop", "8 0x00100100 app a/web:front",
+		"9 0x00100180 retired a/web:/web/cart", "9 0x00100181 retired a/web:/web/cart (2)",
+		"13 0x00200001 default b/web", "14 0x00210001 default b/full", "14 0x00210100 app b/full:low", "14 0x0021fffe app b/full:high", "14 0x00210102 retired b/full:x",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if got := None("/x").Classes(); len(got) != 0 {
+		t.Errorf("no file: %+v", got)
+	}
+}
+
+func TestNamesOfOwners(t *testing.T) {
+	r := parse(t, clusterText("teams: {t: {major: 0x0010, retired: {\"\\u202e\": 0x00100100}}}\nretired: {\"a\\u2066b\": 0x0011}"))
+	for id, want := range map[ID]string{
+		0:          "",
+		0x00100001: "c/t",
+		0x00100100: `c/t:\u202e`,
+		0x00100200: "c/t",
+		0x00110100: `c/a\u2066b`,
+		0x00120100: "",
+	} {
+		if got := r.Lookup(id).Name(); got != want {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
+	for class, want := range map[Class]string{
+		{}:                 "untagged",
+		{Outcome: NoClass}: "untagged",
+		{ID: 0x00100101, Cluster: "gra1", Team: "web", App: "/web/shop"}: "0x00100101 gra1/web:/web/shop",
+		{ID: 0x00100001, Cluster: "gra1", Team: "web"}:                   "0x00100001 gra1/web",
+	} {
+		if got := class.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestOwnersAndClassesAsJSON(t *testing.T) {
+	r := parse(t, withPast)
+	for want, v := range map[string]any{
+		`{"id":"0x00100101","kind":"app","cluster":"a","team":"web","app":"/web/shop","line":8,"place":"classes.yaml:8"}`: r.Lookup(0x00100101),
+		`{"id":"0x00000000","kind":"special"}`:                                                                        r.Lookup(0),
+		`{"cluster":"b","team":"web","line":13,"default":"0x00200001","apps":[],"retired":[]}`:                        r.Teams()[1],
+		`{"id":"0x00100101","outcome":"known","cluster":"a","team":"web","app":"/web/shop","place":"classes.yaml:8"}`: r.class(Known, 0x00100101, r.clusters[0].teams[0], "/web/shop", 8, ""),
+	} {
+		got, err := json.Marshal(v)
+		if err != nil || string(got) != want {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+	}
+	var o Owner
+	if err := json.Unmarshal([]byte(`{"id":"10:101"}`), &o); err != nil || o.ID != 0x00100101 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if err := json.Unmarshal([]byte(`{"id":"00100101"}`), &o); err == nil {
+		t.Errorf("%+v", o)
 	}
 }
 

@@ -212,7 +212,7 @@ func (p *parser) major(e rulefile.Entry) (uint16, bool) {
 	if !ok {
 		return 0, false
 	}
-	major, err := parseMajor(text)
+	major, err := ParseMajor(text)
 	if err != nil {
 		p.Wrong(e, "%v", err)
 	}
