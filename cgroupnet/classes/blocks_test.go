@@ -36,6 +36,10 @@ func TestPlainLinesAreReadWithoutTheLibrary(t *testing.T) {
 		"block at the end of the file": appsText("a: 0x00100100\nb: 0x00100101"),
 		"and comments after it":        appsText("a: 0x00100100\nb: 0x00100101") + "\n# x\n\n   # y\n",
 		"names beyond ASCII elsewhere": plainBlock + "# é\n",
+		"comments beyond ASCII":        appsText("a: 0x00100100 # é\n# ü\nb: 0x00100101"),
+		"Windows' line ends":           strings.ReplaceAll(plainBlock, "\n", "\r\n"),
+		"byte order mark":              "\ufeff" + plainBlock,
+		"tab in a comment":             appsText("a: 0x00100100 # x\ty"),
 		"large":                        string(largeFile()),
 	} {
 		quick := parseQuickly("c.yaml", []byte(text))
@@ -101,6 +105,13 @@ func TestLinesThatOnlyLookPlain(t *testing.T) {
 		"empty block and a real":    teamText("apps:\nretired:\n  b: 0x00100101"),
 		"error elsewhere":           appsText("a: 0x00100100") + "foo: 1\n",
 		"syntax error elsewhere":    appsText("a: 0x00100100") + "foo: [\n",
+		"carriage return in a line": appsText("a: 0x00100100\r b: 0x00100101"),
+		"and before a comment":      appsText("a: 0x00100100\r# b: 0x00100101"),
+		"carriage return at a key":  teamText("apps:\r\n  a: 0x00100100\r\n"),
+		"in a list":                 clusterText("teams:\n- apps:\n    a: 0x00100100"),
+		"key of a list":             clusterText("teams: {t: {major: 0x10}}\nidentities:\n- match: {roles: [r]}\n  apps:\n    a: 0x00100100"),
+		"in a folded text":          "version: 1\nclass_ids: >-\n  apps:\n    a: 0x00100100\n",
+		"in a text's continuation":  "version: 1\nclass_ids: off\n  apps:\n    a: 0x00100100\n",
 		"byte order mark in a line": appsText("\ufeffa: 0x00100100"),
 	} {
 		compareWays(t, name, []byte(text))

@@ -248,15 +248,23 @@ clusters:
     identities:
       - {match: {principals: [m], app_ids: [/web/**]}, team: web}
       - {match: {roles: [r]}, team: web, app: named}
+      - {match: {principals: [m, n], roles: [r]}, team: web, app: named}
+      - {match: {principals: [m], app_ids: [/web/x/*]}, team: web, app: named}
 `
 	want := []string{
 		"classes.yaml:2: class IDs are preferred: a task whose class cannot be given to it runs untagged.",
 		"classes.yaml:3: tasks without a line in the file run untagged.",
+		"classes.yaml:15: the entry of identities (principals m, n; roles r) is never reached: the first match wins, and the one on line 14 (roles r) matches all of it.",
+		"classes.yaml:16: the entry of identities (principals m; app_ids /web/x/*) is never reached: the first match wins, and the one on line 13 (principals m; app_ids /web/**) matches all of it.",
 		"classes.yaml:10: no entry of identities gives a task of team web in cluster c the class of lost, /other.",
 		"classes.yaml:11: team idle in cluster c is in no entry of identities, so no task gets a class of it.",
 	}
-	if got := parse(t, text).Notes(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+	r := parse(t, text)
+	if got := r.Notes(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got  %s", strings.Join(got, "\n     "))
+	}
+	if got := r.Summary(); strings.Join(got, "\n") != strings.Join(want[:2], "\n") {
+		t.Errorf("summary: %q", got)
 	}
 	if got := parse(t, "version: 1\nclass_ids: off\n").Notes(); len(got) != 1 || got[0] != "classes.yaml:2: class IDs are off." {
 		t.Errorf("off: %q", got)

@@ -45,6 +45,7 @@ func FuzzParse(f *testing.F) {
 		}
 		r.Notes()
 		holds(t, r)
+		listed(t, r)
 		for _, id := range someIdentities(r) {
 			c, err := r.For(id)
 			if denied := (*DeniedError)(nil); err != nil && (!errors.As(err, &denied) || r.Unknown() == Untagged || r.Mode() == Off) {
@@ -81,6 +82,17 @@ func holds(t *testing.T, r *Registry) {
 		line, err := r.NextFree(team.Cluster+"/"+team.Name, "/no/such.app.yet")
 		if err == nil && (owners[line.ID] != "" || r.Lookup(line.ID).Kind != OwnerTeam || r.Lookup(line.ID).Team != team.Name) {
 			t.Errorf("%+v", line)
+		}
+	}
+}
+
+// listed checks that the list of classes is what Lookup says of each.
+func listed(t *testing.T, r *Registry) {
+	t.Helper()
+	all := r.Classes()
+	for i, o := range all {
+		if i < 1000 && o != r.Lookup(o.ID) || o.Name() == "" || i > 0 && o.Line < all[i-1].Line {
+			t.Errorf("%+v, %+v", o, r.Lookup(o.ID))
 		}
 	}
 }

@@ -109,9 +109,16 @@ func TestLoadRefusesWhatOthersCouldHaveWritten(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsTooLarge(t *testing.T) {
-	_, err := Parse("c.yaml", []byte(twoTeams+strings.Repeat(" \n", maxFileSize/2)))
-	if err == nil || err.Error() != fmt.Sprintf("c.yaml: is larger than %d bytes; this is another kind of file", maxFileSize) {
+func TestFileHasAtMostTwoMebibytes(t *testing.T) {
+	text := twoTeams + "#"
+	text += strings.Repeat("x", 2<<20-len(text))
+	if r, err := Load(write(t, "c.yaml", text, 0o644), true); err != nil || len(r.Teams()) != 3 {
+		t.Errorf("%v", err)
+	}
+	if _, err := Load(write(t, "c.yaml", text+"x", 0o644), true); err == nil || !strings.HasSuffix(err.Error(), "c.yaml: is larger than 2097152 bytes; this is another kind of file") {
+		t.Errorf("%v", err)
+	}
+	if _, err := Parse("c.yaml", []byte(text+"x")); err == nil || err.Error() != "c.yaml: is larger than 2097152 bytes; this is another kind of file" {
 		t.Errorf("%v", err)
 	}
 }

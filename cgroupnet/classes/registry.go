@@ -122,41 +122,65 @@ func (r *Registry) UsesIdentity() bool {
 	return r.mode != Off && r.own != nil && len(r.own.identities) > 0
 }
 
-// Notes returns sentences for the log about what is no error: class IDs that are off or not required, and lines by which no task can
-// get a class.
-func (r *Registry) Notes() []string {
+// Summary returns sentences for the log of each task about what is no error, but may surprise: class IDs that are off or not required, and
+// tasks that run untagged or are all refused.
+func (r *Registry) Summary() []string {
 	if r.missing != "" {
 		return []string{"Class IDs are off: there is no " + r.missing + "."}
 	}
-	var notes []string
-	note := func(line int, format string, args ...any) {
-		notes = append(notes, rulefile.Place(r.name, line)+": "+fmt.Sprintf(format, args...))
-	}
+	var notes notes
 	switch r.mode {
 	case Off:
-		note(r.modeLine, "class IDs are off.")
+		notes.add(r.name, r.modeLine, "class IDs are off.")
 	case Preferred:
-		note(r.modeLine, "class IDs are preferred: a task whose class cannot be given to it runs untagged.")
+		notes.add(r.name, r.modeLine, "class IDs are preferred: a task whose class cannot be given to it runs untagged.")
 	}
 	switch {
 	case r.unknown == Untagged:
-		note(r.unknownLine, "tasks without a line in the file run untagged.")
+		notes.add(r.name, r.unknownLine, "tasks without a line in the file run untagged.")
 	case r.unknown == Default && r.own != nil && r.own.defaultTeam == nil:
-		note(r.unknownLine, "tasks of no team are refused, since cluster %s has no default_team.", r.own.name)
+		notes.add(r.name, r.unknownLine, "tasks of no team are refused, since cluster %s has no default_team.", r.own.name)
 	}
 	if r.own != nil && len(r.own.identities) == 0 && r.mode != Off {
-		note(r.own.entriesLine, "cluster %s has no identities, so that every task is of no team.", r.own.name)
+		notes.add(r.name, r.own.entriesLine, "cluster %s has no identities, so that every task is of no team.", r.own.name)
 	}
+	return notes
+}
+
+// Notes returns [Registry.Summary], and for those who write the file also the lines by which no task can get a class, in any cluster.
+func (r *Registry) Notes() []string {
+	notes := notes(r.Summary())
 	for _, c := range r.clusters {
+		r.noteUnreached(c, &notes)
 		for _, t := range c.teams {
-			r.noteUnused(c, t, note)
+			r.noteUnused(c, t, &notes)
 		}
 	}
 	return notes
 }
 
+type notes []string
+
+func (n *notes) add(name string, line int, format string, args ...any) {
+	*n = append(*n, rulefile.Place(name, line)+": "+fmt.Sprintf(format, args...))
+}
+
+// comparedEntries bounds the work of noteUnreached, which grows with its square.
+const comparedEntries = 500
+
+// noteUnreached notes entries that are never the first to match.
+func (r *Registry) noteUnreached(c *cluster, notes *notes) {
+	entries := c.identities[:min(comparedEntries, len(c.identities))]
+	for i, entry := range entries {
+		if by := slices.IndexFunc(entries[:i], func(earlier identity) bool { return earlier.match.CoversAll(entry.match) }); by >= 0 {
+			notes.add(r.name, entry.line, "the entry of identities (%s) is never reached: the first match wins, and the one on line %d (%s) matches all of it.",
+				entry.match, entries[by].line, entries[by].match)
+		}
+	}
+}
+
 // noteUnused notes a team or apps that no task can be known to be of.
-func (r *Registry) noteUnused(c *cluster, t *team, note func(int, string, ...any)) {
+func (r *Registry) noteUnused(c *cluster, t *team, notes *notes) {
 	named, byAppID, has := map[string]bool{}, []rulefile.Match(nil), c.defaultTeam == t
 	for _, i := range c.identities {
 		switch {
@@ -170,7 +194,7 @@ func (r *Registry) noteUnused(c *cluster, t *team, note func(int, string, ...any
 		has = true
 	}
 	if !has {
-		note(t.line, "team %s in cluster %s is in no entry of identities, so no task gets a class of it.", t.name, c.name)
+		notes.add(r.name, t.line, "team %s in cluster %s is in no entry of identities, so no task gets a class of it.", t.name, c.name)
 		return
 	}
 	reached := func(m rulefile.Match, app string) bool {
@@ -186,6 +210,6 @@ func (r *Registry) noteUnused(c *cluster, t *team, note func(int, string, ...any
 		}
 	}
 	if len(unused) > 0 {
-		note(first, "no entry of identities gives a task of team %s in cluster %s the class of %s.", t.name, c.name, message.Listed(unused))
+		notes.add(r.name, first, "no entry of identities gives a task of team %s in cluster %s the class of %s.", t.name, c.name, message.Listed(unused))
 	}
 }
