@@ -23,7 +23,7 @@
 // is the one whose name is the task's Marathon app ID. An identity that the agent does not vouch for (not [Identity.Trusted]) matches
 // no entry. App IDs count only for the principals that the file marks with app_id_trusted. In a pattern '*' stands for any number of
 // characters but '/', and "/**" at the end for everything below; in app_ids '*' stands for one whole segment. An empty
-// principal, role or app ID matches nothing. All of this is as in policy files.
+// principal, role or app ID matches nothing. All of this is as in policy files, and is read by the same code (internal/rulefile).
 //
 // # Concurrency and memory
 //

@@ -110,15 +110,20 @@ func TestLoadRefusesWhatOthersCouldHaveWritten(t *testing.T) {
 }
 
 func TestFileHasAtMostTwoMebibytes(t *testing.T) {
-	text := twoTeams + "#"
-	text += strings.Repeat("x", 2<<20-len(text))
-	if r, err := Load(write(t, "c.yaml", text, 0o644), true); err != nil || len(r.Teams()) != 3 {
+	var b strings.Builder
+	b.WriteString(appsText("a: 0x00100100"))
+	for id := ID(0x00100101); b.Len() < 2<<20-300; id++ {
+		fmt.Fprintf(&b, "          /%s/%x: %s\n", strings.Repeat("x", 200), uint32(id), id)
+	}
+	b.WriteString(strings.Repeat("#", 2<<20-b.Len()))
+	text := b.String()
+	if r, err := Load(write(t, "c.yaml", text, 0o644), true); err != nil || len(r.Classes()) < 9000 {
 		t.Errorf("%v", err)
 	}
-	if _, err := Load(write(t, "c.yaml", text+"x", 0o644), true); err == nil || !strings.HasSuffix(err.Error(), "c.yaml: is larger than 2097152 bytes; this is another kind of file") {
+	if _, err := Load(write(t, "c.yaml", text+"\n", 0o644), true); err == nil || !strings.HasSuffix(err.Error(), "c.yaml: is larger than 2097152 bytes; this is another kind of file") {
 		t.Errorf("%v", err)
 	}
-	if _, err := Parse("c.yaml", []byte(text+"x")); err == nil || err.Error() != "c.yaml: is larger than 2097152 bytes; this is another kind of file" {
+	if _, err := Parse("c.yaml", []byte(text+"\n")); err == nil || err.Error() != "c.yaml: is larger than 2097152 bytes; this is another kind of file" {
 		t.Errorf("%v", err)
 	}
 }

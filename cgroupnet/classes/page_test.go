@@ -32,7 +32,7 @@ func readPage(t *testing.T) string {
 // TestExamplesOnThePage: what the page shows is read, refused or denied with the words that it shows.
 func TestExamplesOnThePage(t *testing.T) {
 	rest := readPage(t)
-	var first *Registry
+	var first string
 	seen := map[string]int{}
 	for {
 		_, after, found := strings.Cut(rest, "\n<!-- ")
@@ -46,13 +46,13 @@ func TestExamplesOnThePage(t *testing.T) {
 			continue
 		}
 		text, rest = fenced(t, rest)
-		r, err := Parse("classes.yaml", []byte(text))
+		_, err := Parse("classes.yaml", []byte(text))
 		switch kind {
 		case "classes":
 			if err != nil {
 				t.Errorf("%v\n%s", err, text)
-			} else if first == nil {
-				first = r
+			} else if first == "" {
+				first = text
 			}
 		case "refused":
 			var want string
@@ -60,19 +60,41 @@ func TestExamplesOnThePage(t *testing.T) {
 			if err == nil || err.Error()+"\n" != want {
 				t.Errorf("the page is to show\n%v", err)
 			}
-		case "denied": // by the first file
-			role, app, _ := strings.Cut(of, " ")
-			_, err := first.For(Identity{Principal: "marathon-proxy", Role: role, AppID: app, Trusted: true})
-			if err == nil || err.Error()+"\n" != text {
-				t.Errorf("the page is to show\n%v", err)
+		case "denied", "untagged", "default", "off":
+			if got := toldOf(t, first, kind, of); got+"\n" != text {
+				t.Errorf("the page is to show\n%s", got)
 			}
 		default:
 			t.Errorf("what is %s?", marker)
 		}
 	}
+	for _, kind := range []string{"untagged", "default", "off"} {
+		if seen[kind] == 0 {
+			t.Errorf("%s is not shown", kind)
+		}
+	}
+	if blocks := strings.Count(readPage(t), "```yaml"); blocks != seen["classes"]+seen["refused"] {
+		t.Errorf("%d blocks of YAML, of which %d are tested", blocks, seen["classes"]+seen["refused"])
+	}
 	if seen["classes"] < 2 || seen["refused"] < 1 || seen["denied"] < 1 || seen["spellings"] != 1 {
 		t.Errorf("%v", seen)
 	}
+}
+
+// toldOf is what a task, "ROLE APPID", is told by a file, that was changed to unknown: KIND or class_ids: off.
+func toldOf(t *testing.T, file, kind, task string) string {
+	t.Helper()
+	with := map[string]string{"untagged": "class_ids: preferred\nunknown: untagged\n", "default": "unknown: default\n", "off": "class_ids: off\n"}
+	r, err := Parse("classes.yaml", []byte(strings.Replace(file, "version: 1\n", "version: 1\n"+with[kind], 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	role, app, _ := strings.Cut(task, " ")
+	class, err := r.For(Identity{Principal: "marathon-proxy", Role: role, AppID: app, Trusted: true})
+	if err != nil {
+		return err.Error()
+	}
+	return class.Reason
 }
 
 func TestSpellingsOnThePage(t *testing.T) {
