@@ -20,6 +20,7 @@ type spec struct {
 	class   uint32                // of the leaf; 0: none is written
 	command []string
 	restart container.RestartPolicyMode
+	dns     []string // name servers that Docker asks
 }
 
 // shell is a command for the image's shell.
@@ -65,6 +66,7 @@ func (k *task) make(ctx context.Context, s spec, name string) error {
 	config := &container.Config{Image: enginetest.Image, Cmd: s.command}
 	host := &container.HostConfig{
 		NetworkMode:   s.network,
+		DNS:           s.dns,
 		RestartPolicy: container.RestartPolicy{Name: s.restart},
 		LogConfig:     container.LogConfig{Type: "none"},
 		Resources:     container.Resources{CgroupParent: k.leaf.Parent},

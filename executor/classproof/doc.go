@@ -8,6 +8,9 @@
 // iptables, and the kernel's own count of the connects since the namespace was made (ActiveOpens and TCPSynRetrans
 // in /proc/net/snmp and netstat), which would show a SYN that was sent before the counters were there.
 //
-// The leaves are made by package cgroupnet as an executor makes them. One test starts containers without a class and gives one
-// to them afterwards, and sees the class 0 that the others must not see.
+// Only TCP is counted, and the addresses are numbers: Docker's own name server, of networks that users have made, sends from the
+// containers' namespaces as well, and has no class. A test shows that.
+//
+// The leaves are made by package cgroupnet as an executor makes them. Some tests start containers that get their class too late, and
+// see the class 0 that the others must not see.
 package classproof
