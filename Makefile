@@ -20,8 +20,8 @@ TEST_TIMEOUT ?= 20m
 PACKAGES ?= $(shell expr $$(nproc) + 1)
 # Time for each fuzz target.
 FUZZTIME ?= 30s
-# What `make test` fuzzes, for ten seconds each: what no policy, parameter or task may lead to.
-FUZZ_TEST := security/policyfile.FuzzParse executor/task.FuzzParameters security.FuzzReview
+# What `make test` fuzzes, for ten seconds each: what no class file, policy, parameter or task may lead to.
+FUZZ_TEST := cgroupnet/classes.FuzzParse security/policyfile.FuzzParse executor/task.FuzzParameters security.FuzzReview
 # Random lives of `make soak`; their seed (0: another one each time), and the number of the one to play again (0: all).
 LIVES ?= 500
 SEED  ?= 0
@@ -47,7 +47,7 @@ demo: ## run real tasks in both modes, a trimmed and a refused one (root; instal
 
 # The fuzz targets run beside the tests, which mostly wait for daemons, and on one CPU.
 .PHONY: test test-packages test-fuzz
-test: ## all tests with the race detector, against private engines; three fuzz targets (root; installs what is missing)
+test: ## all tests with the race detector, against private engines; some fuzz targets (root; installs what is missing)
 	scripts/setup test
 	@$(MAKE) --no-print-directory -j2 test-packages test-fuzz
 

@@ -33,7 +33,7 @@ func (s start) readClasses(log *slog.Logger, say func(string)) *classFile {
 			return
 		}
 		log.Info("classes", "file", f.registry.Name(), "sha256", f.registry.Digest(), "class_ids", string(f.registry.Mode()))
-		for _, note := range f.registry.Notes() {
+		for _, note := range f.registry.Summary() {
 			log.Warn("classes", "note", note)
 		}
 	}()
