@@ -14,7 +14,7 @@ import (
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "check",
-		Usage:     "find the mistakes in config.yaml and policy.yaml",
+		Usage:     "find the mistakes in config.yaml, policy.yaml and classes.yaml",
 		ArgsUsage: "[FILE...]",
 		Description: "Each FILE is taken for what its keys say, whatever its name is; - is stdin. Without one it is the files of this host\n" +
 			"that are in " + defaultFolder() + ". It reads nothing else but the seccomp profiles that a policy names, needs\n" +
@@ -23,12 +23,12 @@ func checkCommand() *cli.Command {
 			"read, since somebody other than root owns it or may write to it: of a FILE that is a warning, as it may be on its way\n" +
 			"to a host; of a file of this host it is a problem, as no task would start. A warning is also what a policy says in vain:\n" +
 			"an entry that an earlier one hides, an exception that has expired. Notes are about what is right and yet worth to know:\n" +
-			"a policy that only audits, denials that break_glass lifts.\n\n" +
+			"a policy that only audits, denials that break_glass lifts, an app whose class no task can get.\n\n" +
 			"Exit status: 0 all are right, 1 one is not, or has a warning and --strict is given, or the output cannot be written,\n" +
 			"2 usage, or a FILE cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor check\n" +
-			"   mesos-docker-executor check docs/policies/strict.yaml\n" +
+			"   mesos-docker-executor check docs/policies/strict.yaml docs/classes/two-clusters.yaml\n" +
 			"   mesos-docker-executor policy default | mesos-docker-executor check --json -",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "exit with 1 if there is a warning"},
@@ -74,7 +74,7 @@ type checked struct {
 
 type checkedFile struct {
 	File   string `json:"file"`
-	Kind   string `json:"kind,omitempty"` // policy, config; empty if it cannot be read
+	Kind   string `json:"kind,omitempty"` // policy, config, classes; empty if it cannot be read
 	OK     bool   `json:"ok"`
 	SHA256 string `json:"sha256,omitempty"`
 	// Missing is said of a file that need not be there.
@@ -177,14 +177,8 @@ func checkContent(path string, kind fileKind, data []byte, ours bool) checkedFil
 			f.Warnings = append(f.Warnings, problem{Line: p.Line, Text: "no executor would read it: " + p.String()})
 		}
 	}
-	for _, n := range c.notes {
-		if p := (problem{Line: n.Line, Text: n.Text}); n.Warning {
-			f.Warnings = append(f.Warnings, p)
-		} else {
-			f.Notes = append(f.Notes, p)
-		}
-	}
-	f.SHA256, f.OK = c.digest, len(f.Problems) == 0
+	f.Warnings = append(f.Warnings, c.warnings...)
+	f.Notes, f.SHA256, f.OK = c.notes, c.digest, len(f.Problems) == 0
 	return f
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/security/policyfile"
 )
@@ -75,11 +76,16 @@ const (
 	goodConfig = "version: 1\nlog_drain: 5s\n"
 	badPolicy  = "version: 1\ndefaults:\n  pids_limit: -1\n  netwrk: {}\n"
 	badConfig  = "version: 1\nlog_drain: 5\nrun_directry: /x\n"
+
+	goodClasses = "version: 1\nclass_ids: preferred\nprincipals: {marathon: {app_id_trusted: true}}\nclusters:\n  gra1:\n    teams:\n      web: {major: 0x0010, apps: {shop: 0x00100100}}\n" +
+		"    identities: [{match: {roles: [web]}, team: web}]\n"
+	badClasses = "version: 1\nclusters:\n  gra1:\n    teams: {web: {major: 10}}\n    idnetities: []\n"
 )
 
 func TestCheckKnowsAFileByItsContent(t *testing.T) {
 	in := folder(t, map[string]string{"good.policy": goodPolicy, "good.config": goodConfig, "policy.yaml": "version: 1\n", "config.yaml": "version: 1\n",
 		"some.yaml": "version: 1\n", "empty": "", "list": "- a\n", "typo": "version: 1\ndefalts: {}\n", "typo.config": "version: 1\nengin: {}\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig,
+		"good.classes": goodClasses, "bad.classes": badClasses, "classes.yaml": "version: 1\nclass_ids: off\n", "typo.classes": "version: 1\nclustrs: {}\n", "principals": "version: 1\nprincipals: {}\n",
 		"large": goodPolicy + "#" + strings.Repeat("x", 1<<20)})
 	for _, tc := range []struct {
 		name   string
@@ -88,7 +94,10 @@ func TestCheckKnowsAFileByItsContent(t *testing.T) {
 	}{
 		{"good.policy", exitOK, []string{": ok (policy, sha256 " + sha256Of(goodPolicy) + ")", ":2: note: the mode is audit"}},
 		{"good.config", exitOK, []string{": ok (config, sha256 " + sha256Of(goodConfig) + ")"}},
+		{"good.classes", exitOK, []string{": ok (classes, sha256 " + sha256Of(goodClasses) + ")", ":2: note: class IDs are preferred: ", ":7: note: no entry of identities gives a task of team web in cluster gra1 the class of shop."}},
 		{"policy.yaml", exitOK, []string{": ok (policy, "}},
+		{"classes.yaml", exitOK, []string{": ok (classes, ", ":2: note: class IDs are off."}},
+		{"principals", exitOK, []string{": ok (policy, "}},
 		{"config.yaml", exitOK, []string{": ok (config, "}},
 		{"json", exitOK, []string{": ok (policy, "}},
 		{"some.yaml", exitOK, []string{": ok (policy, "}},
@@ -96,6 +105,8 @@ func TestCheckKnowsAFileByItsContent(t *testing.T) {
 		{"list", exitFail, []string{":1: is not a list of keys; begin with the key `version`"}},
 		{"typo", exitFail, []string{`:2: defalts: is an unknown key; did you mean "defaults"?`}},
 		{"typo.config", exitFail, []string{":2: engin: is an unknown key; known here: version, engine, "}},
+		{"typo.classes", exitFail, []string{`:2: clustrs: is an unknown key; did you mean "clusters"?`}},
+		{"bad.classes", exitFail, []string{`:4: clusters.gra1.teams.web.major: "10" can be decimal or tc's hexadecimal`, `:5: clusters.gra1.idnetities: is an unknown key; did you mean "identities"?`}},
 		{"broken", exitFail, []string{":2: is not valid YAML"}},
 		{"large", exitFail, []string{": is larger than "}},
 		{"bad.policy", exitFail, []string{":3: defaults.pids_limit: ", ":4: defaults.netwrk: "}},
@@ -226,7 +237,7 @@ func TestCheckOfTheHostsFiles(t *testing.T) {
 			t.Errorf("%+v:\n%s", tc.file, b.String())
 		}
 	}
-	paths := []string{config.DefaultPath, policyfile.DefaultPath}
+	paths := []string{config.DefaultPath, policyfile.DefaultPath, classes.DefaultPath}
 	if len(defaultFiles()) != len(paths) {
 		t.Error(defaultFiles())
 	}
@@ -275,12 +286,13 @@ func TestDefaultPolicyIsTheBuiltInOne(t *testing.T) {
 
 // Every key of the file formats is of one kind only, and what the commands print is of the right one.
 func TestKindsHaveNoKeyInCommon(t *testing.T) {
-	kinds := fileKinds()
-	for _, key := range kinds[0].keys {
-		for _, other := range kinds[1].keys {
-			if key == other {
-				t.Errorf("%s is a key of both", key)
+	of := map[string]string{}
+	for _, kind := range fileKinds() {
+		for _, key := range kind.keys {
+			if other, taken := of[key]; taken || key == "version" {
+				t.Errorf("%s is a key of %s and %s", key, kind.name, other)
 			}
+			of[key] = kind.name
 		}
 	}
 	if kind := kindOf("x", []byte(policyfile.Default())); kind.name != "policy" {
@@ -288,13 +300,40 @@ func TestKindsHaveNoKeyInCommon(t *testing.T) {
 	}
 }
 
-// TestExamplesInHelp runs the examples of each command that people use for policies.
+// A file has keys of several kinds when somebody put a section into the wrong one, or a key is mistyped.
+func TestTheKindOfAFileIsThatOfMostOfItsKeys(t *testing.T) {
+	for _, tc := range []struct{ path, keys, want string }{
+		{"x", "mode defaults clusters", "policy"},
+		{"x", "mode clusters cluster", "classes"},
+		{"x", "engine log_drain cluster", "config"},
+		{"x", "mode clusters", "policy"},
+		{"classes.yaml", "mode clusters", "classes"},
+		{"config.yaml", "mode clusters", "policy"}, // it has nothing of one
+		{"classes.yaml", "principals", "classes"},
+		{"x", "principals", "policy"},
+		{"classes.yaml", "mode", "policy"},
+		{"x", "clsters principals", "classes"},
+		{"x", "engnie", "config"},
+		{"x", "", "policy"},
+	} {
+		text := "version: 1\n"
+		for key := range strings.FieldsSeq(tc.keys) {
+			text += key + ": 1\n"
+		}
+		if kind := kindOf(tc.path, []byte(text)); kind.name != tc.want {
+			t.Errorf("%s with %s: %s, want %s", tc.path, tc.keys, kind.name, tc.want)
+		}
+	}
+}
+
+// TestExamplesInHelp runs the examples of each command that people use for the operator's files.
 func TestExamplesInHelp(t *testing.T) {
 	t.Chdir("..")
 	for _, command := range []struct {
 		words []string
 		ran   int
-	}{{[]string{"check"}, 3}, {[]string{"explain"}, 4}, {[]string{"policy", "default"}, 1}, {[]string{"policy", "diff"}, 2}} {
+	}{{[]string{"check"}, 3}, {[]string{"explain"}, 4}, {[]string{"policy", "default"}, 1}, {[]string{"policy", "diff"}, 2},
+		{[]string{"classes", "show"}, 2}, {[]string{"classes", "lookup"}, 2}, {[]string{"classes", "allocate"}, 2}} {
 		help, status, complaint := commanded(nil, append(command.words, "--help")...)
 		if status != exitOK {
 			t.Fatal(complaint)

@@ -11,6 +11,7 @@ import (
 	"github.com/xrash/smetrics"
 	"go.yaml.in/yaml/v3"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/security/policyfile"
 )
@@ -26,14 +27,17 @@ type fileKind struct {
 // contents are what is to be said of a file whose content is right.
 type contents struct {
 	digest   string
-	notes    []policyfile.Note
+	warnings []problem // what it says in vain
+	notes    []problem
 	refusals []problem // why an executor would not read it all the same
 }
 
+// fileKinds has the kind first for which a file is taken that nothing speaks for. The key principals is in two of them.
 func fileKinds() []fileKind {
 	return []fileKind{
-		{"policy", []string{"mode", "principals", "defaults", "profiles", "identities", "break_glass"}, readPolicyFile},
+		{"policy", []string{"mode", "defaults", "profiles", "identities", "break_glass"}, readPolicyFile},
 		{"config", configKeys(), readConfigFile},
+		{"classes", []string{"class_ids", "unknown", "cluster", "clusters"}, readClassesFile},
 	}
 }
 
@@ -42,7 +46,27 @@ func readPolicyFile(path string, data []byte) (contents, error) {
 	if err != nil {
 		return contents{}, err
 	}
-	return contents{p.Digest(), p.allNotes(), p.refusals}, nil
+	c := contents{digest: p.Digest(), refusals: p.refusals}
+	for _, n := range p.allNotes() {
+		if said := (problem{Line: n.Line, Text: n.Text}); n.Warning {
+			c.warnings = append(c.warnings, said)
+		} else {
+			c.notes = append(c.notes, said)
+		}
+	}
+	return c, nil
+}
+
+func readClassesFile(path string, data []byte) (contents, error) {
+	r, err := parseClasses(path, data)
+	if err != nil {
+		return contents{}, err
+	}
+	c := contents{digest: r.Digest(), refusals: r.refusals}
+	for _, note := range r.Notes() {
+		c.notes = append(c.notes, placedNote(r.Name(), note))
+	}
+	return c, nil
 }
 
 func readConfigFile(path string, data []byte) (contents, error) {
@@ -82,29 +106,36 @@ func kindNamed(name string) (fileKind, bool) {
 }
 
 // kindOf is the kind with most of the file's keys, and where these do not tell, the kind that the file's name says, or else that with
-// the most similar keys. What nothing is known of is taken for a policy.
+// the most similar keys. What nothing is known of is taken for the first.
 func kindOf(path string, data []byte) fileKind {
-	written, kinds := outerKeys(data), fileKinds()
-	more := func(knows func(kind fileKind, key string) bool) int {
-		difference := 0
-		for _, key := range written {
-			for i, kind := range kinds {
-				if knows(kind, key) {
-					difference += 1 - 2*i
-				}
+	written := outerKeys(data)
+	known := leading(fileKinds(), written, func(kind fileKind, key string) bool { return slices.Contains(kind.keys, key) })
+	name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+	if at := slices.IndexFunc(known, func(kind fileKind) bool { return kind.name == name }); at >= 0 {
+		return known[at]
+	}
+	return leading(known, written, mayMean)[0]
+}
+
+// leading are those of the kinds that know the most of the keys.
+func leading(kinds []fileKind, keys []string, knows func(fileKind, string) bool) []fileKind {
+	var first []fileKind
+	most := 0
+	for _, kind := range kinds {
+		count := 0
+		for _, key := range keys {
+			if knows(kind, key) {
+				count++
 			}
 		}
-		return difference
+		switch {
+		case first == nil || count > most:
+			first, most = []fileKind{kind}, count
+		case count == most:
+			first = append(first, kind)
+		}
 	}
-	known := more(func(kind fileKind, key string) bool { return slices.Contains(kind.keys, key) })
-	named, isNamed := kindNamed(strings.TrimSuffix(filepath.Base(path), ".yaml"))
-	switch {
-	case known == 0 && isNamed:
-		return named
-	case known < 0, known == 0 && more(mayMean) < 0:
-		return kinds[1]
-	}
-	return kinds[0]
+	return first
 }
 
 // mayMean reports whether a key is one of the kind's but for two letters.
@@ -151,6 +182,13 @@ func problemsOf(err error) []problem {
 		}
 		return list
 	}
+	var wrongClasses *classes.Error
+	if errors.As(err, &wrongClasses) {
+		for _, p := range wrongClasses.Problems {
+			list = append(list, problem{Line: p.Line, Key: p.Key, Text: p.Text})
+		}
+		return list
+	}
 	return []problem{{Text: err.Error()}}
 }
 
@@ -164,6 +202,7 @@ func defaultFiles() []defaultFile {
 	return []defaultFile{
 		{config.DefaultPath, "config", "the defaults hold"},
 		{policyfile.DefaultPath, "policy", "the built-in policy holds"},
+		{classes.DefaultPath, "classes", "class IDs are off"},
 	}
 }
 

@@ -17,18 +17,21 @@ func policyCommand() *cli.Command {
 		HideHelpCommand: true,
 		Subcommands:     []*cli.Command{policyDefaultCommand(), policyDiffCommand()},
 		OnUsageError:    usageError,
-		Action: func(c *cli.Context) error {
-			var names []string
-			for _, command := range c.Command.Subcommands {
-				names = append(names, command.Name)
-			}
-			what := "it needs a command"
-			if c.Args().Present() {
-				what = fmt.Sprintf("%q is none of its commands", c.Args().First())
-			}
-			return cli.Exit(fmt.Sprintf("policy: %s: %s; each has --help", what, strings.Join(names, ", ")), exitUsage)
-		},
+		Action:          needsSubcommand,
 	}
+}
+
+// needsSubcommand is the action of a command that only has commands.
+func needsSubcommand(c *cli.Context) error {
+	var names []string
+	for _, command := range c.Command.Subcommands {
+		names = append(names, command.Name)
+	}
+	what := "it needs a command"
+	if c.Args().Present() {
+		what = fmt.Sprintf("%q is none of its commands", c.Args().First())
+	}
+	return cli.Exit(fmt.Sprintf("%s: %s: %s; each has --help", c.Command.Name, what, strings.Join(names, ", ")), exitUsage)
 }
 
 func policyDefaultCommand() *cli.Command {

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/cgroupnet/classes"
+)
+
+func classesCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "classes",
+		Usage:           "show, look up and give out the class IDs of classes.yaml, and list the tasks that have them",
+		HideHelpCommand: true,
+		Subcommands: []*cli.Command{
+			classesShowCommand(),
+			classesLookupCommand(),
+			classesAllocateCommand(),
+			classesPSCommand(),
+		},
+		OnUsageError: usageError,
+		Action:       needsSubcommand,
+	}
+}
+
+// classesAction makes the action of one of these commands, which takes no bare words: do gets the class file, which is there.
+func classesAction(do func(c *cli.Context, r readClasses) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		err := noWords(c)
+		if errors.Is(err, flag.ErrHelp) {
+			return cli.ShowSubcommandHelp(c)
+		}
+		if err != nil {
+			return classesError(c, err)
+		}
+		r, err := classesFlagged(c)
+		if err != nil {
+			return cli.Exit(err.Error(), exitUsage)
+		}
+		if !r.isThere() {
+			return areOff(c)
+		}
+		return do(c, r)
+	}
+}
+
+// noWords refuses bare words, behind which there may be flags.
+func noWords(c *cli.Context) error {
+	words, err := arguments(c)
+	if err == nil && len(words) > 0 {
+		return fmt.Errorf("it takes flags only, and %q is there; see --help", words[0])
+	}
+	return err
+}
+
+// classesError is a wrong command line.
+func classesError(c *cli.Context, err error) error {
+	return cli.Exit("classes "+c.Command.Name+": "+err.Error(), exitUsage)
+}
+
+// areOff answers on a host without a class file.
+func areOff(c *cli.Context) error {
+	return cli.Exit(fmt.Sprintf("classes %s: class IDs are off: there is no %s; write one, for which docs/classes.md has examples, or name another file with --classes",
+		c.Command.Name, classes.DefaultPath), exitFail)
+}
+
+func clusterFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "cluster", DefaultText: usage, Usage: "`CLUSTER` of the file"}
+}
+
+// teamNamed is what --team and --cluster name; "" for what neither does.
+type teamNamed struct{ cluster, team string }
+
+// teamFlagged reads --team, which may be CLUSTER/TEAM, and --cluster, and sees to it that the file has them.
+func teamFlagged(c *cli.Context, r readClasses) (teamNamed, error) {
+	for _, name := range []string{"team", "cluster"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return teamNamed{}, fmt.Errorf("--%s: it is empty; write a name, or leave the flag out", name)
+		}
+	}
+	named := teamNamed{c.String("cluster"), c.String("team")}
+	if in, team, both := strings.Cut(named.team, "/"); both {
+		if named.cluster != "" && named.cluster != in {
+			return named, fmt.Errorf("--team: %q is of another cluster than --cluster, %q; name one", named.team, named.cluster)
+		}
+		named = teamNamed{in, team}
+	}
+	var clusters, teams []string
+	for _, t := range r.teams() {
+		clusters = append(clusters, t.cluster)
+		if named.cluster == "" || named.cluster == t.cluster {
+			teams = append(teams, t.name)
+		}
+	}
+	if named.cluster != "" && !slices.Contains(clusters, named.cluster) {
+		return named, unknownName("--cluster", "cluster with teams", named.cluster, r.Name(), clusters)
+	}
+	if named.team != "" && !slices.Contains(teams, named.team) {
+		return named, unknownName("--team", "team", named.team, r.Name(), teams)
+	}
+	return named, nil
+}
+
+// unknownName says that a file has no such name, and which it has.
+func unknownName(flag, what, name, file string, known []string) error {
+	const most = 12
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if more := len(known) - most; more > 0 {
+		known = append(known[:most], fmt.Sprintf("%d more", more))
+	}
+	if len(known) == 0 {
+		known = []string{"none"}
+	}
+	return fmt.Errorf("%s: there is no %s %q in %s; known are %s", flag, what, name, file, strings.Join(known, ", "))
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"mesos-docker-executor/cgroupnet"
+)
+
+// leaves makes tasks' cgroups below a root of the test's own.
+type leaves struct {
+	root        string
+	config      string
+	support     cgroupnet.Support
+	hierarchies []cgroupnet.Hierarchy
+}
+
+func newLeaves(t *testing.T) leaves {
+	t.Helper()
+	support, err := cgroupnet.Probe()
+	if err == nil {
+		_, err = support.Driver()
+	}
+	if err != nil {
+		t.Fatalf("this test needs net_cls; run scripts/setup: %v", err)
+	}
+	root := fmt.Sprintf("/classes-ps-%d", os.Getpid())
+	hierarchies := []cgroupnet.Hierarchy{*support.NetCLS}
+	t.Cleanup(func() {
+		if err := os.Remove(support.NetCLS.Folder(root)); err != nil {
+			t.Error(err)
+		}
+	})
+	in := folder(t, map[string]string{"config.yaml": "version: 1\ncgroup: {root: " + root + "}\n"})
+	return leaves{root, in("config.yaml"), support, hierarchies}
+}
+
+// add makes a task's cgroup whose path says a class, gives it another if it is to have one, and starts a process in it.
+func (l leaves) add(t *testing.T, id string, said, has uint32, below string) string {
+	t.Helper()
+	placement, err := cgroupnet.Place(cgroupnet.PlaceInput{Root: l.root, ContainerID: id, CgroupDriver: "cgroupfs", Class: said})
+	if err == nil {
+		err = cgroupnet.Prepare(l.hierarchies, placement)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cgroupnet.Remove(l.hierarchies, placement); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := l.support.NetCLS.Folder(placement.Path)
+	if has != 0 {
+		write(t, filepath.Join(dir, "net_cls.classid"), strconv.FormatUint(uint64(has), 10))
+	}
+	if below == "" {
+		return placement.Path
+	}
+	sleep := exec.CommandContext(t.Context(), "sleep", "600")
+	err = errors.Join(sleep.Start(), os.Mkdir(filepath.Join(dir, below), 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = sleep.Process.Kill()
+		_ = sleep.Wait()
+	})
+	write(t, filepath.Join(dir, below, "cgroup.procs"), strconv.Itoa(sleep.Process.Pid))
+	return placement.Path
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// list runs classes ps and returns what it says of the test's own cgroups.
+func (l leaves) list(t *testing.T, args ...string) (rows []classedRow, status int) {
+	t.Helper()
+	out, status, complaint := commanded(nil, append([]string{"classes", "ps", "--json", "--config", l.config}, args...)...)
+	var list classList
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatalf("%v %s\n%s", err, complaint, out)
+	}
+	for _, row := range list.Cgroups {
+		if strings.HasPrefix(row.Cgroup, l.root+"/") {
+			rows = append(rows, row)
+		}
+	}
+	return rows, status
+}
+
+func TestPSListsTasksByTheirClasses(t *testing.T) {
+	l := newLeaves(t)
+	shop := l.add(t, "shop", 0x00100101, 0x00100101, "docker-id")
+	front := l.add(t, "front", 0x00100100, 0x00100100, "")
+	plain := l.add(t, "plain", 0, 0, "docker-id")
+	lost := l.add(t, "lost", 0x00110100, 0, "docker-id")
+	other := l.add(t, "other", 0x00110101, 0x00110100, "docker-id")
+	nobody := l.add(t, "nobody", 0x00770101, 0x00770101, "docker-id")
+
+	rows, status := l.list(t, "--classes", twoClusters)
+	want := []classedRow{
+		{"0x00000000", "0:0", "", "", "", "plain", 1, "sleep", plain, ""},
+		{"0x00000000", "0:0", "", "", "", "lost", 1, "sleep", lost, "the cgroup has no class, and its path says 0x00110100"},
+		{"0x00100100", "10:100", "gra1", "web", "/web/front", "front", 0, "", front, ""},
+		{"0x00100101", "10:101", "gra1", "web", "/web/shop", "shop", 1, "sleep", shop, ""},
+		{"0x00110100", "11:100", "gra1", "data", "kafka", "other", 1, "sleep", other, "the cgroup's path says 0x00110101"},
+		{"0x00770101", "77:101", "", "", "", "nobody", 1, "sleep", nobody, "not in two-clusters.yaml: given to nobody"},
+	}
+	if !slices.Equal(rows, want) || status != exitFail {
+		t.Errorf("%d\n%+v\nwant\n%+v", status, rows, want)
+	}
+
+	// Without a file nobody is known.
+	rows, _ = l.list(t)
+	for i := range want {
+		want[i].Cluster, want[i].Team, want[i].App = "", "", ""
+	}
+	want[5].Wrong = ""
+	if !slices.Equal(rows, want) {
+		t.Errorf("%+v\nwant\n%+v", rows, want)
+	}
+	out, _, _ := commanded(nil, "classes", "ps", "--config", l.config, "--classes", twoClusters)
+	for _, line := range []string{"classes: two-clusters.yaml, sha256 ", "  web   /web/shop   shop       1          sleep  " + shop + "\n", "  " + lost + "  wrong: the cgroup has no class, "} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(line), " ")) {
+			t.Errorf("no %q in\n%s", line, out)
+		}
+	}
+}
+
+// A container's own cgroup that has lost its class is below one that has it.
+func TestPSFindsProcessesWithoutTheirTasksClass(t *testing.T) {
+	l := newLeaves(t)
+	shop := l.add(t, "shop", 0x00100101, 0x00100101, "docker-id")
+	write(t, filepath.Join(l.support.NetCLS.Folder(shop), "docker-id", "net_cls.classid"), "0")
+	rows, status := l.list(t, "--classes", twoClusters)
+	if len(rows) != 1 || status != exitFail || !strings.Contains(rows[0].Wrong, "docker-id") || !strings.Contains(rows[0].Wrong, "0x00000000") {
+		t.Errorf("%d %+v", status, rows)
+	}
+}

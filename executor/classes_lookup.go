@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/cgroupnet/classes"
+)
+
+func classesLookupCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "lookup",
+		Usage:     "say whose a class ID is",
+		ArgsUsage: "ID...",
+		Description: "An ID is one from a firewall's log, a packet's mark, net_cls.classid or a task's status, in any spelling: 0x00100100,\n" +
+			"1048832 or 10:100. Four digits, as 0x0010, or 10: are the major of a team. Each has a line, with the place in the file, which is\n" +
+			"this host's, " + classes.DefaultPath + ", or that of --classes. It needs no root, and works on macOS too.\n\n" +
+			"Exit status: 0 each belongs to an app or a team, 1 one does not, or does no more (retired), or there is no file, or the\n" +
+			"output cannot be written, 2 usage, or the file cannot be read.\n\n" +
+			"Examples:\n" +
+			"   mesos-docker-executor classes lookup --classes docs/classes/two-clusters.yaml 0x00100100 10:102 1048833\n" +
+			"   mesos-docker-executor classes lookup --classes docs/classes/two-clusters.yaml --json 0x0011",
+		Flags: []cli.Flag{
+			classesFlag(),
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},
+		},
+		OnUsageError: usageError,
+		Action:       classesLookup,
+	}
+}
+
+func classesLookup(c *cli.Context) error {
+	words, err := arguments(c)
+	if errors.Is(err, flag.ErrHelp) {
+		return cli.ShowSubcommandHelp(c)
+	}
+	if err == nil && len(words) == 0 {
+		err = errors.New("it needs a class ID; see --help")
+	}
+	var asked []askedID
+	for _, word := range words {
+		id, idErr := parseAsked(word)
+		if err == nil {
+			err = idErr
+		}
+		asked = append(asked, id)
+	}
+	if err != nil {
+		return classesError(c, err)
+	}
+	r, err := classesFlagged(c)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	if !r.isThere() {
+		return areOff(c)
+	}
+	found := lookups{Classes: r.describe(), status: exitOK}
+	for _, id := range asked {
+		l := r.lookUp(id)
+		found.IDs = append(found.IDs, l)
+		if !l.Current {
+			found.status = exitFail
+		}
+	}
+	if c.Bool("json") {
+		if err := writeJSON(c.App.Writer, found); err != nil {
+			return cli.Exit(err.Error(), exitFail)
+		}
+	} else {
+		for _, l := range found.IDs {
+			fmt.Fprintln(c.App.Writer, l.Text)
+		}
+	}
+	return cli.Exit("", found.status)
+}
+
+// lookups is what classes lookup prints.
+type lookups struct {
+	Classes classesShown `json:"classes"`
+	IDs     []lookup     `json:"ids"`
+	status  int
+}
+
+type lookup struct {
+	Class   string            `json:"class"` // of a major, four digits
+	TC      string            `json:"tc"`
+	Kind    classes.OwnerKind `json:"kind"`
+	Current bool              `json:"current"` // it belongs to an app or a team
+	Cluster string            `json:"cluster,omitempty"`
+	Team    string            `json:"team,omitempty"`
+	App     string            `json:"app,omitempty"`
+	Line    int               `json:"line,omitempty"`
+	Text    string            `json:"text"`
+}
+
+// askedID is a class, or the major of a team alone.
+type askedID struct {
+	id    classes.ID
+	major bool
+}
+
+// parseAsked reads a class ID in any spelling, and as a major what no class is written as: "10:", or 0x and at most four digits, which
+// but for 0 would be a class without a major.
+func parseAsked(s string) (askedID, error) {
+	digits, tc := strings.CutSuffix(s, ":")
+	if !tc {
+		digits, _ = strings.CutPrefix(s, "0x")
+	}
+	if n, err := strconv.ParseUint(digits, 16, 16); err == nil && len(digits) <= 4 && digits != s && (tc || n != 0) {
+		return askedID{classes.ID(n) << 16, true}, nil
+	}
+	id, err := classes.ParseID(s)
+	return askedID{id: id}, err
+}
+
+// classOf is a class of the major: the team's default one.
+func classOf(major uint16) classes.ID { return classes.ID(major)<<16 | 1 }
+
+// tcMajor writes a major as tc prints qdiscs.
+func tcMajor(major uint16) string { return strconv.FormatUint(uint64(major), 16) + ":" }
+
+// lineOf is the number behind the last colon of a place, 0 if there is none.
+func lineOf(place string) int {
+	line, _ := strconv.Atoi(place[strings.LastIndexByte(place, ':')+1:])
+	return line
+}
+
+func (r readClasses) lookUp(asked askedID) lookup {
+	if asked.major {
+		return r.lookUpMajor(asked.id.Major())
+	}
+	o := r.Lookup(asked.id)
+	l := lookup{asked.id.String(), asked.id.TC(), o.Kind, false, o.Cluster, o.Team, o.App, lineOf(o.Place), o.String()}
+	switch {
+	case o.Kind == classes.OwnerApp, o.Kind == classes.OwnerDefault:
+		l.Current = true
+	case asked.id == 0:
+		l.Text += ": what the host's own processes, containers without a class, and all that the kernel and dockerd send for containers have"
+	case asked.id.Major() == 0:
+		l.Text += fmt.Sprintf("; the major of a team is written %s", classes.MajorString(asked.id.Minor()))
+	case o.Kind == classes.OwnerRetired, o.Kind == classes.OwnerRetiredTeam:
+		l.Text += "; it is never given away again"
+	}
+	return l
+}
+
+func (r readClasses) lookUpMajor(major uint16) lookup {
+	o := r.Lookup(classOf(major))
+	l := lookup{Class: classes.MajorString(major), TC: tcMajor(major), Kind: o.Kind, Cluster: o.Cluster, Team: o.Team, Line: lineOf(o.Place)}
+	team := fmt.Sprintf("team %s in cluster %s (%s)", escaped(o.Team), o.Cluster, o.Place)
+	switch o.Kind {
+	case classes.OwnerDefault:
+		l.Kind, l.Current = classes.OwnerTeam, true
+		l.Text = "the major of " + team
+	case classes.OwnerRetiredTeam:
+		l.Text = "retired, was the major of " + team + "; it is never given away again"
+	case classes.OwnerSpecial:
+		l.Text = "the major of no team: allowed are 0x0001 to 0xfffe, the others are tc's own"
+	default:
+		l.Text = "given to no team"
+	}
+	l.Text = fmt.Sprintf("%s (tc %s): %s", l.Class, l.TC, l.Text)
+	return l
+}

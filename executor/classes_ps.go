@@ -1,0 +1,196 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/cgroupnet/classes"
+	"mesos-docker-executor/executor/config"
+)
+
+func classesPSCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "ps",
+		Usage: "list the tasks of this host by their class IDs, from the kernel's cgroups",
+		Description: "Neither the Docker daemon nor an agent is asked. Each task of this program has a line, also one without a class, and so has\n" +
+			"every other cgroup that has a class: whose it is by the class file, the Mesos container ID, how many processes there\n" +
+			"are, and the name of the first. The file is this host's, " + classes.DefaultPath + ", if there is one, or that of\n" +
+			"--classes; the cgroups of tasks are found by cgroup.root of config.yaml.\n\n" +
+			"What is not as it has to be is said at the end of its line: a class that the file gives to nobody; a task whose class is not\n" +
+			"the one in its cgroup's path, or is 0; processes that are not in their task's cgroup, or are in one with another class.\n" +
+			"It works on Linux only, and needs no root.\n\n" +
+			"Exit status: 0 listed, 1 something is wrong, the host has no network classes, or the output cannot be written, 2 usage, or a\n" +
+			"file cannot be read; this host's class file may be wrong: it is said, and the list has no owners then.\n\n" +
+			"Examples:\n" +
+			"   mesos-docker-executor classes ps\n" +
+			"   mesos-docker-executor classes ps --json --classes docs/classes/two-clusters.yaml",
+		Flags: []cli.Flag{
+			classesFlag(),
+			configFlag(),
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},
+		},
+		OnUsageError: usageError,
+		Action:       classesPS,
+	}
+}
+
+// classList is what classes ps prints.
+type classList struct {
+	Classes classesShown `json:"classes"`
+	Problem string       `json:"problem,omitempty"` // why this host's class file is not used
+	Cgroups []classedRow `json:"cgroups"`
+}
+
+// classedRow is a cgroup that has a class, or is a task's.
+type classedRow struct {
+	Class     string `json:"class"`
+	TC        string `json:"tc"`
+	Cluster   string `json:"cluster,omitempty"`
+	Team      string `json:"team,omitempty"`
+	App       string `json:"app,omitempty"`
+	Container string `json:"container_id,omitempty"` // of Mesos; empty: it is no task of this program
+	Processes int    `json:"processes"`
+	Command   string `json:"command,omitempty"` // name of the first process
+	Cgroup    string `json:"cgroup"`
+	Wrong     string `json:"wrong,omitempty"`
+}
+
+func (l classList) status() int {
+	if l.Problem != "" {
+		return exitFail
+	}
+	for _, row := range l.Cgroups {
+		if row.Wrong != "" {
+			return exitFail
+		}
+	}
+	return exitOK
+}
+
+func (l classList) print(out io.Writer) {
+	if l.Problem != "" {
+		fmt.Fprintf(out, "classes: none: %s\n", strings.ReplaceAll(l.Problem, "\n", "\nclasses: none: "))
+	} else {
+		l.Classes.print(out)
+	}
+	if len(l.Cgroups) == 0 {
+		fmt.Fprintln(out, "no task runs, and no cgroup has a class")
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "class\ttc\tteam\tapp\tcontainer\tprocesses\tfirst\tcgroup")
+	for _, row := range l.Cgroups {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s%s\n", row.Class, row.TC, cmp.Or(escaped(row.Team), "-"), cmp.Or(escaped(row.App), "-"),
+			cmp.Or(row.Container, "-"), row.Processes, cmp.Or(escaped(row.Command), "-"), escaped(row.Cgroup), prefixed("  wrong: ", row.Wrong))
+	}
+	_ = w.Flush() // the writer keeps the error
+}
+
+// leaf is what the path of a task's cgroup says (package cgroupnet, Place).
+type leaf struct {
+	container string
+	class     classes.ID
+	nested    bool // in the cgroup of the agent's launcher; its path has no class
+}
+
+// leafOf recognizes the cgroup of a task: <root>/<class>/<container id>, <container id>/task, or the slice of the root's name with the
+// last two.
+func leafOf(cgroup, root string) (leaf, bool) {
+	elements := strings.Split(cgroup, "/")
+	n := len(elements)
+	if n < 3 {
+		return leaf{}, false
+	}
+	last, above := elements[n-1], elements[n-2]
+	if last == "task" && isUUID(above) {
+		return leaf{container: above, nested: true}, true
+	}
+	if strings.Join(elements[:n-2], "/") == root {
+		class, ok := classInPath(above)
+		return leaf{container: last, class: class}, ok
+	}
+	class, slice := strings.CutSuffix(above, ".slice")
+	container, below := strings.CutPrefix(strings.TrimSuffix(last, ".slice"), class+"-")
+	dash := strings.LastIndexByte(class, '-')
+	if !slice || !below || dash < 0 || unescapedUnit(class[:dash]) != root[strings.LastIndexByte(root, '/')+1:] {
+		return leaf{}, false
+	}
+	id, ok := classInPath(class[dash+1:])
+	return leaf{container: unescapedUnit(container), class: id}, ok
+}
+
+func classInPath(s string) (classes.ID, bool) {
+	n, err := strconv.ParseUint(s, 16, 32)
+	return classes.ID(n), err == nil && fmt.Sprintf("%08x", n) == s
+}
+
+// isUUID reports whether it can be a container ID that an agent made.
+func isUUID(s string) bool {
+	return len(s) == len(explainContainerID) && strings.Count(s, "-") == 4 && strings.Trim(s, "0123456789abcdef-") == ""
+}
+
+// unescapedUnit undoes what systemd-escape(1) does to names.
+func unescapedUnit(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, `\x`)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		n, err := strconv.ParseUint(rest[:min(2, len(rest))], 16, 8)
+		if err != nil || len(rest) < 2 {
+			b.WriteString(`\x` + rest)
+			return b.String()
+		}
+		b.WriteByte(byte(n))
+		s = rest[2:]
+	}
+}
+
+// newClassedRow says whose a cgroup is, and what is wrong with its class by the path and the file.
+func newClassedRow(cgroup string, class classes.ID, root string, r readClasses) classedRow {
+	row := classedRow{Class: class.String(), TC: class.TC(), Cgroup: cgroup}
+	l, isLeaf := leafOf(cgroup, root)
+	if isLeaf {
+		row.Container = l.container
+	}
+	var owner classes.Owner
+	if r.Registry != nil && r.isThere() && class != 0 {
+		owner = r.Lookup(class)
+		row.Cluster, row.Team, row.App = owner.Cluster, owner.Team, owner.App
+	}
+	switch {
+	case isLeaf && !l.nested && class != l.class && class == 0:
+		row.Wrong = fmt.Sprintf("the cgroup has no class, and its path says %s", l.class)
+	case isLeaf && !l.nested && class != l.class:
+		row.Wrong = fmt.Sprintf("the cgroup's path says %s", l.class)
+	case owner.Kind == classes.OwnerNone, owner.Kind == classes.OwnerTeam, owner.Kind == classes.OwnerSpecial:
+		row.Wrong = "not in " + r.Name() + ": " + strings.TrimPrefix(owner.String(), fmt.Sprintf("%s (tc %s): ", class, class.TC()))
+	case owner.Kind == classes.OwnerRetired, owner.Kind == classes.OwnerRetiredTeam:
+		row.Wrong = "retired (" + owner.Place + ")"
+	}
+	return row
+}
+
+// classesForPS reads the class file. That of this host may be missing or wrong: what runs here is to be seen all the same.
+func classesForPS(c *cli.Context) (r readClasses, problem string, err error) {
+	r, err = classesFlagged(c)
+	if err != nil && !c.IsSet("classes") {
+		return readClasses{Registry: classes.None(classes.DefaultPath)}, err.Error(), nil
+	}
+	return r, "", err
+}
+
+// cgroupRootFlagged is the cgroup below which tasks are, by config.yaml.
+func cgroupRootFlagged(c *cli.Context) (string, error) {
+	var file config.File
+	file, err := configFlagged(c)
+	return file.Cgroup.Root, err
+}
