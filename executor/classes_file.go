@@ -48,14 +48,6 @@ func chooseClasses(choice string, stdin io.Reader) (readClasses, error) {
 	return parseClasses(choice, data)
 }
 
-// loadClasses reads classes.yaml at a path of --classes or, for "", at its own.
-func loadClasses(path string) (*classes.Registry, error) {
-	if path == "" {
-		return classes.Load(classes.DefaultPath, false)
-	}
-	return classes.Load(path, true)
-}
-
 // parseClasses reads a class file as an executor does, or if that would not read it, for its owner, as far as it goes.
 func parseClasses(path string, data []byte) (readClasses, error) {
 	parsed, err := classes.Parse(nameOf(path), data)
@@ -101,6 +93,13 @@ func (r readClasses) describe() classesShown {
 	for _, refusal := range r.refusals {
 		shown.Warnings = append(shown.Warnings, refusal.String())
 	}
+	return shown
+}
+
+// describeBriefly leaves out what is for those who write the file.
+func (r readClasses) describeBriefly() classesShown {
+	shown := r.describe()
+	shown.Notes = nil
 	return shown
 }
 

@@ -10,6 +10,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/urfave/cli/v2"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/task"
@@ -36,16 +37,20 @@ func explainCommand() *cli.Command {
 			"Marathon's app ID is the one in the task's ID. The agent's work directory, which no policy opens to tasks, is taken to be\n" +
 			explainWorkDir + ". --decisions has a line for each decision: what was done, with what field and value, by which\n" +
 			"rule, where the policy says so, and where the task does.\n\n" +
+			"The class ID that the task's container would get is by this host's class file, " + classes.DefaultPath + ", if\n" +
+			"there is one, or by --classes, which need not be root's either. Whether a host can give it is not looked at: `try` shows that.\n\n" +
 			"Exit status: 0 accepted, 1 refused, or the output cannot be written, 2 usage, or a file cannot be read.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor explain testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor explain --decisions testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor explain --policy docs/policies/strict.yaml --role web testdata/tasks/hello.json\n" +
+			"   mesos-docker-executor explain --classes docs/classes/two-clusters.yaml --role data testdata/tasks/hello.json\n" +
 			"   mesos-docker-executor explain --mode custom --json testdata/tasks/hello.json",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "mode", Value: string(task.DropIn), Usage: "`MODE` of the launch: drop-in or custom"},
 			configFlag(),
 			&cli.StringFlag{Name: "policy", DefaultText: "this host's", Usage: "policy `FILE`, or " + builtInWord + ", or - for stdin"},
+			classesFlag(),
 			principalFlag(),
 			roleFlag("the task's own"),
 			&cli.BoolFlag{Name: "decisions", Usage: "show every decision of the review, not just rejections and trims"},
@@ -89,8 +94,8 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if path == fromStdin && c.String("policy") == fromStdin {
-		return cli.Exit("explain: only one of TASK and --policy can be stdin", exitUsage)
+	if countOf(fromStdin, path, c.String("policy"), c.String("classes")) > 1 {
+		return cli.Exit("explain: only one of TASK, --policy and --classes can be stdin", exitUsage)
 	}
 	info, err := shapedTaskFile(path, mode, c.App.Reader)
 	if err != nil {
@@ -104,6 +109,10 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
+	registry, err := classesFlagged(c)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
 	if file.Agent != config.Default().Agent {
 		say("explain does not use the section agent of config.yaml; try loads the files of agent.tls")
 	}
@@ -112,11 +121,12 @@ func explain(c *cli.Context) error {
 		return err
 	}
 	who := identify(&info, c.String("principal"), c.String("role"))
-	d, err := s.decideFor(info, who, policy)
+	d, err := s.decideFor(info, who, policy, registry)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
 	e := newExplanation(d, c.Bool("decisions"))
+	e.Classes = registry.describeBriefly()
 	e.Policy, e.Identity, e.Choice = policy.describe(policy.NotesFor(who.trusted())), who, policy.Choose(who.trusted())
 	if own, err := policy.For(who.trusted()); err == nil { // else a finding says why
 		e.Mode = rulesWithMode(own).Mode
@@ -186,16 +196,27 @@ func (i identityShown) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// decideFor decides by the policy over the task as for one that a trusted agent sent.
-func (s start) decideFor(info mesos.TaskInfo, who identityShown, policy readPolicy) (task.Decision, error) {
+// decideFor decides by the files over the task as for one that a trusted agent sent. Class IDs may be nil.
+func (s start) decideFor(info mesos.TaskInfo, who identityShown, policy readPolicy, classIDs task.Classes) (task.Decision, error) {
 	raw, err := info.Marshal()
 	if err != nil {
 		return task.Decision{}, err
 	}
 	s.policy = policy.File
 	in := s.inputs()
-	in.Principal, in.Trusted = who.Principal, true
+	in.Principal, in.Trusted, in.Classes = who.Principal, true, classIDs
 	return task.Decide(raw, in, s.policies()), nil
+}
+
+// countOf counts the words that are the same as one.
+func countOf(one string, words ...string) int {
+	count := 0
+	for _, word := range words {
+		if word == one {
+			count++
+		}
+	}
+	return count
 }
 
 func parseMode(s string) (task.Mode, error) {

@@ -76,7 +76,7 @@ func TestExplainReadsTheTaskFromStdin(t *testing.T) {
 		{"{}", []string{"-"}, exitUsage, "stdin: "},
 		{"", []string{"-"}, exitUsage, "stdin: not a TaskInfo: The text is not JSON"},
 		{`{"frob": 1}`, []string{"-"}, exitUsage, "\nstdin: name: "},
-		{string(task), []string{"-", "--policy", "-"}, exitUsage, "only one of TASK and --policy can be stdin"},
+		{string(task), []string{"-", "--policy", "-"}, exitUsage, "explain: only one of TASK, --policy and --classes can be stdin"},
 	} {
 		out, status, complaint := commanded(strings.NewReader(tc.stdin), append([]string{"explain"}, tc.args...)...)
 		if status != tc.status || !strings.Contains(out+complaint, tc.want) {

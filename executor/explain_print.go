@@ -20,6 +20,8 @@ type explanation struct {
 	Identity identityShown      `json:"identity"`
 	Choice   policyfile.Choice  `json:"choice"`
 	Mode     security.Mode      `json:"mode,omitempty"` // that holds for the identity; empty if there is no policy for it
+	Classes  classesShown       `json:"classes"`
+	Class    *classShown        `json:"class,omitempty"` // of an accepted task
 	State    string             `json:"state,omitempty"`
 	Reason   string             `json:"reason,omitempty"`
 	Message  string             `json:"message,omitempty"`
@@ -42,8 +44,17 @@ func newExplanation(d task.Decision, decisions bool) explanation {
 		return e
 	}
 	e.Notes = d.Plan.Notes
+	e.Class = newClassShown(d.Plan)
 	e.Create = newCreateRequest(d.Plan.Spec)
 	return e
+}
+
+// untold is the message of a refusal for which there is no finding: that of a class ID.
+func (e explanation) untold() string {
+	if slices.ContainsFunc(e.Findings, func(f security.Finding) bool { return f.Action == security.Reject }) {
+		return ""
+	}
+	return e.Message
 }
 
 // worthSaying is false for what was asked for and allowed, and for what is, or would be, forced on every task, which is in the notes.
@@ -62,7 +73,7 @@ func actionOf(f security.Finding) string {
 // print shows it as text, with the path sandbox called so, and each trim once: as a finding, which has its rule.
 func (e explanation) print(w io.Writer, sandbox string) {
 	if !e.Accepted {
-		fmt.Fprintf(w, "refused: %s, %s\n", e.State, e.Reason)
+		fmt.Fprintf(w, "refused: %s, %s%s\n", e.State, e.Reason, prefixed(": ", e.untold()))
 	} else {
 		fmt.Fprintln(w, "accepted")
 		e.Create.print(w, sandbox)
@@ -75,8 +86,14 @@ func (e explanation) print(w io.Writer, sandbox string) {
 	for _, text := range e.Policy.Notes {
 		fmt.Fprintln(w, "note: policy:", text)
 	}
+	if e.Classes.SHA256 != "" { // else the next line says so
+		e.Classes.print(w)
+	}
+	if e.Class != nil {
+		fmt.Fprintln(w, "class:", e.Class)
+	}
 	for _, note := range e.Notes {
-		if isFinding(note) || strings.HasPrefix(note, "policy ") { // which is said above, with all of its digits
+		if isFinding(note) || strings.HasPrefix(note, "policy ") || e.Class.isNote(note) { // which is said above, with all of its digits
 			continue
 		}
 		fmt.Fprintln(w, "note:", note)

@@ -247,11 +247,11 @@ func (p *policyChange) compareTask(d *comparison, file string, info mesos.TaskIn
 	if entry := d.new.Choose(who.trusted()).Entry; entry != nil {
 		p.Unmatched = slices.DeleteFunc(p.Unmatched, func(e policyfile.Entry) bool { return e == *entry })
 	}
-	old, err := d.start.decideFor(info, who, d.old)
+	old, err := d.start.decideFor(info, who, d.old, nil)
 	if err != nil {
 		return err
 	}
-	new, err := d.start.decideFor(info, who, d.new)
+	new, err := d.start.decideFor(info, who, d.new, nil)
 	if err != nil {
 		return err
 	}

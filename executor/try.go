@@ -36,6 +36,7 @@ func tryCommand() *cli.Command {
 			"The policy is --policy, else this host's, " + policyfile.DefaultPath + ", or the built-in one if there is none. The\n" +
 			"word " + builtInWord + " is for the built-in one whatever the host has: try writes it into its work directory. The framework's\n" +
 			"principal and the role of the task's resources, by which a policy can go, are --principal and --role.\n\n" +
+			"The class file, by which the container gets its class ID, is --classes, else this host's, if there is one.\n\n" +
 			"The engine is --engine, else DOCKER_HOST, else the one of config.yaml. A launch waits engine.launch_wait for it to answer;\n" +
 			fmt.Sprintf("without a config.yaml and without --fault that is %.0f s here. A probe under way is waited for as well.\n\n", impatience.Seconds()) +
 			"The first interrupt (Ctrl-C) shuts the executor down, the second destroys it. When the output cannot be written, or its\n" +
@@ -50,7 +51,8 @@ func tryCommand() *cli.Command {
 			"itself is not touched, and try's own clean-up goes to it directly. --fault help lists the verbs and actions.\n\n" +
 			"With --json each line is an object with \"t\", the seconds since the start, and one of these; what is empty is left out:\n" +
 			"   event   from (agent, executor, engine, try), name, text, code (HTTP status), again (said before)\n" +
-			"   status  state, source, reason, message, healthy, ips (of the container), again\n" +
+			"   status  state, source, reason, message, healthy, ips and class_id (of the\n" +
+			"           container), again\n" +
 			"   log     from (stdout and stderr of the task, executor), line\n" +
 			"   result  state, reason, message, left (what could not be cleaned up), exit_status; always the last one\n\n" +
 			"Exit status: 0 for TASK_FINISHED, or TASK_KILLED after --kill-after; 1 for any other end, or when something could not be\n" +
@@ -70,6 +72,7 @@ func tryCommand() *cli.Command {
 			&cli.StringFlag{Name: "engine", Usage: "Docker Engine, `unix:///PATH`"},
 			&cli.StringFlag{Name: "config", DefaultText: config.DefaultPath + ", which may be missing", Usage: "host configuration `FILE`"},
 			&cli.StringFlag{Name: "policy", DefaultText: "this host's", Usage: "security policy `FILE`, of root's as on a host, or " + builtInWord},
+			&cli.StringFlag{Name: "classes", DefaultText: "this host's", Usage: "class `FILE`, of root's as on a host"},
 			&cli.StringFlag{Name: "principal", DefaultText: "the one of --framework, or try", Usage: "the framework's `PRINCIPAL`"},
 			roleFlag("the task's own, or the framework's"),
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object per line"},
@@ -101,6 +104,7 @@ type trial struct {
 	file       config.File // the executor's configuration, written out for it
 	configured bool        // there is a config.yaml
 	policy     string      // absolute path of the policy.yaml that was named, or built-in; "" for the host's
+	classes    string      // absolute path of the classes.yaml that was named; "" for the host's
 	executable string
 	killAfter  time.Duration // 0: not at all
 	timeout    time.Duration // 0: none
@@ -143,6 +147,9 @@ func newTrial(c *cli.Context, killAfter, timeout *span, wanted *faults) (*trial,
 	t.identify(c)
 	t.configured = configPath != "" || exists(config.DefaultPath)
 	if t.policy, err = tryPolicy(c); err != nil {
+		return nil, err
+	}
+	if t.classes, err = tryClasses(c); err != nil {
 		return nil, err
 	}
 	if t.file, err = tryConfig(file, c.String("engine"), os.Getenv("DOCKER_HOST")); err != nil {
@@ -258,6 +265,15 @@ func tryPolicy(c *cli.Context) (string, error) {
 	path, err := ownPathFlag(c, "policy")
 	if err == nil {
 		_, err = loadPolicy(path)
+	}
+	return path, err
+}
+
+// tryClasses reads the class file as the executor will, and returns its path if one is named.
+func tryClasses(c *cli.Context) (string, error) {
+	path, err := ownPathFlag(c, "classes")
+	if err == nil {
+		_, err = loadClasses(path)
 	}
 	return path, err
 }

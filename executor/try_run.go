@@ -174,6 +174,9 @@ func (t *trial) executorFlags(configFile, policyFile string) []string {
 	if policyFile != "" {
 		flags = append(flags, "--policy="+policyFile)
 	}
+	if t.classes != "" {
+		flags = append(flags, "--classes="+t.classes)
+	}
 	if t.mode == task.Custom {
 		return append([]string{"run"}, flags...)
 	}

@@ -12,6 +12,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/executor/localagent"
 )
@@ -195,7 +196,11 @@ func describeStatus(s *mesos.TaskStatus) string {
 	if s.Healthy != nil {
 		parts = append(parts, fmt.Sprintf("healthy=%v", *s.Healthy))
 	}
-	return strings.Join(append(parts, addresses(s)...), "  ")
+	parts = append(parts, addresses(s)...)
+	if class := classOfStatus(s); class != "" {
+		parts = append(parts, "class "+class)
+	}
+	return strings.Join(parts, "  ")
 }
 
 // reasonOf is empty for a status without a reason, whose getter would make one up.
@@ -218,6 +223,15 @@ func addresses(s *mesos.TaskStatus) []string {
 		}
 	}
 	return ips
+}
+
+// classOfStatus is the container's class ID, "" if the status has none.
+func classOfStatus(s *mesos.TaskStatus) string {
+	class := s.GetContainerStatus().GetCgroupInfo().GetNetCLS().GetClassID()
+	if class == 0 {
+		return ""
+	}
+	return classes.ID(class).String()
 }
 
 func (d *textDisplay) result(o outcome) {
@@ -267,6 +281,7 @@ type jsonStatus struct {
 	Message string   `json:"message,omitempty"`
 	Healthy *bool    `json:"healthy,omitempty"`
 	IPs     []string `json:"ips,omitempty"`
+	ClassID string   `json:"class_id,omitempty"`
 	Again   bool     `json:"again,omitempty"`
 }
 
@@ -302,7 +317,7 @@ func (d *jsonDisplay) entry(e localagent.Entry) {
 	if e.Kind == localagent.Status {
 		status := &jsonStatus{
 			State: e.Status.GetState().String(), Source: e.Status.GetSource().String(), Message: e.Status.GetMessage(),
-			Reason: reasonOf(e.Status), Healthy: e.Status.Healthy, IPs: addresses(e.Status), Again: e.Duplicate,
+			Reason: reasonOf(e.Status), Healthy: e.Status.Healthy, IPs: addresses(e.Status), ClassID: classOfStatus(e.Status), Again: e.Duplicate,
 		}
 		d.print(e.At, jsonLine{Status: status})
 		return

@@ -45,10 +45,11 @@ func TestOutputIsCutIntoLinesAndExecutorLinesAreTold(t *testing.T) {
 // samples are one of each kind of happening.
 func samples(d display) {
 	state, reason := mesos.TASK_RUNNING, mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED
-	healthy, ip, text := true, "172.17.0.2", "two\nlines"
+	healthy, ip, text, class := true, "172.17.0.2", "two\nlines", uint32(0x00100101)
 	status := &mesos.TaskStatus{
 		State: &state, Reason: &reason, Message: &text, Healthy: &healthy, Source: mesos.SOURCE_EXECUTOR.Enum(),
-		ContainerStatus: &mesos.ContainerStatus{NetworkInfos: []mesos.NetworkInfo{{IPAddresses: []mesos.NetworkInfo_IPAddress{{IPAddress: &ip}}}}},
+		ContainerStatus: &mesos.ContainerStatus{NetworkInfos: []mesos.NetworkInfo{{IPAddresses: []mesos.NetworkInfo_IPAddress{{IPAddress: &ip}}}},
+			CgroupInfo: &mesos.CgroupInfo{NetCLS: &mesos.CgroupInfo_NetCls{ClassID: &class}}},
 	}
 	at := time.Now()
 	d.begin("a task")
@@ -74,7 +75,7 @@ func TestTextDisplayAlignsAndPassesOutputOnInAPipe(t *testing.T) {
 		"  -> agent   SUBSCRIBE",
 		"  -> agent   UPDATE refused: 503  not yet",
 		"  agent ->   LAUNCH  task",
-		"  -> agent   TASK_RUNNING  REASON_TASK_HEALTH_CHECK_STATUS_UPDATED  healthy=true  172.17.0.2  two",
+		"  -> agent   TASK_RUNNING  REASON_TASK_HEALTH_CHECK_STATUS_UPDATED  healthy=true  172.17.0.2  class 0x00100101  two",
 		"             lines",
 		"  agent      protocol violation:  bad",
 		"  stdout |   bell \a",
@@ -201,7 +202,7 @@ func TestJSONDisplayPrintsAnObjectPerLine(t *testing.T) {
 		`event {"from":"executor","name":"SUBSCRIBE","code":200}`,
 		`event {"from":"executor","name":"UPDATE","text":"not yet","code":503}`,
 		`event {"from":"agent","name":"LAUNCH","text":"task"}`,
-		`status {"state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","reason":"REASON_TASK_HEALTH_CHECK_STATUS_UPDATED","message":"two\nlines","healthy":true,"ips":["172.17.0.2"]}`,
+		`status {"state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","reason":"REASON_TASK_HEALTH_CHECK_STATUS_UPDATED","message":"two\nlines","healthy":true,"ips":["172.17.0.2"],"class_id":"0x00100101"}`,
 		`event {"from":"agent","name":"protocol violation","text":"bad"}`,
 		`log {"from":"stdout","line":"bell \u0007"}`,
 		`result {"state":"TASK_FAILED","reason":"REASON_X","message":"all bad, 2 problems: (1) a (b) (2) c","exit_status":1}`,
