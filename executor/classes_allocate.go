@@ -105,7 +105,7 @@ func teamOf(r readClasses, named teamNamed) (classes.Team, error) {
 		}
 		known = append(known, t.Name)
 	}
-	return classes.Team{}, unknownName("--team", "team of cluster "+named.cluster, named.team, r.Name(), known)
+	return classes.Team{}, unknownName("--team", "team", named.team, "cluster "+named.cluster+" of "+r.Name(), known)
 }
 
 // isFull reports whether a team's apps, those of the past included, have all of its class IDs, of which each has one of its own.

@@ -113,10 +113,10 @@ func TestPSListsTasksByTheirClasses(t *testing.T) {
 	rows, status := l.list(t, "--classes", twoClusters)
 	want := []classedRow{
 		{"0x00000000", "0:0", "", "", "", "plain", 1, "sleep", plain, ""},
-		{"0x00000000", "0:0", "", "", "", "lost", 1, "sleep", lost, "the cgroup has no class, and its path says 0x00110100"},
+		{"0x00000000", "0:0", "", "", "", "lost", 1, "sleep", lost, "it has no class, and its path says 0x00110100"},
 		{"0x00100100", "10:100", "gra1", "web", "/web/front", "front", 0, "", front, ""},
 		{"0x00100101", "10:101", "gra1", "web", "/web/shop", "shop", 1, "sleep", shop, ""},
-		{"0x00110100", "11:100", "gra1", "data", "kafka", "other", 1, "sleep", other, "the cgroup's path says 0x00110101"},
+		{"0x00110100", "11:100", "gra1", "data", "kafka", "other", 1, "sleep", other, "its path says 0x00110101"},
 		{"0x00770101", "77:101", "", "", "", "nobody", 1, "sleep", nobody, "not in two-clusters.yaml: given to nobody"},
 	}
 	if !slices.Equal(rows, want) || status != exitFail {
@@ -133,7 +133,7 @@ func TestPSListsTasksByTheirClasses(t *testing.T) {
 		t.Errorf("%+v\nwant\n%+v", rows, want)
 	}
 	out, _, _ := commanded(nil, "classes", "ps", "--config", l.config, "--classes", twoClusters)
-	for _, line := range []string{"classes: two-clusters.yaml, sha256 ", "  web   /web/shop   shop       1          sleep  " + shop + "\n", "  " + lost + "  wrong: the cgroup has no class, "} {
+	for _, line := range []string{"classes: two-clusters.yaml, sha256 ", "  web   /web/shop   shop       1          sleep  " + shop + "\n", "  " + lost + "  wrong: it has no class, "} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(line), " ")) {
 			t.Errorf("no %q in\n%s", line, out)
 		}
@@ -146,7 +146,32 @@ func TestPSFindsProcessesWithoutTheirTasksClass(t *testing.T) {
 	shop := l.add(t, "shop", 0x00100101, 0x00100101, "docker-id")
 	write(t, filepath.Join(l.support.NetCLS.Folder(shop), "docker-id", "net_cls.classid"), "0")
 	rows, status := l.list(t, "--classes", twoClusters)
-	if len(rows) != 1 || status != exitFail || !strings.Contains(rows[0].Wrong, "docker-id") || !strings.Contains(rows[0].Wrong, "0x00000000") {
+	want := []classedRow{
+		{"0x00000000", "0:0", "", "", "", "shop", 1, "sleep", shop + "/docker-id", "it has no class, and its path says 0x00100101"},
+		{"0x00100101", "10:101", "gra1", "web", "/web/shop", "shop", 0, "", shop, ""},
+	}
+	if !slices.Equal(rows, want) || status != exitFail {
 		t.Errorf("%d %+v", status, rows)
+	}
+}
+
+func TestExamplesInHelpOfPS(t *testing.T) {
+	t.Chdir("..")
+	help, _, _ := commanded(nil, "classes", "ps", "--help")
+	_, examples, _ := strings.Cut(help, "Examples:\n")
+	ran := 0
+	for line := range strings.Lines(examples) {
+		words, isOne := strings.CutPrefix(strings.TrimSpace(line), "mesos-docker-executor ")
+		if !isOne {
+			break
+		}
+		ran++
+		// What other programs gave a class to is no mistake of the example.
+		if out, status, complaint := commanded(nil, strings.Fields(words)...); status == exitUsage || complaint != "" || !strings.Contains(out, "classes") {
+			t.Errorf("%s: %d %s\n%s", words, status, complaint, out)
+		}
+	}
+	if ran != 2 {
+		t.Errorf("%d examples in\n%s", ran, help)
 	}
 }

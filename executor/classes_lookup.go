@@ -141,7 +141,7 @@ func (r readClasses) lookUp(asked askedID) lookup {
 	case o.Kind == classes.OwnerApp, o.Kind == classes.OwnerDefault:
 		l.Current = true
 	case asked.id == 0:
-		l.Text += ": what the host's own processes, containers without a class, and all that the kernel and dockerd send for containers have"
+		l.Text += ": what the host's own processes and containers without a class send, and what dockerd (DNS, docker-proxy) and the kernel (resets) send for any container"
 	case asked.id.Major() == 0:
 		l.Text += fmt.Sprintf("; the major of a team is written %s", classes.MajorString(asked.id.Minor()))
 	case o.Kind == classes.OwnerRetired, o.Kind == classes.OwnerRetiredTeam:

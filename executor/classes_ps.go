@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -22,8 +23,8 @@ func classesPSCommand() *cli.Command {
 			"every other cgroup that has a class: whose it is by the class file, the Mesos container ID, how many processes there\n" +
 			"are, and the name of the first. The file is this host's, " + classes.DefaultPath + ", if there is one, or that of\n" +
 			"--classes; the cgroups of tasks are found by cgroup.root of config.yaml.\n\n" +
-			"What is not as it has to be is said at the end of its line: a class that the file gives to nobody; a task whose class is not\n" +
-			"the one in its cgroup's path, or is 0; processes that are not in their task's cgroup, or are in one with another class.\n" +
+			"What is not as it has to be is said at the end of its line: a class that the file gives to nobody, and a task with another\n" +
+			"class than its cgroup's path says, or without one. A cgroup below a task's has a line of its own only if its class differs.\n" +
 			"It works on Linux only, and needs no root.\n\n" +
 			"Exit status: 0 listed, 1 something is wrong, the host has no network classes, or the output cannot be written, 2 usage, or a\n" +
 			"file cannot be read; this host's class file may be wrong: it is said, and the list has no owners then.\n\n" +
@@ -47,7 +48,7 @@ type classList struct {
 	Cgroups []classedRow `json:"cgroups"`
 }
 
-// classedRow is a cgroup that has a class, or is a task's.
+// classedRow is a cgroup whose class is not that of the one above, or that is a task's.
 type classedRow struct {
 	Class     string `json:"class"`
 	TC        string `json:"tc"`
@@ -84,7 +85,7 @@ func (l classList) print(out io.Writer) {
 		return
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "class\ttc\tteam\tapp\tcontainer\tprocesses\tfirst\tcgroup")
+	fmt.Fprintln(w, "class\ttc\tteam\tapp\tcontainer\tprocesses\tcommand\tcgroup")
 	for _, row := range l.Cgroups {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s%s\n", row.Class, row.TC, cmp.Or(escaped(row.Team), "-"), cmp.Or(escaped(row.App), "-"),
 			cmp.Or(row.Container, "-"), row.Processes, cmp.Or(escaped(row.Command), "-"), escaped(row.Cgroup), prefixed("  wrong: ", row.Wrong))
@@ -125,6 +126,16 @@ func leafOf(cgroup, root string) (leaf, bool) {
 	return leaf{container: unescapedUnit(container), class: id}, ok
 }
 
+// taskOf says of which task a cgroup is, and whether it is below the task's own.
+func taskOf(cgroup, root string) (l leaf, below, ok bool) {
+	for at := cgroup; len(at) > 1; at = path.Dir(at) {
+		if l, ok := leafOf(at, root); ok {
+			return l, at != cgroup, true
+		}
+	}
+	return leaf{}, false, false
+}
+
 func classInPath(s string) (classes.ID, bool) {
 	n, err := strconv.ParseUint(s, 16, 32)
 	return classes.ID(n), err == nil && fmt.Sprintf("%08x", n) == s
@@ -157,8 +168,8 @@ func unescapedUnit(s string) string {
 // newClassedRow says whose a cgroup is, and what is wrong with its class by the path and the file.
 func newClassedRow(cgroup string, class classes.ID, root string, r readClasses) classedRow {
 	row := classedRow{Class: class.String(), TC: class.TC(), Cgroup: cgroup}
-	l, isLeaf := leafOf(cgroup, root)
-	if isLeaf {
+	l, below, isTasks := taskOf(cgroup, root)
+	if isTasks {
 		row.Container = l.container
 	}
 	var owner classes.Owner
@@ -167,10 +178,12 @@ func newClassedRow(cgroup string, class classes.ID, root string, r readClasses) 
 		row.Cluster, row.Team, row.App = owner.Cluster, owner.Team, owner.App
 	}
 	switch {
-	case isLeaf && !l.nested && class != l.class && class == 0:
-		row.Wrong = fmt.Sprintf("the cgroup has no class, and its path says %s", l.class)
-	case isLeaf && !l.nested && class != l.class:
-		row.Wrong = fmt.Sprintf("the cgroup's path says %s", l.class)
+	case isTasks && !l.nested && class != l.class && class == 0:
+		row.Wrong = fmt.Sprintf("it has no class, and its path says %s", l.class)
+	case isTasks && !l.nested && class != l.class:
+		row.Wrong = fmt.Sprintf("its path says %s", l.class)
+	case isTasks && l.nested && below:
+		row.Wrong = "the task's cgroup above has another class"
 	case owner.Kind == classes.OwnerNone, owner.Kind == classes.OwnerTeam, owner.Kind == classes.OwnerSpecial:
 		row.Wrong = "not in " + r.Name() + ": " + strings.TrimPrefix(owner.String(), fmt.Sprintf("%s (tc %s): ", class, class.TC()))
 	case owner.Kind == classes.OwnerRetired, owner.Kind == classes.OwnerRetiredTeam:

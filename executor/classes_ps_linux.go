@@ -51,10 +51,6 @@ func classedCgroups(root string, r readClasses) ([]classedRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	driver, err := support.Driver()
-	if err != nil {
-		return nil, err
-	}
 	tagged, err := cgroupnet.ListTagged(support, root)
 	if err != nil {
 		return nil, err
@@ -67,20 +63,9 @@ func classedCgroups(root string, r readClasses) ([]classedRow, error) {
 		if len(t.PIDs) > 0 {
 			row.Command = commandOf(t.PIDs[0])
 		}
-		if row.Wrong == "" && row.Container != "" && t.Class != 0 {
-			row.Wrong = misplaced(driver.Verify(cgroupnet.Placement{Path: t.Path}, t.Class, t.PIDs...))
-		}
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-// misplaced says which process of a task is not as its cgroup is.
-func misplaced(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // commandOf is the name of a process (proc_pid_comm(5)), "" if it has ended.

@@ -7,12 +7,18 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the outputs of commands into docs/policy-file.md")
+var update = flag.Bool("update", false, "write the outputs of commands into docs/policy-file.md and docs/classes.md")
 
-// TestOutputsOnThePolicyPage: what the page shows of commands is what they print. To renew it: make docs
+// TestOutputsOnThePolicyPage: what the pages of the operator's files show of commands is what they print. To renew them: make docs
 func TestOutputsOnThePolicyPage(t *testing.T) {
 	t.Chdir("..")
-	const page, marker, fence = "docs/policy-file.md", "<!-- shows: ", "```text\n"
+	for _, page := range []string{"docs/policy-file.md", "docs/classes.md"} {
+		t.Run(page, func(t *testing.T) { checkOutputs(t, page) })
+	}
+}
+
+func checkOutputs(t *testing.T, page string) {
+	const marker, fence = "<!-- shows: ", "```text\n"
 	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,8 @@ func TestPolicyCommandsOfABinary(t *testing.T) {
 	const nobody = 65534
 	err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(in("tasks"), 0o755), os.WriteFile(in("tasks/hello.json"), task, 0o644),
 		os.WriteFile(in("policy.yaml"), []byte(goodPolicy), 0o644), os.Chown(in("policy.yaml"), nobody, nobody),
-		os.WriteFile(in("secret"), []byte(goodPolicy), 0o600))
+		os.WriteFile(in("secret"), []byte(goodPolicy), 0o600),
+		os.WriteFile(in("classes.yaml"), []byte(goodClasses), 0o644), os.Chown(in("classes.yaml"), nobody, nobody))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +53,10 @@ func TestPolicyCommandsOfABinary(t *testing.T) {
 			{[]string{"check", in("secret")}, exitUsage, "secret: cannot be opened: permission denied; read it as root"},
 			{[]string{"explain", "--policy", in("policy.yaml"), in("tasks/hello.json")}, exitOK, "warning: an executor would not read this policy: belongs to user 65534"},
 			{[]string{"explain", "--policy", in("secret"), in("tasks/hello.json")}, exitUsage, "secret: cannot be opened: permission denied"},
+			{[]string{"explain", "--classes", in("secret"), in("tasks/hello.json")}, exitUsage, "secret: cannot be opened: permission denied"},
+			{[]string{"classes", "show", "--classes", in("classes.yaml")}, exitOK, "warning: an executor would not read these classes: belongs to user 65534"},
+			{[]string{"classes", "lookup", "--classes", in("classes.yaml"), "10:100"}, exitOK, "app shop of team web"},
+			{[]string{"classes", "lookup", "--classes", in("secret"), "10:100"}, exitUsage, "secret: cannot be opened: permission denied"},
 			{[]string{"policy", "default"}, exitOK, "version: 1\n"},
 			{[]string{"policy", "diff", "built-in", in("policy.yaml"), "--tasks", in("tasks")}, exitFail, "pids_limit: 4096 -> 100"},
 			{[]string{"policy", "diff", in("secret"), in("policy.yaml"), "--tasks", in("tasks")}, exitUsage, "secret: cannot be opened: permission denied"},
@@ -67,6 +72,9 @@ func TestPolicyCommandsOfABinary(t *testing.T) {
 		{"check", in("policy.yaml")}, {"check", "--json", in("policy.yaml")}, {"policy", "default"}, {"policy", "--help"},
 		{"policy", "diff", "built-in", "built-in", "--tasks", in("tasks")}, {"policy", "diff", "--json", "built-in", "built-in", "--tasks", in("tasks")},
 		{"explain", "--decisions", in("tasks/hello.json")}, {"--version"}, {"report", "--help"},
+		{"classes", "show", "--classes", in("classes.yaml")}, {"classes", "show", "--json", "--classes", in("classes.yaml")},
+		{"classes", "lookup", "--classes", in("classes.yaml"), "10:100"}, {"classes", "allocate", "--classes", in("classes.yaml"), "--team=web", "--app=x"},
+		{"classes", "ps"}, {"classes", "ps", "--json"}, {"classes", "--help"},
 	}
 	t.Run("output that cannot be written", func(t *testing.T) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -38,6 +38,8 @@ func TestTry(t *testing.T) {
 	t.Run("a task that is refused", f.refusal)
 	t.Run("a policy of one's own", f.policy)
 	t.Run("a principal and a role", f.identity)
+	t.Run("class IDs", f.classes)
+	t.Run("a host without net_cls", f.noNetCLS)
 	t.Run("interrupts shut down, then destroy", f.interrupts)
 	t.Run("timeout", f.timeout)
 	t.Run("no engine", f.noEngine)
