@@ -170,14 +170,15 @@ func TestCheckReadsStdin(t *testing.T) {
 
 // Who may write to a file that is on its way to a host is not its content's fault; of a file of this host it is.
 func TestCheckSaysThatNoExecutorWouldReadAFile(t *testing.T) {
-	in := folder(t, map[string]string{"policy": goodPolicy, "config": goodConfig})
-	if err := errors.Join(os.Chmod(in("policy"), 0o666), os.Chmod(in("config"), 0o666), os.Symlink(in("config"), in("link"))); err != nil {
+	in := folder(t, map[string]string{"policy": goodPolicy, "config": goodConfig, "classes": goodClasses})
+	if err := errors.Join(os.Chmod(in("policy"), 0o666), os.Chmod(in("config"), 0o666), os.Chmod(in("classes"), 0o666), os.Symlink(in("config"), in("link"))); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"policy": "may be written by its group or others (mode 0666); run `chmod go-w " + in("policy") + "`",
-		"config": "may be written by its group or others (mode 0666); run `chmod go-w " + in("config") + "`",
-		"link":   "is a symbolic link; name the file itself",
+		"policy":  "may be written by its group or others (mode 0666); run `chmod go-w " + in("policy") + "`",
+		"config":  "may be written by its group or others (mode 0666); run `chmod go-w " + in("config") + "`",
+		"classes": "may be written by its group or others (mode 0666); run `chmod go-w " + in("classes") + "`",
+		"link":    "is a symbolic link; name the file itself",
 	} {
 		out, status, _ := commanded(nil, "check", in(name))
 		if status != exitOK || !strings.Contains(out, in(name)+": warning: no executor would read it: "+want+"\n") {

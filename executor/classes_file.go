@@ -74,32 +74,24 @@ func placedNote(name, note string) problem {
 	return problem{Text: note}
 }
 
-// classesShown is what people and JSON get to know of a class file.
+// classesShown is what people and JSON get to know of a class file. Its notes are for who writes it: check prints them.
 type classesShown struct {
 	Name     string   `json:"name"`
 	SHA256   string   `json:"sha256,omitempty"` // empty: there is none
 	ClassIDs string   `json:"class_ids"`
 	Unknown  string   `json:"unknown,omitempty"`
 	Cluster  string   `json:"cluster,omitempty"`
-	Notes    []string `json:"notes,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 }
 
 func (r readClasses) describe() classesShown {
-	shown := classesShown{Name: r.Name(), SHA256: r.Digest(), ClassIDs: string(r.Mode()), Cluster: r.Cluster(), Notes: r.Notes()}
+	shown := classesShown{Name: r.Name(), SHA256: r.Digest(), ClassIDs: string(r.Mode()), Cluster: r.Cluster()}
 	if r.isThere() {
 		shown.Unknown = string(r.Unknown())
 	}
 	for _, refusal := range r.refusals {
 		shown.Warnings = append(shown.Warnings, refusal.String())
 	}
-	return shown
-}
-
-// describeBriefly leaves out what is for those who write the file.
-func (r readClasses) describeBriefly() classesShown {
-	shown := r.describe()
-	shown.Notes = nil
 	return shown
 }
 
@@ -117,8 +109,5 @@ func (s classesShown) print(w io.Writer) {
 	fmt.Fprintln(w, "classes:", s)
 	for _, text := range s.Warnings {
 		fmt.Fprintln(w, "warning: an executor would not read these classes:", text)
-	}
-	for _, text := range s.Notes {
-		fmt.Fprintln(w, "note:", text)
 	}
 }

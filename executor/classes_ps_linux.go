@@ -31,7 +31,7 @@ func classesPS(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	list := classList{Classes: r.describeBriefly(), Problem: problem}
+	list := classList{Classes: r.describe(), Problem: problem}
 	if list.Cgroups, err = classedCgroups(root, r); err != nil {
 		return cli.Exit("classes ps: "+err.Error(), exitFail)
 	}

@@ -126,7 +126,7 @@ func explain(c *cli.Context) error {
 		return cli.Exit(err.Error(), exitUsage)
 	}
 	e := newExplanation(d, c.Bool("decisions"))
-	e.Classes = registry.describeBriefly()
+	e.Classes = registry.describe()
 	e.Policy, e.Identity, e.Choice = policy.describe(policy.NotesFor(who.trusted())), who, policy.Choose(who.trusted())
 	if own, err := policy.For(who.trusted()); err == nil { // else a finding says why
 		e.Mode = rulesWithMode(own).Mode
