@@ -46,7 +46,11 @@ func newLeaves(t *testing.T) leaves {
 // add makes a task's cgroup whose path says a class, gives it another if it is to have one, and starts a process in it.
 func (l leaves) add(t *testing.T, id string, said, has uint32, below string) string {
 	t.Helper()
-	placement, err := cgroupnet.Place(cgroupnet.PlaceInput{Root: l.root, ContainerID: id, CgroupDriver: "cgroupfs", Class: said})
+	in := cgroupnet.PlaceInput{Root: l.root, ContainerID: id, CgroupDriver: "cgroupfs", Class: said}
+	if isUUID(id) { // as the agent makes it: the task's cgroup is below that of its launcher
+		in.Custom, in.SelfFreezer = true, l.root+"/"+id
+	}
+	placement, err := cgroupnet.Place(in)
 	if err == nil {
 		err = cgroupnet.Prepare(l.hierarchies, placement)
 	}
@@ -152,6 +156,25 @@ func TestPSFindsProcessesWithoutTheirTasksClass(t *testing.T) {
 	}
 	if !slices.Equal(rows, want) || status != exitFail {
 		t.Errorf("%d %+v", status, rows)
+	}
+}
+
+// In custom mode the agent's launcher has made the cgroup above, and no folder says the class.
+func TestPSListsTasksInTheAgentsCgroups(t *testing.T) {
+	const shopID, plainID, lostID = "0c0ffee0-0000-4000-8000-000000000001", "0c0ffee0-0000-4000-8000-000000000002", "0c0ffee0-0000-4000-8000-000000000003"
+	l := newLeaves(t)
+	shop := l.add(t, shopID, 0, 0x00100101, "docker-id")
+	plain := l.add(t, plainID, 0, 0, "docker-id")
+	lost := l.add(t, lostID, 0, 0, "docker-id")
+	write(t, filepath.Join(l.support.NetCLS.Folder(lost), "docker-id", "net_cls.classid"), "1048832")
+	want := []classedRow{
+		{"0x00000000", "0:0", "", "", "", plainID, 1, "sleep", plain, ""},
+		{"0x00000000", "0:0", "", "", "", lostID, 0, "", lost, ""},
+		{"0x00100100", "10:100", "gra1", "web", "/web/front", lostID, 1, "sleep", lost + "/docker-id", "the task's cgroup above has another class"},
+		{"0x00100101", "10:101", "gra1", "web", "/web/shop", shopID, 1, "sleep", shop, ""},
+	}
+	if rows, status := l.list(t, "--classes", twoClusters); !slices.Equal(rows, want) || status != exitFail {
+		t.Errorf("%d\n%+v\nwant\n%+v", status, rows, want)
 	}
 }
 
