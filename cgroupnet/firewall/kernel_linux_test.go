@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,6 +94,8 @@ func load(t testing.TB, text string) (remove func()) {
 // process is a process of this binary in a network class.
 type process struct {
 	t   testing.TB
+	pid int
+	end func()
 	in  io.Writer
 	out *bufio.Reader
 }
@@ -119,14 +122,15 @@ func inClass(t testing.TB, class uint32) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		in.Close() // ends it
+	end := sync.OnceFunc(func() {
+		in.Close()
 		_ = cmd.Wait()
 	})
+	t.Cleanup(end)
 	if err := os.WriteFile(procs, []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
 		t.Fatal(err)
 	}
-	return &process{t, in, bufio.NewReader(out)}
+	return &process{t, cmd.Process.Pid, end, in, bufio.NewReader(out)}
 }
 
 // classCgroup makes a leaf with the class in the net_cls hierarchy and returns its file cgroup.procs.

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +26,8 @@ const processEnv = "FIREWALL_TEST_PROCESS"
 //	send                   has bytes echoed on the connection that is kept
 //	listen                 echoes what is sent to the address that it answers
 //	datagram ADDRESS       sends one over UDP
+//	enter FILE             has its sockets in another network namespace from now on
+//	flood N ADDRESS        sends that many, and answers how many nanoseconds of a CPU one takes
 func beProcess(in io.Reader, out io.Writer) {
 	var kept net.Conn
 	for lines := bufio.NewScanner(in); lines.Scan(); {
@@ -57,6 +62,10 @@ func beProcess(in io.Reader, out io.Writer) {
 				_, err = c.Write([]byte("x"))
 				c.Close()
 			}
+		case "enter":
+			err = enter(words[1])
+		case "flood":
+			answer, err = flood(words[1], words[2])
 		}
 		var timeout net.Error
 		switch {
@@ -86,6 +95,47 @@ func dialed(network, address string, limit time.Duration) (net.Conn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// enter moves the thread that reads the lines, and on which sockets are made.
+func enter(file string) error {
+	runtime.LockOSThread()
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
+}
+
+func flood(n, address string) (string, error) {
+	count, err := strconv.Atoi(n)
+	if err != nil {
+		return "", err
+	}
+	c, err := net.Dial("udp", address)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	begin, err := cpuTime()
+	if err != nil {
+		return "", err
+	}
+	for range count {
+		if _, err := c.Write([]byte("x")); err != nil {
+			return "", err
+		}
+	}
+	end, err := cpuTime()
+	return strconv.FormatInt((end-begin)/int64(count), 10), err
+}
+
+// cpuTime is what the process used, in nanoseconds: of the machine's other work it knows little.
+func cpuTime() (int64, error) {
+	var usage unix.Rusage
+	err := unix.Getrusage(unix.RUSAGE_SELF, &usage)
+	return usage.Utime.Nano() + usage.Stime.Nano(), err
 }
 
 func exchange(c net.Conn) error {
