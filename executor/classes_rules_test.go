@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +106,18 @@ func TestRulesOfTeamsAndApps(t *testing.T) {
 	}
 }
 
+// A text of many classes is printed for iptables too, and complete.
+func TestManyRulesForIPTablesArePrinted(t *testing.T) {
+	file := "version: 1\nclusters:\n  c:\n    teams:\n      t:\n        major: 0x0010\n        apps:\n"
+	for i := range 1000 {
+		file += fmt.Sprintf("          /t/app%d: 0x%08x\n", i, 0x00100100+i)
+	}
+	out, status, complaint := printedRules(strings.NewReader(file), "--classes", "-", "--format", "iptables")
+	if n := strings.Count(out, "\n-A mde-classes-count "); status != exitOK || n != 1000+1 || !strings.HasSuffix(out, "\nCOMMIT\n") {
+		t.Errorf("%d %s, %d rules", status, complaint, n)
+	}
+}
+
 func TestRulesRefuseWhatIsWrong(t *testing.T) {
 	for _, test := range []struct {
 		flags string
@@ -158,5 +172,34 @@ func TestRulesFromStdinAndOfAFileThatIsNotRoots(t *testing.T) {
 	lenient, status, complaint := printedRules(nil, "--classes", file)
 	if status != exitOK || !slices.Equal(rulesLines(lenient), rulesLines(out)) {
 		t.Errorf("%d %s\n%s", status, complaint, lenient)
+	}
+}
+
+// TestOutputOnTheFirewallPage: what the page shows is what is printed. To renew it: go test ./executor -run FirewallPage -update
+func TestOutputOnTheFirewallPage(t *testing.T) {
+	t.Chdir("..")
+	const page, marker = "docs/firewall.md", "<!-- prints: classes rules "
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(data), marker)
+	flags, rest, _ := strings.Cut(rest, " -->\n```text\n")
+	shown, after, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("the page has no block behind " + marker)
+	}
+	out, _, complaint := printedRules(nil, strings.Fields(flags)...)
+	if complaint != "" {
+		t.Fatal(complaint)
+	}
+	out = regexp.MustCompile("[0-9a-f]{64}").ReplaceAllString(out, "...") // so that a remark in the file does not concern the page
+	if *update {
+		text := before + marker + flags + " -->\n```text\n" + out + "```\n" + after
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if out != shown {
+		t.Errorf("the page is behind; it is printed\n%s", out)
 	}
 }

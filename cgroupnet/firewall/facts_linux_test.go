@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,7 +37,11 @@ func TestWhoSeesASynAck(t *testing.T) {
 	if got := nftRules(t, "probe", "c"); got["class"] != 10 || got["all"] != 10 {
 		t.Errorf("nft: %v", got)
 	}
-	for rule, n := range iptablesRules(t, "iptables", "OUTPUT") {
+	rules := iptablesRules(t, "iptables", "OUTPUT")
+	if len(rules) != 3 {
+		t.Errorf("iptables: %v", rules)
+	}
+	for rule, n := range rules {
 		if n != 0 {
 			t.Errorf("iptables: %d packets of %s", n, rule)
 		}
@@ -55,7 +60,11 @@ func TestTheKernelsOwnPacketsHaveNoClass(t *testing.T) {
 	if got := nftRules(t, "probe", "c"); got["none"] != 1 {
 		t.Errorf("nft: %v", got)
 	}
-	for rule, n := range iptablesRules(t, "iptables", "OUTPUT") {
+	rules := iptablesRules(t, "iptables", "OUTPUT")
+	if len(rules) != 1 {
+		t.Errorf("iptables: %v", rules)
+	}
+	for rule, n := range rules {
 		if n != 1 {
 			t.Errorf("iptables: %d packets of %s", n, rule)
 		}
@@ -75,6 +84,35 @@ func TestReceivedPacketsHaveNoClassOfTheirSender(t *testing.T) {
 	}
 	if got := nftRules(t, "probe", "c"); got["class"] != 0 || got["SYN"] != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestPacketsOfNoSocketAreNotRefused: the kernel's IGMP has none, so no class either, not even 0.
+func TestPacketsOfNoSocketAreNotRefused(t *testing.T) {
+	for _, f := range []Format{NFT, IPTables} {
+		t.Run(string(f), func(t *testing.T) {
+			hostNetwork(t)
+			r := everything()
+			r.AllowTo = nets("127.0.0.0/8")
+			load(t, printed(t, r, f))
+			run(t, `table inet probe { chain c { type filter hook postrouting priority 0
+	ip protocol igmp counter comment "all"
+	ip protocol igmp meta cgroup >= 0 counter comment "of a socket"
+}; }`, "nft", "-f", "-")
+			eth0, err := net.InterfaceByName("eth0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			group, err := net.ListenMulticastUDP("udp4", eth0, &net.UDPAddr{IP: net.IPv4(239, 1, 1, 1), Port: 9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer group.Close()
+			eventually(t, func() (bool, string) {
+				got := nftRules(t, "probe", "c")
+				return got["all"] > 0 && got["of a socket"] == 0, fmt.Sprint(got)
+			})
+		})
 	}
 }
 
@@ -125,11 +163,11 @@ table netdev probe {
 	}
 	r := counting()
 	r.DropTo = nets("192.0.2.128/25")
-	rules := filepath.Join(t.TempDir(), "rules.nft")
-	if err := os.WriteFile(rules, []byte(printed(t, r, NFT)), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "rules.nft")
+	if err := os.WriteFile(file, []byte(printed(t, r, NFT)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "", "nsenter", "--net="+namespace, "nft", "-f", rules)
+	run(t, "", "nsenter", "--net="+namespace, "nft", "-f", file)
 
 	front := inClass(t, webFront)
 	if answer := front.ask("enter %s", namespace); answer != "ok" {
@@ -155,10 +193,9 @@ table netdev probe {
 	if out := run(t, "", "nft", "list", "table", "netdev", "probe"); !strings.Contains(out, "counter packets 0 ") {
 		t.Error(out)
 	}
-	for rule, n := range iptablesRules(t, "iptables", "POSTROUTING") {
-		if n != 0 {
-			t.Errorf("POSTROUTING: %d packets of %s", n, rule)
-		}
+	rules := iptablesRules(t, "iptables", "POSTROUTING")
+	if n, there := rules["-m cgroup --cgroup 1048832"]; !there || n != 0 {
+		t.Errorf("POSTROUTING: %v", rules)
 	}
 	if out := run(t, "", "nsenter", "--net="+namespace, "nft", "list", "set", "inet", "mde-classes", "classes"); !strings.Contains(out, "1048832 counter packets 11 ") {
 		t.Errorf("in the container's namespace: %s", out)

@@ -22,8 +22,8 @@ func (r Rules) iptables(out *text) {
 		fmt.Sprintf("Remove:  for t in iptables ip6tables; do $t -w -D OUTPUT -j %s", main),
 		fmt.Sprintf("           for c in %s; do $t -w -F %s$c; done; for c in %s; do $t -w -X %s$c; done", chains, main, chains, main),
 		"         done",
-		"iptables matches single classes, not whole teams: load this again when the class file has changed. Each packet of a class walks past the",
-		"rules of those before it; for thousands of classes use nft, or print single teams.",
+		"iptables matches single classes, not whole teams: load this again when the class file has changed. Each packet of a class passes the",
+		"rules of those before it, some 0.1 us each; for more than a few hundred classes use nft, or print single teams.",
 	})
 	out.line("*filter")
 	for _, chain := range []string{"", "-count", "-new", "-to"} {

@@ -30,7 +30,7 @@ func TestPrinted(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("%s: to take over what is printed now, go test -update\n%s", file, got)
+				t.Errorf("%s: to take over what is printed now, go test ./cgroupnet/firewall -run Printed -update\n%s", file, got)
 			}
 		}
 	}

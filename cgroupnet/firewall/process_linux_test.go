@@ -24,12 +24,13 @@ const processEnv = "FIREWALL_TEST_PROCESS"
 //	try NETWORK ADDRESS    the same, if it opens soon
 //	hold NETWORK ADDRESS   the same, and keeps it open
 //	send                   has bytes echoed on the connection that is kept
-//	listen                 echoes what is sent to the address that it answers
+//	listen [ADDRESS]       echoes what is sent to the address that it answers
 //	datagram ADDRESS       sends one over UDP
 //	enter FILE             has its sockets in another network namespace from now on
 //	flood N ADDRESS        sends that many, and answers how many nanoseconds of a CPU one takes
 func beProcess(in io.Reader, out io.Writer) {
 	var kept net.Conn
+	var held []net.Conn // as long as the process
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		words := strings.Fields(lines.Text())
 		var err error
@@ -43,7 +44,7 @@ func beProcess(in io.Reader, out io.Writer) {
 			}
 			if c, err = dialed(words[1], words[2], limit); err == nil {
 				if words[0] == "hold" {
-					kept = c
+					kept, held = c, append(held, c)
 				} else {
 					c.Close()
 				}
@@ -52,7 +53,7 @@ func beProcess(in io.Reader, out io.Writer) {
 			err = exchange(kept)
 		case "listen":
 			var l net.Listener
-			if l, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
+			if l, err = net.Listen("tcp", append(words, "127.0.0.1:0")[1]); err == nil {
 				go echo(l)
 				answer = l.Addr().String()
 			}
