@@ -215,6 +215,7 @@ func TestRulesByCgroupPathEndWithTheFolder(t *testing.T) {
 	}
 	name := fmt.Sprintf("mesos-docker-executor-test-%d", os.Getpid())
 	folder := hs[at].Folder("/" + name)
+	t.Cleanup(func() { _ = os.Remove(folder) }) // only a test that failed has left it
 	send := func() {
 		t.Helper()
 		if err := os.Mkdir(folder, 0o755); err != nil {

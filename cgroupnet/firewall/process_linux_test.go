@@ -30,7 +30,12 @@ const processEnv = "FIREWALL_TEST_PROCESS"
 //	flood N ADDRESS        sends that many, and answers how many nanoseconds of a CPU one takes
 func beProcess(in io.Reader, out io.Writer) {
 	var kept net.Conn
-	var held []net.Conn // as long as the process
+	var held []net.Conn
+	defer func() {
+		for _, c := range held {
+			c.Close()
+		}
+	}()
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		words := strings.Fields(lines.Text())
 		var err error
