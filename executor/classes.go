@@ -22,6 +22,7 @@ func classesCommand() *cli.Command {
 			classesLookupCommand(),
 			classesAllocateCommand(),
 			classesPSCommand(),
+			classesRulesCommand(),
 		},
 		OnUsageError: usageError,
 		Action:       needsSubcommand,
