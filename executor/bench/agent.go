@@ -216,6 +216,17 @@ func (p *peer) awaitState(ctx context.Context, states ...mesos.TaskState) (arriv
 	return got, err
 }
 
+// classID is the network class in the latest update, 0 if it has none.
+func (p *peer) classID() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.updates) == 0 {
+		return 0
+	}
+	last := p.updates[len(p.updates)-1].status
+	return last.GetContainerStatus().GetCgroupInfo().GetNetCLS().GetClassID()
+}
+
 func terminal(s mesos.TaskState) bool {
 	switch s {
 	case mesos.TASK_STAGING, mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:

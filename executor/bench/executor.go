@@ -30,8 +30,9 @@ type execution struct {
 	init  int           // pid of the container's init, if somebody asked for it
 }
 
-// startExecutor starts an executor for a task, which [execution.launch] then launches. socket is the engine's, or a proxy's.
-func (b *bench) startExecutor(command, socket string) (*execution, error) {
+// startExecutor starts an executor for a task, which [execution.launch] then launches. socket is the engine's, or a proxy's; flags
+// are more of the executor's.
+func (b *bench) startExecutor(command, socket string, flags ...string) (*execution, error) {
 	id, err := b.newIdentity()
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (b *bench) startExecutor(command, socket string) (*execution, error) {
 	}
 	r.cmd = &exec.Cmd{
 		Path:        b.binary,
-		Args:        b.arguments(id, socket),
+		Args:        append(b.arguments(id, socket), flags...),
 		Env:         b.environment(id),
 		Dir:         id.sandbox,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},

@@ -68,7 +68,7 @@ given as a variable of the environment too, which is how make passes them on:
     make bench BENCH_JSON=figures.json            the figures as JSON too
 
 The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, frozen (kill and exit under a frozen engine), size,
-review (the policy's decision alone).
+review (the policy's decision alone), class (a leaf with its class), registry (a class file of 10,000 apps).
 
 `
 
@@ -95,7 +95,7 @@ type options struct {
 }
 
 // parts are what can be measured by itself, in the order in which it is.
-var parts = [...]string{"size", "review", "launch", "life", "logs", "frozen", "burst", "idle"}
+var parts = [...]string{"size", "review", "class", "launch", "life", "logs", "frozen", "registry", "burst", "idle"}
 
 // parse reads flags, whose defaults the environment may set.
 func parse(args []string, getenv func(string) string, errOut io.Writer) (options, error) {
@@ -231,6 +231,10 @@ func (b *bench) measure(ctx context.Context, part string) error {
 		return b.size()
 	case "review":
 		return b.review(ctx)
+	case "class":
+		return b.class(ctx)
+	case "registry":
+		return b.registry(ctx)
 	case "launch":
 		return b.launch(ctx)
 	case "burst":

@@ -57,7 +57,13 @@ func prepare(ctx context.Context, o options, r *report, notes progress) (*bench,
 
 func (b *bench) bringUp(ctx context.Context) error {
 	b.describeHost()
-	if !slices.ContainsFunc(b.only, func(part string) bool { return part != "size" && part != "review" }) {
+	if !b.needsMore("size", "review") {
+		return nil
+	}
+	if err := b.makeFolders(); err != nil {
+		return err
+	}
+	if !b.needsMore("size", "review", "class") {
 		return nil
 	}
 	b.notes.say("starting a private Docker Engine")
@@ -75,6 +81,19 @@ func (b *bench) bringUp(ctx context.Context) error {
 		return err
 	}
 	b.report.host["engine"] = version.Version
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // executors are ended before the agent is
+	b.stopServing = stop
+	b.endpoint, err = openEndpoint(serving)
+	return err
+}
+
+// needsMore reports whether other parts than these are measured.
+func (b *bench) needsMore(than ...string) bool {
+	return slices.ContainsFunc(b.only, func(part string) bool { return !slices.Contains(than, part) })
+}
+
+// makeFolders makes the bench's own folder, and decides on its part of the cgroups.
+func (b *bench) makeFolders() (err error) {
 	if b.groups, err = cgroupnet.Hierarchies(); err != nil {
 		return err
 	}
@@ -88,13 +107,7 @@ func (b *bench) bringUp(ctx context.Context) error {
 	b.cgroupRoot = "/" + filepath.Base(b.dir)
 	b.config = filepath.Join(b.dir, "config.yaml")
 	text := fmt.Sprintf("version: 1\ncgroup:\n  root: %s\nrun_directory: %s\n", b.cgroupRoot, filepath.Join(b.dir, "run"))
-	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // executors are ended before the agent is
-	b.stopServing = stop
-	b.endpoint, err = openEndpoint(serving)
-	return err
+	return os.WriteFile(b.config, []byte(text), 0o600)
 }
 
 // describeHost notes what the figures depend on.

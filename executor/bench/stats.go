@@ -84,6 +84,13 @@ func ratioOf(a, b [][]float64) estimate {
 	return e
 }
 
+// differenceOf estimates the difference of the medians of a and b, which have as many values, measured side by side.
+func differenceOf(a, b []float64) estimate {
+	e := bootstrap(len(a), func(pick []int) float64 { return median(choose(a, pick)) - median(choose(b, pick)) })
+	e.samples = len(a)
+	return e
+}
+
 // bootstrap computes a statistic of n groups, and the percentile interval of it (Efron) over samples of n groups drawn
 // with replacement. The seed is fixed: the same values have the same interval.
 func bootstrap(n int, statistic func(pick []int) float64) estimate {

@@ -62,6 +62,13 @@ func TestRatioOfMedians(t *testing.T) {
 	}
 }
 
+func TestDifferenceOfMedians(t *testing.T) {
+	e := differenceOf([]float64{6, 7, 6.5, 60, 6}, []float64{5, 5.5, 5, 5, 50})
+	if want := 1.5; e.value != want || e.samples != 5 || e.low > want || e.high < want {
+		t.Errorf("%+v, want %v of 5", e, want)
+	}
+}
+
 func TestIntervalIsTheSameEachTime(t *testing.T) {
 	values := []float64{5, 3, 8, 1, 9, 2}
 	if a, b := medianOf(values), medianOf(values); a != b {
