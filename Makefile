@@ -26,6 +26,8 @@ FUZZ_TEST := cgroupnet/classes.FuzzParse security/policyfile.FuzzParse executor/
 LIVES ?= 500
 SEED  ?= 0
 LIFE  ?= 0
+# Executors of one class in `make soak`, ten at a time; in `make test` they are as many as fit into a minute.
+CLASS_LIVES ?= 200
 # Rounds of the whole suite in `make repeat`.
 ROUNDS ?= 5
 ACCEPTANCE_FLAGS ?=
@@ -111,10 +113,12 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: soak
-soak: ## random faults over LIVES (500) random lives; SEED=n LIFE=m plays one again (root)
+soak: ## random faults over LIVES (500) random lives; SEED=n LIFE=m plays one again; CLASS_LIVES (200) of one class (root)
 	scripts/setup test
 	CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout=4h ./executor/chaos -run '^TestRandomFaultsOverRandomLives$$' \
 		-chaos.lives=$(LIVES) -chaos.seed=$(SEED) -chaos.only=$(LIFE)
+	test $(LIFE) != 0 || CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout=1h ./executor/endtoend -run '^TestLivesOfOneClassLeaveNothing$$' \
+		-endtoend.lives=$(CLASS_LIVES)
 
 .PHONY: repeat
 repeat: ## the whole test suite ROUNDS (5) times over (root)

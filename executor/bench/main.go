@@ -95,7 +95,7 @@ type options struct {
 }
 
 // parts are what can be measured by itself, in the order in which it is.
-var parts = [...]string{"size", "review", "class", "launch", "life", "logs", "frozen", "registry", "burst", "idle"}
+var parts = [...]string{"size", "review", "launch", "life", "logs", "frozen", "burst", "idle", "class", "registry"}
 
 // parse reads flags, whose defaults the environment may set.
 func parse(args []string, getenv func(string) string, errOut io.Writer) (options, error) {
