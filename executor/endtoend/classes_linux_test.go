@@ -140,7 +140,7 @@ func TestTaskHasTheClassOfItsIdentityInEveryUpdate(t *testing.T) {
 		{"by role", localagent.DropIn, ofRole("web"), use, frontClass, "class ID 0x00100100 of team web, app front"},
 		{"by role, custom", localagent.Custom, ofRole("web"), use, frontClass, "class ID 0x00100100 of team web, app front"},
 		{"by principal and app ID", localagent.DropIn, ofApp("/shop/cart"), use, cartClass, "class ID 0x00110100 of team shop, app /shop/cart"},
-		{"the team's default", localagent.Custom, ofApp("/shop/new"), byDefault, shopClass, "class ID 0x00110001 of team shop (Default class of team shop: "},
+		{"the team's default", localagent.Custom, ofApp("/shop/new"), byDefault, shopClass, "class ID 0x00110001: Default class of team shop: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := launch(t, test.mode, shell(t, showCgroup+"; exec sleep 600"), test.file, test.whose)
