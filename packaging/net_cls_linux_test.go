@@ -43,8 +43,12 @@ func TestNetClsIsMountedWhereItIsMissing(t *testing.T) {
 			"exit 0\n" + mounted + "0\n", []string{"mounted"}},
 		{"with systemd's read-only tmpfs, which gets its options back", "read_only; run; look; flags",
 			mounted + "ro,nosuid,nodev,noexec,relatime\n", []string{"mounted"}},
-		{"elsewhere already", "mkdir /sys/fs/cgroup/mine; mount -t cgroup -o net_cls,net_prio cgroup /sys/fs/cgroup/mine; run; look",
+		{"with another name already", "mkdir /sys/fs/cgroup/mine; mount -t cgroup -o net_cls,net_prio cgroup /sys/fs/cgroup/mine; run; look",
 			"exit 0\nmine is net_cls\n", nil},
+		{"where runc does not look", "mkdir -p \"$dir/mine\" /sys/fs/cgroup/deeper/net_cls; for f in \"$dir/mine\" /sys/fs/cgroup/deeper/net_cls; " +
+			"do mount -t cgroup -o net_cls,net_prio cgroup \"$f\"; done; run; look", "exit 0\ndeeper\n" + strings.TrimPrefix(mounted, "exit 0\n"), []string{"mounted"}},
+		{"hidden by another mount", "run; mount -t tmpfs tmpfs /sys/fs/cgroup/net_cls; look; run; look",
+			mounted[:len("exit 0\n")] + "net_cls -> net_cls,net_prio\nnet_cls,net_prio\nnet_prio -> net_cls,net_prio\n" + mounted, []string{"mounted"}},
 		{"empty folders of the names", "mkdir /sys/fs/cgroup/net_cls /sys/fs/cgroup/net_prio /sys/fs/cgroup/net_cls,net_prio; run; look", mounted, []string{"mounted"}},
 		{"a folder of plain files, which stays", "mkdir /sys/fs/cgroup/net_cls; echo 1 >/sys/fs/cgroup/net_cls/net_cls.classid; run; look",
 			"exit 0\nnet_cls\nnet_cls,net_prio is net_cls\nnet_prio -> net_cls,net_prio\n", []string{"mounted"}},
@@ -66,7 +70,7 @@ func TestNetClsIsMountedWhereItIsMissing(t *testing.T) {
 		{"cgroup v2 only, with net_cls elsewhere", "run; mkdir \"$dir/elsewhere\"; mount --move /sys/fs/cgroup/net_cls \"$dir/elsewhere\"; mount -t cgroup2 cgroup2 /sys/fs/cgroup; run",
 			"exit 0\nexit 1\n", []string{"mounted or not"}},
 		{"no cgroups at all", "umount -R /sys/fs/cgroup; umount -R /sys/fs/cgroup; run", "exit 1\n", []string{"nothing is mounted on /sys/fs/cgroup"}},
-		{"a disk in its place", "mount --bind \"$dir\" /sys/fs/cgroup; run", "exit 1\n", []string{"is no tmpfs", "mount -t cgroup -o net_cls,net_prio cgroup FOLDER"}},
+		{"a disk in its place", "mount --bind \"$dir\" /sys/fs/cgroup; run", "exit 1\n", []string{"is no tmpfs", "folders of a tmpfs"}},
 	} {
 		for _, shell := range shells {
 			t.Run(test.name+" ("+shell+")", func(t *testing.T) {
