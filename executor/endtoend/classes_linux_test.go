@@ -91,6 +91,19 @@ func (r *run) wantClass(want uint32) {
 	}
 }
 
+// wantNoLoss checks that the watcher never had to give the class back: it was there from the first, and stayed.
+func (r *run) wantNoLoss() {
+	r.t.Helper()
+	for line := range strings.Lines(r.file("mesos-docker-executor.log")) {
+		if strings.Contains(line, lossLogged) {
+			r.t.Error(line)
+		}
+	}
+}
+
+// lossLogged is what the executor's log says of a class that somebody changed.
+const lossLogged = "the class ID was lost"
+
 // netCLS is where the hierarchy is mounted.
 func netCLS(t *testing.T) cgroupnet.Hierarchy {
 	t.Helper()
@@ -161,6 +174,7 @@ func TestTaskHasTheClassOfItsIdentityInEveryUpdate(t *testing.T) {
 			r.Kill(&grace)
 			r.ends(mesos.TASK_KILLED, 0)
 			r.wantClass(test.class)
+			r.wantNoLoss()
 			r.nothingLeft()
 		})
 	}
@@ -299,7 +313,7 @@ func TestClassThatIsTakenAwayIsGivenBack(t *testing.T) {
 		await(t, "the class of "+cgroup, func() bool { return classOf(t, cgroup) == frontClass })
 	}
 	log := r.file("mesos-docker-executor.log")
-	if !strings.Contains(log, "the class ID was lost") || !strings.Contains(log, "0x00001234") {
+	if !strings.Contains(log, lossLogged) || !strings.Contains(log, "0x00001234") {
 		t.Errorf("the log does not say that the class was changed: %s", log)
 	}
 	grace := time.Duration(0)

@@ -150,6 +150,7 @@ func (h *classHost) live(t *testing.T, mode localagent.Mode, how end) {
 		t.Error(err)
 	}
 	r.wantClass(frontClass)
+	r.wantNoLoss()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lives++
