@@ -83,11 +83,11 @@ func (s start) run() int {
 	if unfit != nil {
 		voice.say(unfit.Error())
 	}
-	classes := s.readClasses(log, voice.say)
+	classes, conversing := s.classesBeside(ctx, log, voice.say)
 	agent := session.New(s.sessionOptions(log))
 	var conversation sync.WaitGroup
 	conversation.Go(func() {
-		if err := agent.Run(ctx); err != nil && ctx.Err() == nil {
+		if err := agent.Run(conversing); err != nil && ctx.Err() == nil {
 			log.Error("session", "error", err)
 		}
 	})
