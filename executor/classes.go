@@ -92,11 +92,17 @@ func teamFlagged(c *cli.Context, r readClasses) (teamNamed, error) {
 		named = teamNamed{in, team}
 	}
 	var clusters, teams []string
-	for _, t := range r.teams() {
-		clusters = append(clusters, t.cluster)
-		if named.cluster == "" || named.cluster == t.cluster {
-			teams = append(teams, t.name)
+	know := func(cluster, team string) {
+		clusters = append(clusters, cluster)
+		if named.cluster == "" || named.cluster == cluster {
+			teams = append(teams, team)
 		}
+	}
+	for _, t := range r.Teams() {
+		know(t.Cluster, t.Name)
+	}
+	for _, t := range r.RetiredTeams() {
+		know(t.Cluster, t.Name)
 	}
 	if named.cluster != "" && !slices.Contains(clusters, named.cluster) {
 		return named, unknownName("--cluster", "cluster with teams", named.cluster, r.Name(), clusters)

@@ -37,12 +37,9 @@ func classesAllocateCommand() *cli.Command {
 
 // allocation is what classes allocate prints.
 type allocation struct {
-	Class string `json:"class"`
-	TC    string `json:"tc"`
-	Line  string `json:"line"`  // to write
-	Key   string `json:"key"`   // that it belongs under
-	File  string `json:"file"`  // last element of its path
-	After int    `json:"after"` // number of the line that it goes below
+	classes.Line
+	TC   string `json:"tc"`
+	File string `json:"file"` // last element of its path
 }
 
 func classesAllocate(c *cli.Context, r readClasses) error {
@@ -71,7 +68,7 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 		}
 		return cli.Exit("classes allocate: "+err.Error(), status)
 	}
-	a := allocation{line.ID.String(), line.ID.TC(), line.Text, line.Key, r.Name(), line.After}
+	a := allocation{line, line.ID.TC(), r.Name()}
 	if c.Bool("json") {
 		if err := writeJSON(c.App.Writer, a); err != nil {
 			return cli.Exit(err.Error(), exitFail)
@@ -82,7 +79,7 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 	if len(t.Apps) == 0 {
 		where = ", a key to add if it is not there"
 	}
-	fmt.Fprintf(c.App.Writer, "%s\ngoes into %s below line %d, under %s%s\n", a.Line, a.File, a.After, a.Key, where)
+	fmt.Fprintf(c.App.Writer, "%s\ngoes into %s below line %d, under %s%s\n", a.Text, a.File, a.After, a.Key, where)
 	return nil
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -88,7 +86,7 @@ type lookups struct {
 }
 
 type lookup struct {
-	Class   string            `json:"class"` // of a major, four digits
+	ID      string            `json:"id"` // of a major, four digits
 	TC      string            `json:"tc"`
 	Kind    classes.OwnerKind `json:"kind"`
 	Current bool              `json:"current"` // it belongs to an app or a team
@@ -105,30 +103,13 @@ type askedID struct {
 	major bool
 }
 
-// parseAsked reads a class ID in any spelling, and as a major what no class is written as: "10:", or 0x and at most four digits, which
-// but for 0 would be a class without a major.
+// parseAsked reads a class ID in any spelling, and a major: "10:", or 0x and four digits, which would be a class without a major.
 func parseAsked(s string) (askedID, error) {
-	digits, tc := strings.CutSuffix(s, ":")
-	if !tc {
-		digits, _ = strings.CutPrefix(s, "0x")
-	}
-	if n, err := strconv.ParseUint(digits, 16, 16); err == nil && len(digits) <= 4 && digits != s && (tc || n != 0) {
-		return askedID{classes.ID(n) << 16, true}, nil
+	if major, err := classes.ParseMajor(s); err == nil {
+		return askedID{classes.ID(major) << 16, true}, nil
 	}
 	id, err := classes.ParseID(s)
 	return askedID{id: id}, err
-}
-
-// classOf is a class of the major: the team's default one.
-func classOf(major uint16) classes.ID { return classes.ID(major)<<16 | 1 }
-
-// tcMajor writes a major as tc prints qdiscs.
-func tcMajor(major uint16) string { return strconv.FormatUint(uint64(major), 16) + ":" }
-
-// lineOf is the number behind the last colon of a place, 0 if there is none.
-func lineOf(place string) int {
-	line, _ := strconv.Atoi(place[strings.LastIndexByte(place, ':')+1:])
-	return line
 }
 
 func (r readClasses) lookUp(asked askedID) lookup {
@@ -136,13 +117,13 @@ func (r readClasses) lookUp(asked askedID) lookup {
 		return r.lookUpMajor(asked.id.Major())
 	}
 	o := r.Lookup(asked.id)
-	l := lookup{asked.id.String(), asked.id.TC(), o.Kind, false, o.Cluster, o.Team, o.App, lineOf(o.Place), o.String()}
+	l := lookup{asked.id.String(), asked.id.TC(), o.Kind, false, o.Cluster, o.Team, o.App, o.Line, o.String()}
 	switch {
 	case o.Kind == classes.OwnerApp, o.Kind == classes.OwnerDefault:
 		l.Current = true
 	case asked.id == 0:
 		l.Text += ": what the host's own processes and containers without a class send, and what dockerd (DNS, docker-proxy) and the kernel (resets) send for any container"
-	case asked.id.Major() == 0:
+	case asked.id.Major() == 0 && asked.id.Minor() != 0xffff:
 		l.Text += fmt.Sprintf("; the major of a team is written %s", classes.MajorString(asked.id.Minor()))
 	case o.Kind == classes.OwnerRetired, o.Kind == classes.OwnerRetiredTeam:
 		l.Text += "; it is never given away again"
@@ -151,8 +132,8 @@ func (r readClasses) lookUp(asked askedID) lookup {
 }
 
 func (r readClasses) lookUpMajor(major uint16) lookup {
-	o := r.Lookup(classOf(major))
-	l := lookup{Class: classes.MajorString(major), TC: tcMajor(major), Kind: o.Kind, Cluster: o.Cluster, Team: o.Team, Line: lineOf(o.Place)}
+	o := r.Lookup(classes.ID(major)<<16 | 1) // the default class of the team that has the major
+	l := lookup{ID: classes.MajorString(major), TC: classes.TCMajor(major), Kind: o.Kind, Cluster: o.Cluster, Team: o.Team, Line: o.Line}
 	team := fmt.Sprintf("team %s in cluster %s (%s)", escaped(o.Team), o.Cluster, o.Place)
 	switch o.Kind {
 	case classes.OwnerDefault:
@@ -160,11 +141,9 @@ func (r readClasses) lookUpMajor(major uint16) lookup {
 		l.Text = "the major of " + team
 	case classes.OwnerRetiredTeam:
 		l.Text = "retired, was the major of " + team + "; it is never given away again"
-	case classes.OwnerSpecial:
-		l.Text = "the major of no team: allowed are 0x0001 to 0xfffe, the others are tc's own"
 	default:
 		l.Text = "given to no team"
 	}
-	l.Text = fmt.Sprintf("%s (tc %s): %s", l.Class, l.TC, l.Text)
+	l.Text = fmt.Sprintf("%s (tc %s): %s", l.ID, l.TC, l.Text)
 	return l
 }

@@ -50,7 +50,7 @@ type classList struct {
 
 // classedRow is a cgroup whose class is not that of the one above, or that is a task's.
 type classedRow struct {
-	Class     string `json:"class"`
+	ID        string `json:"id"`
 	TC        string `json:"tc"`
 	Cluster   string `json:"cluster,omitempty"`
 	Team      string `json:"team,omitempty"`
@@ -87,7 +87,7 @@ func (l classList) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "class\ttc\tteam\tapp\tcontainer\tprocesses\tcommand\tcgroup")
 	for _, row := range l.Cgroups {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s%s\n", row.Class, row.TC, cmp.Or(escaped(row.Team), "-"), cmp.Or(escaped(row.App), "-"),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s%s\n", row.ID, row.TC, cmp.Or(escaped(row.Team), "-"), cmp.Or(escaped(row.App), "-"),
 			cmp.Or(row.Container, "-"), row.Processes, cmp.Or(escaped(row.Command), "-"), escaped(row.Cgroup), prefixed("  wrong: ", row.Wrong))
 	}
 	_ = w.Flush() // the writer keeps the error
@@ -167,7 +167,7 @@ func unescapedUnit(s string) string {
 
 // newClassedRow says whose a cgroup is, and what is wrong with its class by the path and the file.
 func newClassedRow(cgroup string, class classes.ID, root string, r readClasses) classedRow {
-	row := classedRow{Class: class.String(), TC: class.TC(), Cgroup: cgroup}
+	row := classedRow{ID: class.String(), TC: class.TC(), Cgroup: cgroup}
 	l, below, isTasks := taskOf(cgroup, root)
 	if isTasks {
 		row.Container = l.container

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"text/tabwriter"
 
@@ -43,9 +42,9 @@ func classesShow(c *cli.Context, r readClasses) error {
 		return classesError(c, err)
 	}
 	table := classTable{Classes: r.describe(), IDs: []classRow{}}
-	for _, t := range r.teams() {
-		if (named.cluster == "" || named.cluster == t.cluster) && (named.team == "" || named.team == t.name) {
-			table.IDs = append(table.IDs, t.rows...)
+	for _, row := range r.rows() {
+		if (named.cluster == "" || named.cluster == row.Cluster) && (named.team == "" || named.team == row.Team) {
+			table.IDs = append(table.IDs, row)
 		}
 	}
 	slices.SortStableFunc(table.IDs, func(a, b classRow) int { return cmp.Compare(a.id, b.id) })
@@ -68,7 +67,7 @@ type classTable struct {
 // classRow is a class of the file, or of a retired team its major.
 type classRow struct {
 	id      classes.ID
-	Class   string            `json:"class"`
+	ID      string            `json:"id"`
 	TC      string            `json:"tc"`
 	Cluster string            `json:"cluster"`
 	Team    string            `json:"team"`
@@ -82,50 +81,20 @@ func (t classTable) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "class\ttc\tcluster\tteam\tapp\tkind\tline")
 	for _, row := range t.IDs {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", row.Class, row.TC, row.Cluster, escaped(row.Team), cmp.Or(escaped(row.App), "-"), row.Kind, row.Line)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", row.ID, row.TC, row.Cluster, escaped(row.Team), cmp.Or(escaped(row.App), "-"), row.Kind, row.Line)
 	}
 	_ = w.Flush() // the writer keeps the error
 }
 
-// teamRows are the classes of a team that is, or was, in one cluster.
-type teamRows struct {
-	cluster, name string
-	rows          []classRow
-}
-
-// teams lists those of the past as well.
-func (r readClasses) teams() []teamRows {
-	var list []teamRows
-	current := map[uint16]bool{}
-	for _, t := range r.Teams() {
-		current[t.Major] = true
-		rows := []classRow{newClassRow(t, classes.OwnerDefault, classes.App{ID: t.Default, Line: lineOf(r.Lookup(t.Default).Place)})}
-		for _, app := range t.Apps {
-			rows = append(rows, newClassRow(t, classes.OwnerApp, app))
-		}
-		for _, app := range t.Retired {
-			rows = append(rows, newClassRow(t, classes.OwnerRetired, app))
-		}
-		list = append(list, teamRows{t.Cluster, t.Name, rows})
+// rows are all classes of the file, and the majors of the teams of the past.
+func (r readClasses) rows() []classRow {
+	var rows []classRow
+	for _, o := range r.Classes() {
+		rows = append(rows, classRow{o.ID, o.ID.String(), o.ID.TC(), o.Cluster, o.Team, o.App, o.Line, o.Kind})
 	}
-	return append(list, r.pastTeams(current)...)
-}
-
-func newClassRow(t classes.Team, kind classes.OwnerKind, app classes.App) classRow {
-	return classRow{app.ID, app.ID.String(), app.ID.TC(), t.Cluster, t.Name, app.Name, app.Line, kind}
-}
-
-// pastTeams asks for all majors that are nobody's now: a registry has no list of those that are retired, but it knows them.
-func (r readClasses) pastTeams(current map[uint16]bool) (list []teamRows) {
-	for major := uint16(1); major < math.MaxUint16; major++ {
-		if current[major] {
-			continue
-		}
-		if o := r.Lookup(classOf(major)); o.Kind == classes.OwnerRetiredTeam {
-			id := classes.ID(major) << 16
-			row := classRow{id, classes.MajorString(major), tcMajor(major), o.Cluster, o.Team, "", lineOf(o.Place), o.Kind}
-			list = append(list, teamRows{o.Cluster, o.Team, []classRow{row}})
-		}
+	for _, t := range r.RetiredTeams() {
+		id := classes.ID(t.Major) << 16
+		rows = append(rows, classRow{id, classes.MajorString(t.Major), classes.TCMajor(t.Major), t.Cluster, t.Name, "", t.Line, classes.OwnerRetiredTeam})
 	}
-	return list
+	return rows
 }

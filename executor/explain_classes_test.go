@@ -76,7 +76,7 @@ func TestExplainPrintsTheClassIDAsJSON(t *testing.T) {
 		return e
 	}
 	e := explained("--classes", "-")
-	want := classShown{ID: "0x00110100", TC: "11:100", Outcome: classes.Known, Cluster: "gra1", Team: "demo", App: "hello", Place: "stdin:9", Preferred: true}
+	want := classShown{classes.Class{ID: 0x00110100, Outcome: classes.Known, Cluster: "gra1", Team: "demo", App: "hello", Place: "stdin:9"}, "11:100", true}
 	if e.Class == nil || *e.Class != want || e.Classes.SHA256 != sha256Of(marathonClasses) || e.Classes.ClassIDs != "preferred" || e.Classes.Unknown != "untagged" {
 		t.Errorf("%+v of %+v", e.Class, e.Classes)
 	}
@@ -87,7 +87,7 @@ func TestExplainPrintsTheClassIDAsJSON(t *testing.T) {
 	}
 	// This host has no file.
 	e = explained()
-	if e.Class == nil || e.Class.Outcome != classes.NoClass || e.Class.ID != "" || e.Classes.SHA256 != "" || e.Classes.ClassIDs != "off" {
+	if e.Class == nil || e.Class.Outcome != classes.NoClass || e.Class.ID != 0 || e.Classes.SHA256 != "" || e.Classes.ClassIDs != "off" {
 		t.Errorf("%+v of %+v", e.Class, e.Classes)
 	}
 }

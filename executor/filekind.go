@@ -175,16 +175,9 @@ func problemsOf(err error) []problem {
 		}
 		return list
 	}
-	var wrongPolicy *policyfile.Error
-	if errors.As(err, &wrongPolicy) {
-		for _, p := range wrongPolicy.Problems {
-			list = append(list, problem{Line: p.Line, Key: p.Key, Text: p.Text})
-		}
-		return list
-	}
-	var wrongClasses *classes.Error
-	if errors.As(err, &wrongClasses) {
-		for _, p := range wrongClasses.Problems {
+	var wrongRules *policyfile.Error // which is that of class files as well
+	if errors.As(err, &wrongRules) {
+		for _, p := range wrongRules.Problems {
 			list = append(list, problem{Line: p.Line, Key: p.Key, Text: p.Text})
 		}
 		return list
