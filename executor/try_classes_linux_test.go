@@ -55,8 +55,8 @@ func (f tryFixture) noNetCLS(t *testing.T) {
 		states string
 		says   string
 	}{
-		{"required.yaml", exitFail, "FAILED", "class ID: no network classes on this host: "},
-		{"preferred.yaml", exitOK, "STARTING RUNNING FINISHED", "runs untagged, without its class ID 0x00100001: no network classes on this host: "},
+		{"required.yaml", exitFail, "FAILED", "class ID: this host cannot give containers a network class: "},
+		{"preferred.yaml", exitOK, "STARTING RUNNING FINISHED", "runs untagged, without its class ID 0x00100001: this host cannot give containers a network class: "},
 	} {
 		out, err := without(f.command(t, "--json", "--classes", in(tt.name), taskFile(t, "true"))).Output()
 		r := tried{exit: exitStatus(t, err)}
@@ -81,7 +81,7 @@ func (f tryFixture) noNetCLS(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	ps := without(exec.CommandContext(t.Context(), f.binary, "classes", "ps"))
-	if out, err := ps.CombinedOutput(); exitStatus(t, err) != exitFail || !strings.HasPrefix(string(out), linePrefix+"classes ps: no network classes on this host: ") {
+	if out, err := ps.CombinedOutput(); exitStatus(t, err) != exitFail || !strings.HasPrefix(string(out), linePrefix+"classes ps: this host cannot give containers a network class: ") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
