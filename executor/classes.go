@@ -70,6 +70,13 @@ func areOff(c *cli.Context) error {
 		c.Command.Name, classes.DefaultPath), exitFail)
 }
 
+// warn says on stderr, beside an output of a few lines, why no executor would read the file.
+func (r readClasses) warn(c *cli.Context) {
+	for _, refusal := range r.refusals {
+		say(fmt.Sprintf("classes %s: warning: an executor would not read these classes: %s", c.Command.Name, refusal))
+	}
+}
+
 func clusterFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "cluster", DefaultText: usage, Usage: "`CLUSTER` of the file"}
 }

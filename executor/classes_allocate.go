@@ -80,6 +80,7 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 		where = ", a key to add if it is not there"
 	}
 	fmt.Fprintf(c.App.Writer, "%s\ngoes into %s below line %d, under %s%s\n", a.Text, a.File, a.After, a.Key, where)
+	r.warn(c)
 	return nil
 }
 

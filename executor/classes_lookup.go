@@ -33,20 +33,9 @@ func classesLookupCommand() *cli.Command {
 }
 
 func classesLookup(c *cli.Context) error {
-	words, err := arguments(c)
+	asked, err := askedIDs(c)
 	if errors.Is(err, flag.ErrHelp) {
 		return cli.ShowSubcommandHelp(c)
-	}
-	if err == nil && len(words) == 0 {
-		err = errors.New("it needs a class ID; see --help")
-	}
-	var asked []askedID
-	for _, word := range words {
-		id, idErr := parseAsked(word)
-		if err == nil {
-			err = idErr
-		}
-		asked = append(asked, id)
 	}
 	if err != nil {
 		return classesError(c, err)
@@ -70,12 +59,30 @@ func classesLookup(c *cli.Context) error {
 		if err := writeJSON(c.App.Writer, found); err != nil {
 			return cli.Exit(err.Error(), exitFail)
 		}
-	} else {
-		for _, l := range found.IDs {
-			fmt.Fprintln(c.App.Writer, l.Text)
-		}
+		return cli.Exit("", found.status)
 	}
+	for _, l := range found.IDs {
+		fmt.Fprintln(c.App.Writer, l.Text)
+	}
+	r.warn(c)
 	return cli.Exit("", found.status)
+}
+
+// askedIDs reads all of the words, so that nothing is printed of a wrong command line.
+func askedIDs(c *cli.Context) ([]askedID, error) {
+	words, err := arguments(c)
+	if err == nil && len(words) == 0 {
+		err = errors.New("it needs a class ID; see --help")
+	}
+	var asked []askedID
+	for _, word := range words {
+		id, wrong := parseAsked(word)
+		if err == nil {
+			err = wrong
+		}
+		asked = append(asked, id)
+	}
+	return asked, err
 }
 
 // lookups is what classes lookup prints.

@@ -56,6 +56,8 @@ func TestPolicyCommandsOfABinary(t *testing.T) {
 			{[]string{"explain", "--classes", in("secret"), in("tasks/hello.json")}, exitUsage, "secret: cannot be opened: permission denied"},
 			{[]string{"classes", "show", "--classes", in("classes.yaml")}, exitOK, "warning: an executor would not read these classes: belongs to user 65534"},
 			{[]string{"classes", "lookup", "--classes", in("classes.yaml"), "10:100"}, exitOK, "app shop of team web"},
+			{[]string{"classes", "lookup", "--classes", in("classes.yaml"), "10:100"}, exitOK, "\nmesos-docker-executor: classes lookup: warning: an executor would not read these classes: belongs to user 65534"},
+			{[]string{"classes", "allocate", "--classes", in("classes.yaml"), "--team=web", "--app=x"}, exitOK, "\nmesos-docker-executor: classes allocate: warning: an executor would not read these classes: belongs to user 65534"},
 			{[]string{"classes", "lookup", "--classes", in("secret"), "10:100"}, exitUsage, "secret: cannot be opened: permission denied"},
 			{[]string{"policy", "default"}, exitOK, "version: 1\n"},
 			{[]string{"policy", "diff", "built-in", in("policy.yaml"), "--tasks", in("tasks")}, exitFail, "pids_limit: 4096 -> 100"},
