@@ -6,7 +6,7 @@ import "mesos-docker-executor/executor/task"
 
 // executeClean is for Linux: executors run where Mesos agents and Docker containers do.
 func executeClean(task.Mode, func(environ []string) (start, error)) int {
-	say("run works on Linux only; explain, check, policy and report work here")
+	say("run works on Linux only; explain, check, policy, classes (but ps) and report work here")
 	return exitUsage
 }
 
