@@ -28,15 +28,18 @@ type classFile struct {
 // third longer. Nobody waits for the reading at the end: a file system that hangs must not keep the executor.
 func (s start) classesBeside(ctx context.Context, log *slog.Logger, say func(string)) (*classFile, context.Context) {
 	f := &classFile{read: make(chan struct{})}
-	begin := sync.OnceFunc(func() { go f.load(s.classes, log, say) })
+	begin := sync.OnceFunc(func() { go f.load(s, log, say) })
 	return f, httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { begin() }})
 }
 
-// load reads the file at a path of --classes or, for "", at its own, and says in the log what it is.
-func (f *classFile) load(path string, log *slog.Logger, say func(string)) {
+// load reads the file, and says in the log what it is.
+func (f *classFile) load(s start, log *slog.Logger, say func(string)) {
 	defer close(f.read)
-	if f.registry, f.err = loadClasses(path); f.err != nil {
-		f.err = wrap("classes.yaml", f.err)
+	registry, err := loadClasses(s.classes)
+	if err == nil {
+		err = checkClassesThere(registry, s.file)
+	}
+	if f.registry, f.err = registry, briefly(err); err != nil {
 		say(f.err.Error())
 		return
 	}

@@ -110,6 +110,9 @@ func explain(c *cli.Context) error {
 		return cli.Exit(err.Error(), exitUsage)
 	}
 	registry, err := classesFlagged(c)
+	if err == nil {
+		err = checkClassesThere(registry.Registry, file)
+	}
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}

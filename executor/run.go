@@ -199,6 +199,19 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// briefly is the first problem of a file of the operator's. What is told to a framework, and written into a sandbox, is read by people
+// whom the rest, such as other teams' names, does not concern.
+func briefly(err error) error {
+	if err == nil {
+		return nil
+	}
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return err
+	}
+	return fmt.Errorf("%s; there are more problems (%d lines), which `mesos-docker-executor check` on the host shows", first, 1+strings.Count(rest, "\n"))
+}
+
 // wrapEach is wrap with what before each of the lines.
 func wrapEach(what string, err error) error {
 	if err == nil {
@@ -272,6 +285,14 @@ func loadClasses(path string) (*classes.Registry, error) {
 		return classes.Load(classes.DefaultPath, false)
 	}
 	return classes.Load(path, true)
+}
+
+// checkClassesThere is an error where config.yaml demands a class file and there is none.
+func checkClassesThere(registry *classes.Registry, file config.File) error {
+	if registry.Digest() != "" || !file.Cgroup.RequireClasses {
+		return nil
+	}
+	return fmt.Errorf("%s does not exist, and cgroup.require_classes of config.yaml demands it; put it there", classes.DefaultPath)
 }
 
 // policies are those that tasks are judged by. Without a policy there are none, and no task starts.

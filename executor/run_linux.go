@@ -77,7 +77,7 @@ func (s start) run() int {
 	if docker != nil {
 		defer docker.Close()
 	}
-	unfit := errors.Join(wrap("config.yaml", s.fileErr), wrap("policy.yaml", s.policyErr), s.dnsErr, wrap("sandbox", logErr), wrap("engine", engineErr))
+	unfit := errors.Join(wrap("config.yaml", briefly(s.fileErr)), wrap("policy.yaml", briefly(s.policyErr)), s.dnsErr, wrap("sandbox", logErr), wrap("engine", engineErr))
 	voice := newSpeaker()
 	defer voice.close()
 	if unfit != nil {

@@ -56,7 +56,7 @@ func (f tryFixture) noNetCLS(t *testing.T) {
 		says   string
 	}{
 		{"required.yaml", exitFail, "FAILED", "class ID: this host cannot give containers a network class: "},
-		{"preferred.yaml", exitOK, "STARTING RUNNING FINISHED", "runs untagged, without its class ID 0x00100001: this host cannot give containers a network class: "},
+		{"preferred.yaml", exitOK, "STARTING RUNNING FINISHED", "Untagged, without the class ID 0x00100001: this host cannot give containers a network class: "},
 	} {
 		out, err := without(f.command(t, "--json", "--classes", in(tt.name), taskFile(t, "true"))).Output()
 		r := tried{exit: exitStatus(t, err)}

@@ -115,6 +115,8 @@ type Container struct {
 // Cgroup is the section about the task's own cgroup.
 type Cgroup struct {
 	Root string `yaml:"root"`
+	// RequireClasses makes a missing classes.yaml an error.
+	RequireClasses bool `yaml:"require_classes"`
 }
 
 // Default returns the settings of a host without config.yaml.

@@ -121,6 +121,8 @@ func (f *File) settings() []setting {
 
 		stringSetting(&f.Cgroup.Root, "cgroup.root", "absolute path below the cgroup mounts, not `/`, not `/mesos` or below", checkCgroupRoot,
 			"cgroup below which each task gets its own"),
+		booleanSetting(&f.Cgroup.RequireClasses, "cgroup.require_classes",
+			"run no task on a host without [classes.yaml](classes.md); otherwise class IDs are off there"),
 		stringSetting(&f.RunDirectory, "run_directory", "absolute path, not `/`", checkFolder,
 			"folder for what must not outlive the host's boot; the same for all executors of a host"),
 		durationSetting(&f.LogDrain, "log_drain", tenth, time.Minute,

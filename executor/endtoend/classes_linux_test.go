@@ -291,7 +291,7 @@ func TestHostWithoutNetCls(t *testing.T) {
 		inBothModes(t, func(t *testing.T, mode localagent.Mode) {
 			r := launch(t, mode, shell(t, showCgroup), use, ofRole("web"), without)
 			r.ends(mesos.TASK_FINISHED, 0)
-			if got := r.starting(); !strings.Contains(got, "runs untagged, without its class ID 0x00100100: ") || !strings.Contains(got, "net_cls") {
+			if got := r.starting(); !strings.Contains(got, "Untagged, without the class ID 0x00100100: ") || !strings.Contains(got, "net_cls") {
 				t.Errorf("STARTING says %q", got)
 			}
 			r.wantClass(0)

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"slices"
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -52,8 +53,10 @@ func NoClass(err error) *Refusal {
 
 // Untagged is the plan of a task that runs without its class ID, and why.
 func (p Plan) Untagged(why error) Plan {
-	lost := p.Class.ID
-	p.Class.ID = 0
-	p.Notes = append(p.Notes[:len(p.Notes):len(p.Notes)], "runs untagged, without its class ID "+lost.String()+": "+why.Error())
+	said := classNote(p.Class)
+	p.Class.Reason = "Untagged, without the class ID " + p.Class.ID.String() + ": " + why.Error()
+	p.Class.ID, p.Class.Outcome = 0, classes.NoClass
+	p.Notes = slices.Clone(p.Notes)
+	p.Notes[slices.Index(p.Notes, said)] = p.Class.Reason
 	return p
 }

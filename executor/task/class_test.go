@@ -2,6 +2,7 @@ package task
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,12 +102,13 @@ func TestATaskMayRunWithoutAClassWhereTheFileSaysSo(t *testing.T) {
 func TestAnUntaggedPlanSaysWhatItLost(t *testing.T) {
 	raw, in := marathonTask(t, "web_shop", registry(t, "class_ids: preferred\n"))
 	plan := accepted(t, raw, in)
-	before := len(plan.Notes)
+	before := slices.Clone(plan.Notes)
 	untagged := plan.Untagged(errors.New("net_cls is not mounted"))
-	if !plan.ClassPreferred || plan.Class.ID == 0 || len(plan.Notes) != before {
+	if !plan.ClassPreferred || plan.Class.ID == 0 || !slices.Equal(plan.Notes, before) {
 		t.Errorf("the plan itself has changed: %+v", plan.Class)
 	}
-	if last := untagged.Notes[before]; untagged.Class.ID != 0 || last != "runs untagged, without its class ID 0x00100101: net_cls is not mounted" {
+	const said = "Untagged, without the class ID 0x00100101: net_cls is not mounted"
+	if last := untagged.Notes[len(before)-1]; untagged.Class.ID != 0 || untagged.Class.Reason != said || last != said {
 		t.Errorf("%+v, %s", untagged.Class, last)
 	}
 }

@@ -36,7 +36,11 @@ func (e *Error) Error() string {
 		lines[i] += p.Text
 	}
 	if more := len(e.Problems) - shown; more > 0 {
-		lines = append(lines, fmt.Sprintf("%s: and %d more problems", e.Source, more))
+		least := ""
+		if e.IsFull() {
+			least = "at least "
+		}
+		lines = append(lines, fmt.Sprintf("%s: and %s%d more problems", e.Source, least, more))
 	}
 	return strings.Join(lines, "\n")
 }

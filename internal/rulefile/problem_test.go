@@ -31,7 +31,7 @@ func TestProblemsAreBoundedInNumberAndText(t *testing.T) {
 		e.Add(i+1, "", "x")
 	}
 	lines := strings.Split(e.Error(), "\n")
-	if len(e.Problems) != enough || len(lines) != MaxShown+1 || lines[MaxShown] != fmt.Sprintf("p.yaml: and %d more problems", enough-MaxShown) {
+	if len(e.Problems) != enough || len(lines) != MaxShown+1 || lines[MaxShown] != fmt.Sprintf("p.yaml: and at least %d more problems", enough-MaxShown) {
 		t.Errorf("%d problems, %d lines, %s", len(e.Problems), len(lines), lines[len(lines)-1])
 	}
 }
