@@ -48,7 +48,7 @@ func (f tryFixture) frozen(t *testing.T) {
 		!strings.Contains(result.Left, "run try again once the engine answers") {
 		t.Errorf("exit %d, result %+v", r.exit, result)
 	}
-	if !r.noted("the task has up to") || !r.noted("the task has ended; its executor waits") {
+	if !r.noted("s to end the task") || !r.noted("the task has ended; its executor waits") {
 		t.Errorf("the wait is not told of: %+v", r.lines)
 	}
 	if again := f.json(t, nil, taskFile(t, "true")); again.exit != 0 {

@@ -206,7 +206,7 @@ func (w *watcher) interrupt() {
 	w.interrupts++
 	switch w.interrupts {
 	case 1:
-		w.show.note(fmt.Sprintf("interrupted: shutting down; the task has up to %.0f s, the clean-up up to %.0f s more if the engine hangs; Ctrl-C again destroys at once",
+		w.show.note(fmt.Sprintf("interrupted: shutting down; the agent gives the executor %.0f s to end the task, and the clean-up up to %.0f s more if the engine hangs; Ctrl-C again destroys at once",
 			w.agent.ShutdownGrace().Seconds(), (lingerLimit + askLimit).Seconds()))
 		w.agent.Shutdown()
 	case 2:
