@@ -21,6 +21,12 @@ type stat struct {
 // dead reports whether the process is dead: a zombie, or being reaped.
 func (st stat) dead() bool { return st.state == "Z" || st.state == "X" }
 
+// Runs reports whether there is a process of that number in our PID namespace, and not just a zombie.
+func Runs(pid int) bool {
+	st, err := readStat(pid)
+	return err == nil && !st.dead()
+}
+
 func procFile(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }

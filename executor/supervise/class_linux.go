@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/process"
@@ -111,11 +109,12 @@ func (r *runner) elsewhere(c *container, found engine.Container) string {
 		if pids, err := c.leaf.PIDs(); err != nil || len(pids) > 0 {
 			return r.misplaced(c)
 		}
-		if errors.Is(unix.Kill(found.Pid, 0), unix.ESRCH) {
+		if !process.Runs(found.Pid) {
 			return ""
 		}
 	}
-	return fmt.Sprintf("the engine runs it as process %d, but its leaf %s has no process: the engine does not keep to the cgroup parent that it was given", found.Pid, c.placement.Path)
+	return fmt.Sprintf("the engine runs it as process %d, but its leaf %s has no process: the engine does not keep to the cgroup parent that it was given; see /proc/%[1]d/cgroup, and the engine's cgroup driver and runtime",
+		found.Pid, c.placement.Path)
 }
 
 // keepClass sees to it that the leaf keeps its class for as long as ctx lives.

@@ -180,6 +180,10 @@ func TestContainerThatRunsOutsideItsLeafIsFoundOut(t *testing.T) {
 		t.Errorf("a container elsewhere: %q", got)
 	}
 	program.Process.Kill()
+	await(t, "a zombie", func() bool { return !process.Runs(program.Process.Pid) })
+	if got := r.elsewhere(c, running); got != "" {
+		t.Errorf("one that has ended, and its shim has not reaped it yet: %q", got)
+	}
 	program.Wait()
 	if got := r.elsewhere(c, running); got != "" {
 		t.Errorf("one that has ended, and the engine does not know yet: %q", got)
