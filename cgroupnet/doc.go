@@ -22,7 +22,7 @@
 // [Place] is a pure function. [Probe], [Hierarchies] and [SelfFreezer] read /proc.
 // [Prepare] and [Remove] make and remove folders; [Remove] may block, for
 // [RemoveLimit] at most. Assign is a few system calls, and Verify too, unless a process is not where it should be: then it
-// looks again for 200 ms. A Watch waits for the kernel and costs nothing until a class changes or a leaf beside it is removed.
+// looks again for as long as it is told to. A Watch waits for the kernel and costs nothing until a class changes or a leaf beside it is removed.
 // Nothing is kept in memory:
 // what survives a crash are the folders with their classes, which any later process may remove with the
 // same [Placement]. All functions may be called from any goroutine; several

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 )
 
 // Driver gives leaves their network class in one of the kernel's ways. [Support.Driver] returns one.
@@ -30,9 +31,9 @@ type Driver interface {
 	// that was given away again after its process ended, and nothing is said of it. One that has ended, a zombie included, is fine. One
 	// that is not positive is refused before anything is looked at.
 	//
-	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for 200 ms: a process
-	// that runc starts enters one hierarchy after the other.
-	Verify(leaf Placement, class uint32, pids ...int) error
+	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for the time settle. Pass
+	// [Settle] for processes of which any may be one that runc is just starting, and 0 for a container's init.
+	Verify(leaf Placement, class uint32, settle time.Duration, pids ...int) error
 
 	// Watch gives the class back to the leaf and to the cgroups below it whenever one of them loses it, and tells
 	// lost, which is called in the same goroutine and must not block. A class that is lost again and again comes back after a pause of up to
@@ -40,6 +41,10 @@ type Driver interface {
 	// It takes an inotify instance; when there is none it looks every 30 s.
 	Watch(ctx context.Context, leaf Placement, class uint32, lost func(Loss)) error
 }
+
+// Settle is how long a process may be in the leaf of some hierarchies and not yet of net_cls: runc puts one that it starts into one after
+// the other, before it executes anything of the container's. The init of a container was made by a process that is in all of them.
+const Settle = 200 * time.Millisecond
 
 // Loss tells that a cgroup had lost its class.
 type Loss struct {

@@ -24,13 +24,12 @@ type netCLS struct {
 	hierarchy Hierarchy
 
 	// These are other ones in tests.
-	settle    time.Duration
 	newEvents func() (*os.File, error)
 	lookEvery time.Duration
 }
 
 func newNetCLS(h Hierarchy) netCLS {
-	return netCLS{hierarchy: h, settle: settle, newEvents: newInotify, lookEvery: LookEvery}
+	return netCLS{hierarchy: h, newEvents: newInotify, lookEvery: LookEvery}
 }
 
 func (d netCLS) Name() string { return "net_cls" }

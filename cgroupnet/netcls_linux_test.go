@@ -115,7 +115,7 @@ func TestWhatIsNoClassIsRefused(t *testing.T) {
 	for _, class := range []uint32{0, 1, 0xfffe, 0xffff, 0x0010_0000, 0x0010_ffff, 0xffff_0000, 0xffff_0001, 0xffff_ffff} {
 		for name, err := range map[string]error{
 			"assign": d.Assign(leaf, class),
-			"verify": d.Verify(leaf, class, os.Getpid()),
+			"verify": d.Verify(leaf, class, 0, os.Getpid()),
 			"watch":  d.Watch(t.Context(), leaf, class, func(Loss) {}),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "neither half may be 0 or 0xffff") {
@@ -226,7 +226,7 @@ func TestPathThatIsNoCgroupIsRefused(t *testing.T) {
 		if err := d.Assign(Placement{Path: p}, testClass); err == nil {
 			t.Errorf("assigned %q", p)
 		}
-		if err := d.Verify(Placement{Path: p}, testClass, os.Getpid()); err == nil {
+		if err := d.Verify(Placement{Path: p}, testClass, 0, os.Getpid()); err == nil {
 			t.Errorf("verified %q", p)
 		}
 	}
@@ -295,7 +295,7 @@ func TestExecutorsOwnClassNeverChanges(t *testing.T) {
 	for _, p := range []string{own, root} {
 		for name, err := range map[string]error{
 			"assign": d.Assign(Placement{Path: p}, testClass),
-			"verify": d.Verify(Placement{Path: p}, testClass, os.Getpid()),
+			"verify": d.Verify(Placement{Path: p}, testClass, 0, os.Getpid()),
 			"watch":  d.Watch(t.Context(), Placement{Path: p}, testClass, func(Loss) {}),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "the executor itself is in this cgroup") {
@@ -338,7 +338,7 @@ func TestSliceIsMadeForItsClassOnly(t *testing.T) {
 	makeCgroup(t, d.hierarchy, scope)
 	end, pid := sleep(t)
 	enter(t, d.hierarchy, scope, pid)
-	if err := d.Verify(leaf, testClass, pid); err != nil {
+	if err := d.Verify(leaf, testClass, 0, pid); err != nil {
 		t.Error(err)
 	}
 	rows, err := ListTagged(support(t), root)

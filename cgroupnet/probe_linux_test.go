@@ -191,7 +191,7 @@ func TestWrongMountIsNamedAndLeftAlone(t *testing.T) {
 			if test.want == LackWritable { // which may be looked at
 				return
 			}
-			if err := before.Verify(leaf, testClass, os.Getpid()); err == nil {
+			if err := before.Verify(leaf, testClass, 0, os.Getpid()); err == nil {
 				t.Error("verified")
 			}
 			if err := before.Watch(t.Context(), leaf, testClass, func(l Loss) { t.Errorf("lost %+v", l) }); err == nil {

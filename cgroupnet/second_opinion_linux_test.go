@@ -105,11 +105,11 @@ func TestWhatTheLibraryMadeIsVerified(t *testing.T) {
 	if err := d.Assign(leaf, testClass); err != nil {
 		t.Errorf("assign the class that it has: %v", err)
 	}
-	if err := d.Verify(leaf, testClass, pid); err != nil {
+	if err := d.Verify(leaf, testClass, 0, pid); err != nil {
 		t.Error(err)
 	}
 	var misplaced *MisplacedError
-	if err := d.Verify(leaf, testClass+1, pid); !errors.As(err, &misplaced) || misplaced.Found != testClass {
+	if err := d.Verify(leaf, testClass+1, 0, pid); !errors.As(err, &misplaced) || misplaced.Found != testClass {
 		t.Errorf("error %v", err)
 	}
 	end()

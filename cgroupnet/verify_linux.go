@@ -13,21 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runc puts a process into one hierarchy after the other, before the process executes anything of the container's. So a new one may be
-// in the leaf of some hierarchies and not yet of net_cls. Verify looks again, every settlePause, until all have had settle.
-const (
-	settle      = 200 * time.Millisecond
-	settlePause = 5 * time.Millisecond
-)
+// settlePause is between two looks at a process that is not, or not yet, where it should be.
+const settlePause = 5 * time.Millisecond
 
-func (d netCLS) Verify(leaf Placement, class uint32, pids ...int) error {
-	if err := d.verify(leaf, class, pids); err != nil {
+func (d netCLS) Verify(leaf Placement, class uint32, settle time.Duration, pids ...int) error {
+	if err := d.verify(leaf, class, settle, pids); err != nil {
 		return fmt.Errorf("verify the network class: %w", err)
 	}
 	return nil
 }
 
-func (d netCLS) verify(leaf Placement, class uint32, pids []int) error {
+func (d netCLS) verify(leaf Placement, class uint32, settle time.Duration, pids []int) error {
 	for _, pid := range pids {
 		if pid <= 0 {
 			return fmt.Errorf("%d is no process: an ended container has pid 0, which the kernel takes for the caller", pid)
@@ -38,7 +34,7 @@ func (d netCLS) verify(leaf Placement, class uint32, pids []int) error {
 		return err
 	}
 	defer root.Close()
-	deadline := time.Now().Add(d.settle)
+	deadline := time.Now().Add(settle)
 	for _, pid := range pids {
 		for {
 			err := verifyOne(root, leaf.Path, class, pid)

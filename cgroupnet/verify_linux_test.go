@@ -47,22 +47,21 @@ func TestProcessesInTheLeafAndBelowHaveTheClass(t *testing.T) {
 	endTwo, two := sleep(t)
 	enter(t, d.hierarchy, leaf.Path, one)
 	enter(t, d.hierarchy, inner, two)
-	if err := d.Verify(leaf, testClass, one, two); err != nil {
+	if err := d.Verify(leaf, testClass, 0, one, two); err != nil {
 		t.Error(err)
 	}
-	if err := d.Verify(leaf, testClass); err != nil {
+	if err := d.Verify(leaf, testClass, 0); err != nil {
 		t.Errorf("no process: %v", err)
 	}
 	endOne()
 	endTwo()
-	if err := d.Verify(leaf, testClass, one, two); err != nil {
+	if err := d.Verify(leaf, testClass, 0, one, two); err != nil {
 		t.Errorf("ended: %v", err)
 	}
 }
 
 func TestProcessWithoutItsClassIsMisplaced(t *testing.T) {
 	d, hs, leaf := assigned(t)
-	d.settle = 0
 	other := plainHierarchy(t, hs)
 	below, beside := leaf.Path+"/docker", path.Dir(leaf.Path)
 	makeCgroup(t, d.hierarchy, below)
@@ -81,7 +80,7 @@ func TestProcessWithoutItsClassIsMisplaced(t *testing.T) {
 			defer end()
 			enter(t, other, leaf.Path, pid) // so it is the task's
 			enter(t, d.hierarchy, test.cgroup, pid)
-			err := d.Verify(leaf, testClass, pid)
+			err := d.Verify(leaf, testClass, 0, pid)
 			var misplaced *MisplacedError
 			want := MisplacedError{PID: pid, Cgroup: test.cgroup, Leaf: leaf.Path, Found: test.found, Want: testClass}
 			if !errors.As(err, &misplaced) || *misplaced != want || !strings.Contains(err.Error(), test.says) {
@@ -96,7 +95,7 @@ func TestLeafWithoutItsClassIsNotVerified(t *testing.T) {
 	end, pid := sleep(t)
 	defer end()
 	enter(t, d.hierarchy, leaf.Path, pid)
-	err := d.Verify(leaf, testClass, pid)
+	err := d.Verify(leaf, testClass, 0, pid)
 	var misplaced *MisplacedError
 	if !errors.As(err, &misplaced) || misplaced.Found != 0 || misplaced.Cgroup != leaf.Path {
 		t.Errorf("error %v", err)
@@ -107,7 +106,7 @@ func TestLeafWithoutItsClassIsNotVerified(t *testing.T) {
 func TestProcessOfNobodyIsNotJudged(t *testing.T) {
 	d, _, leaf := assigned(t)
 	_, pid := sleep(t)
-	if err := d.Verify(leaf, testClass, pid, os.Getpid()); err != nil {
+	if err := d.Verify(leaf, testClass, 0, pid, os.Getpid()); err != nil {
 		t.Error(err)
 	}
 }
@@ -118,7 +117,7 @@ func TestPIDThatIsNoneIsRefused(t *testing.T) {
 	defer end()
 	enter(t, d.hierarchy, leaf.Path, pid)
 	for _, none := range []int{0, -1, -pid} {
-		if err := d.Verify(leaf, testClass, pid, none); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%d is no process", none)) {
+		if err := d.Verify(leaf, testClass, 0, pid, none); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%d is no process", none)) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -130,9 +129,8 @@ func TestProcessOnItsWayIntoTheLeafIsWaitedFor(t *testing.T) {
 	end, pid := sleep(t)
 	defer end()
 	enter(t, plainHierarchy(t, hs), leaf.Path, pid)
-	d.settle = 10 * time.Second
 	verified := make(chan error, 1)
-	go func() { verified <- d.Verify(leaf, testClass, pid) }()
+	go func() { verified <- d.Verify(leaf, testClass, 10*time.Second, pid) }()
 	enter(t, d.hierarchy, leaf.Path, pid)
 	if err := <-verified; err != nil {
 		t.Error(err)
@@ -155,7 +153,7 @@ func TestZombieHasEnded(t *testing.T) {
 		ended, err := hasEnded(pid)
 		return err != nil || ended
 	})
-	if err := d.Verify(leaf, testClass, pid); err != nil {
+	if err := d.Verify(leaf, testClass, 0, pid); err != nil {
 		t.Error(err)
 	}
 }
@@ -190,7 +188,7 @@ func TestNoProcessIsBlamedForEnding(t *testing.T) {
 				done = true
 			default:
 			}
-			if err := d.Verify(leaf, testClass, pid); err != nil {
+			if err := d.Verify(leaf, testClass, 0, pid); err != nil {
 				t.Fatal(err)
 			}
 		}

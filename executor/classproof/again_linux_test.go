@@ -8,6 +8,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-executor/cgroupnet"
 )
 
 const (
@@ -97,7 +99,7 @@ func (k *task) verify() error {
 	if sessions[0] == sessions[1] {
 		return fmt.Errorf("processes %v are both in session %d", pids, sessions[0])
 	}
-	return driver.Verify(k.leaf, class, pids...)
+	return driver.Verify(k.leaf, class, cgroupnet.Settle, pids...)
 }
 
 // restart is docker restart, without patience.

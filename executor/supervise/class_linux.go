@@ -88,12 +88,18 @@ func (r *runner) misplaced(c *container) string {
 	}
 	pids, err := c.leaf.PIDs()
 	if err == nil {
-		err = c.driver.Verify(*c.placement, c.class, pids...)
+		err = c.driver.Verify(*c.placement, c.class, cgroupnet.Settle, pids...)
 	}
-	if err != nil {
-		return err.Error()
+	return errorOr(err, "")
+}
+
+// initMisplaced says the same of the container's init, as soon as that is there: it is in all its cgroups then, and waits for the
+// start. So what is not in its class is found before it has sent anything, however short it lives.
+func (r *runner) initMisplaced(c *container, init *process.Init) string {
+	if c.driver == nil {
+		return ""
 	}
-	return ""
+	return errorOr(c.driver.Verify(*c.placement, c.class, 0, init.PID), "")
 }
 
 // elsewhereWait is how long a container that runs by the engine's word may have no process in its leaf: the engine learns of an end

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/enginetest"
 	"mesos-docker-executor/executor/process"
 )
 
@@ -190,5 +192,51 @@ func TestContainerThatRunsOutsideItsLeafIsFoundOut(t *testing.T) {
 	}
 	if got := r.elsewhere(c, engine.Container{}); got != "" {
 		t.Errorf("one that does not run: %q", got)
+	}
+}
+
+// An engine whose mount namespace lacks net_cls: the container is in the leaf of all hierarchies but that.
+func TestContainerThatIsNotInItsClassNeverRunsItsProgram(t *testing.T) {
+	dir := t.TempDir()
+	runtime := filepath.Join(dir, "runc-without-net-cls")
+	script := "#!/bin/sh\nexec unshare --mount sh -c 'umount " + netCLS(t) + " && exec runc \"$@\"' runc \"$@\"\n"
+	if err := os.WriteFile(runtime, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	e, err := enginetest.Start(t.Context(), &log, "--add-runtime=without="+runtime, "--default-runtime=without")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &log)
+	}
+	t.Cleanup(func() {
+		if err := e.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for mode, want := range map[string]struct {
+		state     mesos.TaskState
+		exit      int
+		says, out string
+	}{
+		"required":  {mesos.TASK_FAILED, 1, "is in the net_cls cgroup /", ""},
+		"preferred": {mesos.TASK_FINISHED, 0, "", "my program\n"},
+	} {
+		l := begin(t, withHost(e.Host))
+		l.withClasses(strings.Replace(classFile, "required", mode, 1))
+		l.launch(busybox("echo my program"))
+		l.await(mesos.TASK_STARTING)
+		if mode == "preferred" {
+			if running := l.await(mesos.TASK_RUNNING); !strings.Contains(running.GetMessage(), "runs without its class ID") {
+				t.Errorf("running: %s", running.GetMessage())
+			}
+		}
+		last := l.await(want.state)
+		l.exits(want.exit)
+		if id := last.GetContainerStatus().GetCgroupInfo().GetNetCLS().GetClassID(); id != 0 || !strings.Contains(last.GetMessage(), want.says) {
+			t.Errorf("%s: class %#x, %s", mode, id, last.GetMessage())
+		}
+		if output, err := os.ReadFile(l.stdout); err != nil || string(output) != want.out {
+			t.Errorf("%s: it wrote %q, %v", mode, output, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -61,14 +62,30 @@ func TestATaskWithoutAClassReportsNone(t *testing.T) {
 
 // What was announced with TASK_STARTING could not be given after all.
 func TestAContainerThatCouldNotBeTaggedSaysSo(t *testing.T) {
+	const why = "the container runs without its class ID 0x00100101: net_cls is gone"
 	for name, messages := range map[string][]Message{
-		"its leaf":      {Created{Untagged: "runs untagged: net_cls is gone"}, InitSeen{PID: 42}, Started{}, Inspected{}},
-		"its processes": {Created{}, InitSeen{PID: 42}, Started{}, Inspected{Misplaced: "runs untagged: net_cls is gone"}},
+		"its leaf":      {Created{Untagged: why}, InitSeen{PID: 42}, Started{}, Inspected{}},
+		"its init":      {Created{}, InitSeen{PID: 42, Misplaced: "net_cls is gone"}, Started{}, Inspected{}},
+		"its processes": {Created{}, InitSeen{PID: 42}, Started{}, Inspected{Misplaced: "net_cls is gone"}},
 	} {
 		s := newScript(t, classed(true))
 		s.tell(append(toCreate[:len(toCreate):len(toCreate)], messages...)...)
-		if got, ids := s.last(), s.classIDs(); got != "runs untagged: net_cls is gone" || ids[mesos.TASK_RUNNING] != 0 {
+		if got, ids := s.last(), s.classIDs(); got != why || ids[mesos.TASK_RUNNING] != 0 {
 			t.Errorf("%s: %q, %v", name, got, ids)
+		}
+	}
+}
+
+// What failed or was killed before there was a container does not have the class either.
+func TestALeafThatCouldNotBeTaggedIsNotSaidToHaveTheClass(t *testing.T) {
+	for name, messages := range map[string][]Message{
+		"and the create failed": {Created{Err: errors.New("no such network"), Untagged: "net_cls is gone"}},
+		"and a kill came first": {killNow(), Created{Untagged: "net_cls is gone"}},
+	} {
+		s := newScript(t, classed(true))
+		s.tell(append(toCreate[:len(toCreate):len(toCreate)], messages...)...)
+		if s.m.classID() != 0 {
+			t.Errorf("%s: it is said to have one", name)
 		}
 	}
 }
@@ -80,8 +97,26 @@ func TestAContainerOutsideItsClassIsKilled(t *testing.T) {
 	s.tell(Inspected{Misplaced: "process 42 is in /elsewhere"})
 	s.want("SIGKILL kill_ladder=1s")
 	s.tell(died, OutputEnded{})
-	if got := s.last(); !strings.HasPrefix(got, "class ID: the container is not in its class, and is killed: process 42 is in /elsewhere") {
+	if got := s.last(); !strings.HasPrefix(got, "class ID 0x00100101: the container is not in its class, and is killed: process 42 is in /elsewhere") {
 		t.Errorf("message %q", got)
 	}
+	if id := s.classIDs()[mesos.TASK_FAILED]; id != 0 {
+		t.Errorf("it is said to have the class %#x", id)
+	}
 	s.want("log_drain=2s FAILED acknowledgement=1m0s Discard")
+}
+
+func TestAnInitOutsideItsClassNeverBecomesTheProgram(t *testing.T) {
+	s := newScript(t, classed(false))
+	s.tell(toStart...)
+	s.did()
+	s.tell(InitSeen{PID: 42, Misplaced: "process 42 is in /elsewhere"})
+	s.want("RevokeLease SIGKILL kill_ladder=1s")
+	s.tell(died, Started{Err: errors.New("runc was killed")}, OutputEnded{})
+	if got := s.last(); !strings.HasPrefix(got, "class ID 0x00100101: the container is not in its class, and is killed: process 42 is in /elsewhere") {
+		t.Errorf("message %q", got)
+	}
+	if id := s.classIDs()[mesos.TASK_FAILED]; id != 0 {
+		t.Errorf("it is said to have the class %#x", id)
+	}
 }

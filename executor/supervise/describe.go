@@ -24,6 +24,9 @@ func describe(msg Message) (kind, text string, severity report.Severity) {
 	case Fired:
 		return "timer", describeTimer(msg.Timer), report.Info
 	case InitSeen:
+		if msg.Misplaced != "" {
+			return "kernel", fmt.Sprintf("the container's init is process %d; %s", msg.PID, msg.Misplaced), report.Error
+		}
 		return "kernel", fmt.Sprintf("the container's init is process %d", msg.PID), report.Info
 	case InitMissed:
 		return "kernel", errorOr(msg.Err, "no init process was found"), report.Warn

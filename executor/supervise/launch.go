@@ -117,6 +117,7 @@ func (m *Machine) imageReady(msg ImageReady) {
 }
 
 func (m *Machine) createdContainer(msg Created) {
+	m.untagged = msg.Untagged
 	if m.phase != creating {
 		return
 	}
@@ -124,7 +125,6 @@ func (m *Machine) createdContainer(msg Created) {
 		m.launchFails("the container could not be created", msg.Err)
 		return
 	}
-	m.untagged = msg.Untagged
 	m.phase = starting
 	m.copying = true
 	m.proc.startSent = true
@@ -157,12 +157,7 @@ func (m *Machine) inspected(msg Inspected) {
 	if m.phase != verifying {
 		return
 	}
-	switch {
-	case msg.Misplaced != "" && m.plan.ClassPreferred:
-		m.untagged = msg.Misplaced
-	case msg.Misplaced != "":
-		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "class ID: the container is not in its class, and is killed: %s", msg.Misplaced)
-	}
+	m.misplaced(msg.Misplaced)
 	if len(msg.Exceeds) > 0 {
 		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "the container may do more than the policy decided, and is killed: %s", strings.Join(msg.Exceeds, " "))
 	}
@@ -178,6 +173,17 @@ func (m *Machine) inspected(msg Inspected) {
 	}
 	s.ContainerStatus = m.containerStatus()
 	m.do(Send{s})
+}
+
+// misplaced takes in what way the container is not in its class, "" when it is.
+func (m *Machine) misplaced(how string) {
+	if how == "" {
+		return
+	}
+	m.untagged = "the container runs without its class ID " + m.plan.Class.ID.String() + ": " + how
+	if !m.plan.ClassPreferred {
+		m.fail(mesos.REASON_CONTAINER_LAUNCH_FAILED, "class ID %s: the container is not in its class, and is killed: %s", m.plan.Class.ID, how)
+	}
 }
 
 // fence revokes the lease: nothing that is still queued in the engine can start any more.

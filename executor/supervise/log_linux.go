@@ -22,6 +22,9 @@ func (r *runner) logMessage(msg Message) {
 		attrs = append(attrs, "state", m.State.String())
 	case InitSeen:
 		attrs = append(attrs, "pid", m.PID)
+		if m.Misplaced != "" {
+			attrs = append(attrs, "misplaced", m.Misplaced)
+		}
 	case InitExited:
 		attrs = append(attrs, "known", m.Known, "wait_status", uint32(m.Status), "source", m.Source)
 	case InitDied:

@@ -221,6 +221,7 @@ func (m *Machine) progress(msg Message) {
 	case InitSeen:
 		m.proc.held = true
 		m.initSeen()
+		m.misplaced(msg.Misplaced)
 	case InitMissed:
 		m.proc.missed = !m.proc.held
 	case InitDied:

@@ -99,7 +99,11 @@ type (
 // From the kernel.
 type (
 	// InitSeen says that the container's init (still `runc init`, perhaps) was found and is held by a pidfd.
-	InitSeen struct{ PID int }
+	InitSeen struct {
+		PID int
+		// Misplaced says in what way it is not in the container's class.
+		Misplaced string
+	}
 	// InitMissed says that start is over and no init could be found.
 	InitMissed struct{ Err error }
 	// InitDied says that the held init is dead. Its status is due, from the kernel and from the container's shim.

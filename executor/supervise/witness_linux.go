@@ -34,7 +34,7 @@ func (r *runner) watchInit(ctx context.Context, c *container) {
 		defer memory.Close()
 	}
 	c.init.Store(init)
-	if !r.post(delivery{msg: InitSeen{init.PID}}) {
+	if !r.post(delivery{msg: InitSeen{PID: init.PID, Misplaced: r.initMisplaced(c, init)}}) {
 		return
 	}
 	r.persist("waiting for the death of the container's init", func() error { return init.Dead(r.ctx) })
