@@ -33,7 +33,7 @@ type Report struct {
 	Began time.Time `json:"began"`          // of the executor
 	Ended time.Time `json:"ended,omitzero"` // when the terminal update was decided
 
-	Class        Class     `json:"class,omitzero"` // zero: class IDs are off, or the task was refused
+	Class        Class     `json:"class,omitzero"` // zero: the task was refused
 	Engine       Engine    `json:"engine,omitzero"`
 	Review       []string  `json:"review,omitempty"` // what the policy trimmed or forced
 	Events       []Event   `json:"events"`
