@@ -31,8 +31,8 @@ type Driver interface {
 	// that was given away again after its process ended, and nothing is said of it. One that has ended, a zombie included, is fine. One
 	// that is not positive is refused before anything is looked at.
 	//
-	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for the time settle. Pass
-	// [Settle] for processes of which any may be one that runc is just starting, and 0 for a container's init.
+	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for the time settle: [Settle] for processes
+	// of which any may be one that is just being started.
 	Verify(leaf Placement, class uint32, settle time.Duration, pids ...int) error
 
 	// Watch gives the class back to the leaf and to the cgroups below it whenever one of them loses it, and tells
@@ -43,7 +43,7 @@ type Driver interface {
 }
 
 // Settle is how long a process may be in the leaf of some hierarchies and not yet of net_cls: runc puts one that it starts into one after
-// the other, before it executes anything of the container's. The init of a container was made by a process that is in all of them.
+// the other, before it executes anything of the container's.
 const Settle = 200 * time.Millisecond
 
 // Loss tells that a cgroup had lost its class.

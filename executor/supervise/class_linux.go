@@ -93,13 +93,17 @@ func (r *runner) misplaced(c *container) string {
 	return errorOr(err, "")
 }
 
-// initMisplaced says the same of the container's init, as soon as that is there: it is in all its cgroups then, and waits for the
-// start. So what is not in its class is found before it has sent anything, however short it lives.
+// initSettle is how long a container's init that has just been seen may need to get into all its cgroups. With runc it is in them then, and
+// becomes the program 200 ms later or more; other runtimes may put it into one after the other.
+const initSettle = 50 * time.Millisecond
+
+// initMisplaced says the same of the container's init, as soon as that is there. So what is not in its class is found before it has sent
+// anything, however short it lives.
 func (r *runner) initMisplaced(c *container, init *process.Init) string {
 	if c.driver == nil {
 		return ""
 	}
-	return errorOr(c.driver.Verify(*c.placement, c.class, 0, init.PID), "")
+	return errorOr(c.driver.Verify(*c.placement, c.class, initSettle, init.PID), "")
 }
 
 // elsewhereWait is how long a container that runs by the engine's word may have no process in its leaf: the engine learns of an end
