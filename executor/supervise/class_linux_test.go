@@ -240,3 +240,52 @@ func TestContainerThatIsNotInItsClassNeverRunsItsProgram(t *testing.T) {
 		}
 	}
 }
+
+// The host had net_cls when the task was accepted, and has it no more.
+func TestContainerWhoseLeafCannotHaveItsClassRunsUntaggedWherePreferred(t *testing.T) {
+	const inChild = "SUPERVISE_TEST_WITHOUT_NET_CLS"
+	if os.Getenv(inChild) == "" {
+		program, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		child := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", `umount "$0" && exec "$@"`, netCLS(t),
+			program, "-test.v", "-test.run=^"+t.Name()+"$")
+		child.Env = append(os.Environ(), inChild+"=1")
+		if output, err := child.CombinedOutput(); err != nil || !strings.Contains(string(output), "--- PASS: "+t.Name()) {
+			t.Errorf("%v\n%s", err, output)
+		}
+		return
+	}
+	for mode, end := range map[string]mesos.TaskState{"required": mesos.TASK_FAILED, "preferred": mesos.TASK_FINISHED} {
+		l := begin(t)
+		l.withClasses(strings.Replace(classFile, "required", mode, 1))
+		l.launch(busybox("true"))
+		told := l.await(mesos.TASK_STARTING)
+		if end == mesos.TASK_FINISHED {
+			told = l.await(mesos.TASK_RUNNING)
+			if told.GetContainerStatus().GetCgroupInfo() != nil || !strings.Contains(told.GetMessage(), "the container runs untagged, without its class ID "+webDefault) {
+				t.Errorf("running: %v", told)
+			}
+			l.await(end)
+			l.exits(0)
+		} else {
+			told = l.await(end)
+			l.exits(1)
+		}
+		if !strings.Contains(told.GetMessage(), "the net_cls hierarchy is mounted nowhere") {
+			t.Errorf("%s: %s", mode, told.GetMessage())
+		}
+		groups, err := cgroupnet.Hierarchies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, class := range []string{"00100001", "00000000"} {
+			for _, h := range groups {
+				if _, err := os.Stat(h.Folder(filepath.Join(cgroupRoot, class, l.containerID))); err == nil {
+					t.Errorf("%s: the leaf of class %s is left in %s", mode, class, h.Dir)
+				}
+			}
+		}
+	}
+}
