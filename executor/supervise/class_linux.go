@@ -27,6 +27,7 @@ func (r *runner) placeLeaf(c *container, plan *task.Plan) error {
 		r.Log.Info("class ID", "class", plan.Class.ID.String(), "team", plan.Class.Team, "app", plan.Class.App, "cgroup", c.placement.Path)
 		return nil
 	case !plan.ClassPreferred || errors.As(err, new(*cgroupnet.ForeignClassError)):
+		c.untagged = err.Error()
 		return fmt.Errorf("class ID %s: %w", plan.Class.ID, err)
 	}
 	c.untagged = fmt.Sprintf("the container runs untagged, without its class ID %s: %v", plan.Class.ID, err)

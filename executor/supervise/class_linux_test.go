@@ -150,6 +150,9 @@ func TestForeignClassIsNotTakenOver(t *testing.T) {
 		l.await(mesos.TASK_STARTING)
 		failed := l.await(mesos.TASK_FAILED)
 		l.exits(1)
+		if failed.GetContainerStatus().GetCgroupInfo() != nil {
+			t.Errorf("%s: it is said to have the class: %v", mode, failed.ContainerStatus)
+		}
 		if failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(failed.GetMessage(), "0x00000007") {
 			t.Errorf("%s: %v: %s", mode, failed.GetReason(), failed.GetMessage())
 		}
