@@ -31,8 +31,8 @@ type Driver interface {
 	// that was given away again after its process ended, and nothing is said of it. One that has ended, a zombie included, is fine. One
 	// that is not positive is refused before anything is looked at.
 	//
-	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for the time settle: [Settle] for processes
-	// of which any may be one that is just being started.
+	// The first process that is elsewhere or has another class is the error, a [MisplacedError], when it is so for the time settle: give
+	// [Settle] for processes of which any may be one that is just being started.
 	Verify(leaf Placement, class uint32, settle time.Duration, pids ...int) error
 
 	// Watch gives the class back to the leaf and to the cgroups below it whenever one of them loses it, and tells

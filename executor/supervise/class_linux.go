@@ -124,8 +124,8 @@ func (r *runner) elsewhere(c *container, found engine.Container) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("the engine runs it as process %d, but its leaf %s has no process: the engine does not keep to the cgroup parent that it was given; see /proc/%[1]d/cgroup, and the engine's cgroup driver and runtime",
-		found.Pid, c.placement.Path)
+	return fmt.Sprintf("the engine runs it as process %d, but its leaf %s has no process: the engine does not keep to the cgroup parent that it was given; "+
+		"see /proc/%[1]d/cgroup, and the engine's cgroup driver and runtime", found.Pid, c.placement.Path)
 }
 
 // keepClass sees to it that the leaf keeps its class for as long as ctx lives.
