@@ -88,7 +88,7 @@ func (l classList) print(out io.Writer) {
 	fmt.Fprintln(w, "class\ttc\tteam\tapp\tcontainer\tprocesses\tcommand\tcgroup")
 	for _, row := range l.Cgroups {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s%s\n", row.ID, row.TC, cmp.Or(escaped(row.Team), "-"), cmp.Or(escaped(row.App), "-"),
-			cmp.Or(row.Container, "-"), row.Processes, cmp.Or(escaped(row.Command), "-"), escaped(row.Cgroup), prefixed("  wrong: ", row.Wrong))
+			cmp.Or(escaped(row.Container), "-"), row.Processes, cmp.Or(escaped(row.Command), "-"), escaped(row.Cgroup), prefixed("  wrong: ", row.Wrong))
 	}
 	_ = w.Flush() // the writer keeps the error
 }
