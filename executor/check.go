@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -43,6 +44,13 @@ func check(c *cli.Context) error {
 	paths, err := arguments(c)
 	if errors.Is(err, flag.ErrHelp) {
 		return cli.ShowSubcommandHelp(c)
+	}
+	switch {
+	case err != nil:
+	case slices.Contains(paths, ""):
+		err = errors.New("the path of a FILE is empty")
+	case countOf(fromStdin, paths...) > 1:
+		err = errors.New("only one FILE can be stdin")
 	}
 	if err != nil {
 		return cli.Exit("check: "+err.Error(), exitUsage)

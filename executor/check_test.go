@@ -82,6 +82,23 @@ const (
 	badClasses = "version: 1\nclusters:\n  gra1:\n    teams: {web: {major: 10}}\n    idnetities: []\n"
 )
 
+// Of what is read but once, a second look would find nothing.
+func TestCheckRefusesWordsThatNameNoFile(t *testing.T) {
+	for want, words := range map[string][]string{
+		"check: only one FILE can be stdin":      {"-", "policy.yaml", "-"},
+		"check: the path of a FILE is empty":     {"policy.yaml", ""},
+		"check: flag provided but not defined: ": {"policy.yaml", "--wide"},
+	} {
+		for _, flags := range [][]string{nil, {"--json"}} {
+			args := append(append([]string{"check"}, flags...), words...)
+			out, status, complaint := commanded(strings.NewReader(goodPolicy), args...)
+			if status != exitUsage || out != "" || !strings.HasPrefix(complaint, want) {
+				t.Errorf("%q: %d %q\n%s", args, status, complaint, out)
+			}
+		}
+	}
+}
+
 func TestCheckKnowsAFileByItsContent(t *testing.T) {
 	in := folder(t, map[string]string{"good.policy": goodPolicy, "good.config": goodConfig, "policy.yaml": "version: 1\n", "config.yaml": "version: 1\n",
 		"some.yaml": "version: 1\n", "empty": "", "list": "- a\n", "typo": "version: 1\ndefalts: {}\n", "typo.config": "version: 1\nengin: {}\n", "json": `{"version": 1, "defaults": {"pids_limit": 7}}`, "broken": "version: 1\nlog_drain: [\n", "bad.policy": badPolicy, "bad.config": badConfig,
