@@ -32,22 +32,26 @@ func classesCommand() *cli.Command {
 // classesAction makes the action of one of these commands, which takes no bare words: do gets the class file, which is there.
 func classesAction(do func(c *cli.Context, r readClasses) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		err := noWords(c)
-		if errors.Is(err, flag.ErrHelp) {
-			return cli.ShowSubcommandHelp(c)
-		}
-		if err != nil {
-			return classesError(c, err)
-		}
-		r, err := classesFlagged(c)
-		if err != nil {
-			return cli.Exit(err.Error(), exitUsage)
-		}
-		if !r.isThere() {
-			return areOff(c)
-		}
-		return do(c, r)
+		return withClasses(c, noWords(c), func(r readClasses) error { return do(c, r) })
 	}
+}
+
+// withClasses calls do with the class file, which is there. wrong is what is wrong with the words of the command line.
+func withClasses(c *cli.Context, wrong error, do func(r readClasses) error) error {
+	if errors.Is(wrong, flag.ErrHelp) {
+		return cli.ShowSubcommandHelp(c)
+	}
+	if wrong != nil {
+		return classesError(c, wrong)
+	}
+	r, err := classesFlagged(c)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	if !r.isThere() {
+		return areOff(c)
+	}
+	return do(r)
 }
 
 // noWords refuses bare words, behind which there may be flags.
@@ -93,6 +97,9 @@ func teamFlagged(c *cli.Context, r readClasses) (teamNamed, error) {
 	}
 	named := teamNamed{c.String("cluster"), c.String("team")}
 	if in, team, both := strings.Cut(named.team, "/"); both {
+		if in == "" || team == "" {
+			return named, fmt.Errorf("--team: %q lacks a name beside its slash; write TEAM or CLUSTER/TEAM", named.team)
+		}
 		if named.cluster != "" && named.cluster != in {
 			return named, fmt.Errorf("--team: %q is of another cluster than --cluster, %q; name one", named.team, named.cluster)
 		}

@@ -38,8 +38,9 @@ func classesAllocateCommand() *cli.Command {
 // allocation is what classes allocate prints.
 type allocation struct {
 	classes.Line
-	TC   string `json:"tc"`
-	File string `json:"file"` // last element of its path
+	TC       string   `json:"tc"`
+	File     string   `json:"file"` // last element of its path
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func classesAllocate(c *cli.Context, r readClasses) error {
@@ -68,7 +69,7 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 		}
 		return cli.Exit("classes allocate: "+err.Error(), status)
 	}
-	a := allocation{line, line.ID.TC(), r.Name()}
+	a := allocation{line, line.ID.TC(), r.Name(), r.describe().Warnings}
 	if c.Bool("json") {
 		if err := writeJSON(c.App.Writer, a); err != nil {
 			return cli.Exit(err.Error(), exitFail)

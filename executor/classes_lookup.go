@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -34,19 +33,10 @@ func classesLookupCommand() *cli.Command {
 
 func classesLookup(c *cli.Context) error {
 	asked, err := askedIDs(c)
-	if errors.Is(err, flag.ErrHelp) {
-		return cli.ShowSubcommandHelp(c)
-	}
-	if err != nil {
-		return classesError(c, err)
-	}
-	r, err := classesFlagged(c)
-	if err != nil {
-		return cli.Exit(err.Error(), exitUsage)
-	}
-	if !r.isThere() {
-		return areOff(c)
-	}
+	return withClasses(c, err, func(r readClasses) error { return lookUpAll(c, r, asked) })
+}
+
+func lookUpAll(c *cli.Context, r readClasses, asked []askedID) error {
 	found := lookups{Classes: r.describe(), status: exitOK}
 	for _, id := range asked {
 		l := r.lookUp(id)
@@ -112,6 +102,9 @@ type askedID struct {
 
 // parseAsked reads a class ID in any spelling, and a major: "10:", or 0x and four digits, which would be a class without a major.
 func parseAsked(s string) (askedID, error) {
+	if s == "" {
+		return askedID{}, errors.New("an ID is empty; see --help for the spellings")
+	}
 	if major, err := classes.ParseMajor(s); err == nil {
 		return askedID{classes.ID(major) << 16, true}, nil
 	}

@@ -133,6 +133,12 @@ func TestLookupTellsWhoseAClassIs(t *testing.T) {
 	}
 }
 
+func TestLookupOfAnEmptyWord(t *testing.T) {
+	if out, status, complaint := commanded(nil, "classes", "lookup", "--classes", twoClusters, "10:1", ""); status != exitUsage || out != "" || complaint != "classes lookup: an ID is empty; see --help for the spellings" {
+		t.Errorf("%d %q\n%s", status, complaint, out)
+	}
+}
+
 func TestAllocateWritesTheNextLine(t *testing.T) {
 	const small = "version: 1\nclusters:\n  gra1:\n    teams:\n      web:\n        major: 0x0010\n    identities: [{match: {roles: [web]}, team: web}]\n"
 	for _, tc := range []lesson{
@@ -150,6 +156,8 @@ func TestAllocateWritesTheNextLine(t *testing.T) {
 		{twoClusters + " --team sbg1/web --cluster gra1 --app x", exitUsage, []string{`--team: "sbg1/web" is of another cluster than --cluster, "gra1"; name one`}},
 		{twoClusters + " --app x", exitUsage, []string{"classes allocate: --team is missing: "}},
 		{twoClusters + " --team web", exitUsage, []string{"classes allocate: --app is missing: "}},
+		{twoClusters + " --team /web --app x", exitUsage, []string{`classes allocate: --team: "/web" lacks a name beside its slash; write TEAM or CLUSTER/TEAM`}},
+		{twoClusters + " --team gra1/ --app x", exitUsage, []string{`--team: "gra1/" lacks a name beside its slash`}},
 		{twoClusters + " --team= --app x", exitUsage, []string{"--team: it is empty; write a name, or leave the flag out"}},
 		{twoClusters + " --team web --app x y", exitUsage, []string{`classes allocate: it takes flags only, and "y" is there; see --help`}},
 	} {
@@ -244,6 +252,7 @@ func TestShowWarnsOfAFileThatNoExecutorWouldRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	lesson{"classes show --classes " + path, exitOK, []string{"\nwarning: an executor would not read these classes: may be written by its group or others (mode 0666)", "0x00100100"}}.check(t, "")
+	lesson{"classes allocate --json --team web --app /x --classes " + path, exitOK, []string{"\"warnings\": [\n    \"may be written by its group or others (mode 0666)", "/x: 0x00100105"}}.check(t, "")
 	lesson{"check " + path, exitOK, []string{": warning: no executor would read it: may be written by its group or others (mode 0666)"}}.check(t, "")
 }
 
