@@ -115,10 +115,8 @@ func openFiles(t *testing.T) int {
 }
 
 // poll asks until there is no objection, and returns the last one when the time is up.
-func poll(objection func() error) error { return pollEvery(10*time.Millisecond, objection) }
-
-func pollEvery(pause time.Duration, objection func() error) error {
-	tick := time.NewTicker(pause)
+func poll(objection func() error) error {
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(soonEnough)
 	for {

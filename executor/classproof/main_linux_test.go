@@ -35,6 +35,7 @@ var (
 	docker *enginetest.Engine
 	api    *client.Client // of docker
 	driver cgroupnet.Driver
+	gate   gateway // of docker
 )
 
 func TestMain(m *testing.M) {
@@ -43,8 +44,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	status := enginetest.Run(context.Background(), m, use)
-	if err := removeCgroupRoot(); err != nil {
+	engine := enginetest.Options{Args: []string{"--add-runtime=gate=" + gate.runtime(), "--default-runtime=gate"}}
+	status := enginetest.RunWith(context.Background(), m, engine, use)
+	if err := errors.Join(os.RemoveAll(gate.dir), removeCgroupRoot()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		status = max(status, 1)
 	}
@@ -65,7 +67,11 @@ func prepare() error {
 	if err == nil {
 		driver, err = support.Driver()
 	}
-	return errors.Join(err, checkTools())
+	if err := errors.Join(err, checkTools()); err != nil {
+		return err
+	}
+	gate, err = newGate()
+	return err
 }
 
 // checkTools reports the tools that the counters need, with the remedy.

@@ -23,9 +23,6 @@ type reading struct {
 	kernel        sent
 }
 
-// urgent is the nice value (setpriority(2)) of what has to be done before a container's first packet, however busy the machine is.
-const urgent = -20
-
 // newMeter loads the counters into a namespace, which is the meter's from now on. A namespace that these tests saw being made has sent
 // nothing before; one that is older says itself what it has.
 func newMeter(name string, namespace *os.File, older bool) (*meter, error) {
@@ -35,11 +32,6 @@ func newMeter(name string, namespace *os.File, older bool) (*meter, error) {
 			if m.before, err = readKernel(); err != nil {
 				return err
 			}
-			return loadCounters()
-		}
-		// The thread that runs this ends with it; the programs that it starts have its priority.
-		if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), urgent); err != nil {
-			return fmt.Errorf("raise the priority: %w", err)
 		}
 		return loadCounters()
 	})

@@ -7,18 +7,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// watcher puts counters into each network namespace that the engine makes, while it makes the container.
+// watcher puts counters into the network namespace of each container that the engine starts, while the gate holds it.
 type watcher struct {
 	folder  string
-	events  *os.File    // inotify(7)
-	engine  unix.Stat_t // the engine's own namespace, which libnetwork mounts there for containers on the host's network
+	events  *os.File // inotify(7)
 	working sync.WaitGroup
 
 	mu     sync.Mutex
@@ -26,32 +25,24 @@ type watcher struct {
 	errs   []error  // guarded by mu
 }
 
-// mountPoll is the pause between two looks for the namespace that is to be mounted on a file. From then on to the program's first packet
-// it takes a hundred times as long.
-const mountPoll = time.Millisecond
-
 // watchNamespaces watches until [watcher.end], or until the test ends.
 func watchNamespaces(t *testing.T) *watcher {
 	t.Helper()
-	w := &watcher{folder: filepath.Join(docker.Dir, "exec", "netns")}
-	if err := unix.Stat(fmt.Sprintf("/proc/%d/ns/net", docker.PID), &w.engine); err != nil {
-		t.Fatal(err)
-	}
-	// libnetwork makes it for the first container.
-	if err := os.MkdirAll(w.folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	w := &watcher{folder: gate.asks()}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.events = os.NewFile(uintptr(fd), "inotify")
+	if err := os.Mkdir(w.folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		for _, m := range w.end(t) {
 			m.namespace.Close()
 		}
 	})
-	if _, err := unix.InotifyAddWatch(fd, w.folder, unix.IN_CREATE); err != nil {
+	if _, err := unix.InotifyAddWatch(fd, w.folder, unix.IN_MOVED_TO); err != nil {
 		t.Fatal(err)
 	}
 	w.working.Go(w.watch)
@@ -63,6 +54,9 @@ func (w *watcher) end(t *testing.T) []*meter {
 	t.Helper()
 	w.events.Close()
 	w.working.Wait()
+	if err := os.RemoveAll(w.folder); err != nil {
+		t.Error(err)
+	}
 	for _, err := range w.errs {
 		t.Error(err)
 	}
@@ -89,39 +83,23 @@ func (w *watcher) watch() {
 	}
 }
 
-// take waits for the namespace that is mounted on a new file, and counts in it. For the engine's own namespace it returns nil.
+// take counts in the namespace of a container that is held, and lets it go on.
 func (w *watcher) take(name string) (*meter, error) {
-	var namespace *os.File
-	err := pollEvery(mountPoll, func() (err error) {
-		namespace, err = openNamespace(filepath.Join(w.folder, name))
-		return err
-	})
+	ask := filepath.Join(w.folder, name)
+	m, err := meterOfHeld(name, ask)
+	return m, errors.Join(err, os.Remove(ask))
+}
+
+func meterOfHeld(name, ask string) (*meter, error) {
+	pid, err := os.ReadFile(ask)
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(namespace.Fd()), &st); err != nil || st.Ino == w.engine.Ino {
-		namespace.Close()
+	namespace, err := os.Open(fmt.Sprintf("/proc/%s/ns/net", strings.TrimSpace(string(pid))))
+	if err != nil {
 		return nil, err
 	}
 	return newMeter(name, namespace, false)
-}
-
-// openNamespace opens a namespace that is mounted on a file.
-func openNamespace(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	var fs unix.Statfs_t
-	if err = unix.Fstatfs(int(f.Fd()), &fs); err == nil && fs.Type != unix.NSFS_MAGIC {
-		err = fmt.Errorf("no network namespace is mounted on %s", path)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }
 
 func (w *watcher) add(m *meter, err error) {

@@ -237,10 +237,15 @@ type Tests interface{ Run() int }
 // The worker processes of `go test -fuzz` get no engine: they run TestMain as well, but of the package's tests
 // only the fuzz target, and are killed when they don't end at once.
 func Run(ctx context.Context, m Tests, use func(*Engine)) int {
+	return RunWith(ctx, m, Options{}, use)
+}
+
+// RunWith is Run with an engine that has options.
+func RunWith(ctx context.Context, m Tests, o Options, use func(*Engine)) int {
 	if slices.Contains(os.Args, "-test.fuzzworker") {
 		return m.Run()
 	}
-	e, err := Start(ctx, nil)
+	e, err := StartWith(ctx, nil, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start a private engine:", err)
 		return 1
