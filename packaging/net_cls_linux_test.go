@@ -64,11 +64,14 @@ func TestNetClsIsMountedWhereItIsMissing(t *testing.T) {
 			"exit 1\nro,nosuid,nodev,noexec,relatime\n", []string{"cannot be mounted below /sys/fs/cgroup: mount:"}},
 		{"mounted read-only", "mkdir /sys/fs/cgroup/ro; mount -t cgroup -o net_cls,net_prio cgroup /sys/fs/cgroup/ro; mount -o remount,bind,ro /sys/fs/cgroup/ro; run; look",
 			"exit 1\nro is net_cls\n", []string{"mount -o remount,bind,rw /sys/fs/cgroup/ro"}},
+		{"mounted, and once more read-only", "mkdir /sys/fs/cgroup/rw /sys/fs/cgroup/view; mount -t cgroup -o net_cls,net_prio cgroup /sys/fs/cgroup/rw; " +
+			"mount --bind /sys/fs/cgroup/rw /sys/fs/cgroup/view; mount -o remount,bind,ro /sys/fs/cgroup/view; run; look", "exit 0\nrw is net_cls\nview is net_cls\n", nil},
 		{"a read-only tmpfs of somebody else's", "read_only; under=\"unshare --user --map-root-user --mount $under\"; run; look; flags",
 			"exit 1\nro,nosuid,nodev,noexec,relatime\n", []string{"read-only", "outside of any container"}},
 		{"cgroup v2 only", "mount -t cgroup2 cgroup2 /sys/fs/cgroup; run; umount /sys/fs/cgroup; look", "exit 1\n", []string{"cgroup v2 only", "systemd.unified_cgroup_hierarchy=0"}},
 		{"cgroup v2 only, with net_cls elsewhere", "run; mkdir \"$dir/elsewhere\"; mount --move /sys/fs/cgroup/net_cls \"$dir/elsewhere\"; mount -t cgroup2 cgroup2 /sys/fs/cgroup; run",
 			"exit 0\nexit 1\n", []string{"mounted or not"}},
+		{"no cgroups in the kernel", "mount -t tmpfs tmpfs /proc; run; umount /proc", "exit 1\n", []string{"/proc/cgroups"}},
 		{"no cgroups at all", "umount -R /sys/fs/cgroup; umount -R /sys/fs/cgroup; run", "exit 1\n", []string{"nothing is mounted on /sys/fs/cgroup"}},
 		{"a disk in its place", "mount --bind \"$dir\" /sys/fs/cgroup; run", "exit 1\n", []string{"is no tmpfs", "folders of a tmpfs"}},
 	} {
