@@ -36,10 +36,10 @@ func newServer(ctx context.Context) (*server, error) {
 	}
 	s.working.Go(func() {
 		s.serve(s.passing, func(c net.Conn) {
-			c.Close()
 			s.mu.Lock()
-			defer s.mu.Unlock()
 			s.passed++
+			s.mu.Unlock()
+			c.Close() // the last, for the client is waited for, and then the number is looked at
 		})
 	})
 	s.working.Go(func() {
