@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/cgroupnet/classes"
+	"mesos-docker-executor/executor/config"
 )
 
 func checkCommand() *cli.Command {
@@ -159,15 +162,33 @@ func checkFile(path string, stdin io.Reader) checkedFile {
 
 // checkDefault checks a file that executors of this host read, as what they take it for.
 func checkDefault(d defaultFile) checkedFile {
+	var data []byte
+	var err error
 	if missing(d.path) {
-		return checkedFile{File: d.path, Kind: d.kind, OK: true, Missing: d.without}
+		if err = d.demanded(); err == nil {
+			return checkedFile{File: d.path, Kind: d.kind, OK: true, Missing: d.without}
+		}
+	} else {
+		data, err = readOperatorFile(d.path, nil)
 	}
-	kind, _ := kindNamed(d.kind)
-	data, err := readOperatorFile(d.path, nil)
 	if err != nil {
 		return checkedFile{File: d.path, Kind: d.kind, Problems: []problem{{Text: strings.TrimPrefix(err.Error(), d.path+": ")}}}
 	}
+	kind, _ := kindNamed(d.kind)
 	return checkContent(d.path, kind, data, true)
+}
+
+// demanded is an error if the file, which is missing, is one that this host's config.yaml demands. What is wrong with that one is said
+// where it is checked itself.
+func (d defaultFile) demanded() error {
+	if d.path != classes.DefaultPath {
+		return nil
+	}
+	file, err := config.Load(config.DefaultPath, false)
+	if err != nil {
+		return nil
+	}
+	return checkClassesThere(classes.None(d.path), file)
 }
 
 // checkContent checks what was read as a file of the kind. ours says that executors of this host read it.

@@ -10,6 +10,32 @@ import (
 const asHostsClasses = `file=$1; shift; mount -t tmpfs tmpfs /etc && mkdir /etc/mesos-docker-executor &&
 	install -m 0644 "$file" /etc/mesos-docker-executor/classes.yaml && exec "$@"`
 
+// withoutClasses runs a command where config.yaml demands a class file, and there is none.
+const withoutClasses = `mount -t tmpfs tmpfs /etc && mkdir /etc/mesos-docker-executor &&
+	printf 'version: 1\ncgroup: {require_classes: true}\n' >/etc/mesos-docker-executor/config.yaml && exec "$@"`
+
+// demandedClasses: no command says that all is well, or that class IDs are off, where no task would start.
+func demandedClasses(t *testing.T, binary, task string) {
+	const demands = "does not exist, and cgroup.require_classes of config.yaml demands it; put it there"
+	for _, tt := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"check", exitFail, "/etc/mesos-docker-executor/classes.yaml: " + demands},
+		{"check --json", exitFail, `"text": "` + demands},
+		{"explain " + task, exitUsage, demands},
+		{"classes ps", exitFail, "classes: none: /etc/mesos-docker-executor/classes.yaml: " + demands},
+		{"classes ps --classes " + task + "/../../classes.yaml", exitUsage, "cannot be opened"},
+	} {
+		args := append([]string{"--mount", "sh", "-c", withoutClasses, "sh", binary}, strings.Fields(tt.args)...)
+		out, err := exec.CommandContext(t.Context(), "unshare", args...).CombinedOutput()
+		if status := exitStatus(t, err); status != tt.status || !strings.Contains(string(out), tt.want) || strings.Contains(string(out), "are off") {
+			t.Errorf("%s: %d, want %d and %q\n%s", tt.args, status, tt.status, tt.want, out)
+		}
+	}
+}
+
 // hostsClasses: what the commands do by the class file of the host, when it is right and when it is wrong.
 func hostsClasses(t *testing.T, binary, task string) {
 	in := folder(t, map[string]string{

@@ -193,17 +193,13 @@ func newClassedRow(cgroup string, class classes.ID, root string, r readClasses) 
 }
 
 // classesForPS reads the class file. That of this host may be missing or wrong: what runs here is to be seen all the same.
-func classesForPS(c *cli.Context) (r readClasses, problem string, err error) {
+func classesForPS(c *cli.Context, file config.File) (r readClasses, problem string, err error) {
 	r, err = classesFlagged(c)
+	if err == nil {
+		err = checkClassesThere(r.Registry, file)
+	}
 	if err != nil && !c.IsSet("classes") {
 		return readClasses{Registry: classes.None(classes.DefaultPath)}, err.Error(), nil
 	}
 	return r, "", err
-}
-
-// cgroupRootFlagged is the cgroup below which tasks are, by config.yaml.
-func cgroupRootFlagged(c *cli.Context) (string, error) {
-	var file config.File
-	file, err := configFlagged(c)
-	return file.Cgroup.Root, err
 }

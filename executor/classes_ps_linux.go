@@ -26,16 +26,16 @@ func classesPS(c *cli.Context) error {
 	if err != nil {
 		return classesError(c, err)
 	}
-	root, err := cgroupRootFlagged(c)
+	file, err := configFlagged(c)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	r, problem, err := classesForPS(c)
+	r, problem, err := classesForPS(c, file)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
 	list := classList{Classes: r.describe(), Problem: problem}
-	if list.Cgroups, err = classedCgroups(root, r); err != nil {
+	if list.Cgroups, err = classedCgroups(file.Cgroup.Root, r); err != nil {
 		return cli.Exit("classes ps: "+err.Error(), exitFail)
 	}
 	if c.Bool("json") {

@@ -79,6 +79,7 @@ func TestPolicyCommandsOfABinary(t *testing.T) {
 		{"classes", "ps"}, {"classes", "ps", "--json"}, {"classes", "--help"},
 	}
 	t.Run("the host's classes", func(t *testing.T) { hostsClasses(t, in("executor"), in("tasks/hello.json")) })
+	t.Run("classes that are demanded", func(t *testing.T) { demandedClasses(t, in("executor"), in("tasks/hello.json")) })
 	t.Run("output that cannot be written", func(t *testing.T) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {

@@ -292,7 +292,7 @@ func checkClassesThere(registry *classes.Registry, file config.File) error {
 	if registry.Digest() != "" || !file.Cgroup.RequireClasses {
 		return nil
 	}
-	return fmt.Errorf("%s does not exist, and cgroup.require_classes of config.yaml demands it; put it there", classes.DefaultPath)
+	return fmt.Errorf("%s: does not exist, and cgroup.require_classes of config.yaml demands it; put it there", classes.DefaultPath)
 }
 
 // policies are those that tasks are judged by. Without a policy there are none, and no task starts.
