@@ -26,7 +26,7 @@ FUZZ_TEST := cgroupnet/classes.FuzzParse security/policyfile.FuzzParse executor/
 LIVES ?= 500
 SEED  ?= 0
 LIFE  ?= 0
-# Executors of one class in `make soak`, ten at a time; in `make test` they are as many as fit into a minute.
+# Executors of one class in `make soak`, ten at a time; in `make test` there are 60.
 CLASS_LIVES ?= 200
 # Rounds of the whole suite in `make repeat`.
 ROUNDS ?= 5
