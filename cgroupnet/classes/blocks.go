@@ -91,8 +91,8 @@ func endsLine(s string) bool {
 	return trimmed == "" || trimmed[0] == '#' && len(trimmed) < len(s)
 }
 
-// take takes a line if it is one of the block: a name, a colon, a class ID in any spelling, without quotes. Empty lines and comments
-// are, too.
+// take takes a line if it is one of the block: a name, a colon, a class ID in any spelling, each with or without quotes. Empty lines and
+// comments are, too.
 func (b *block) take(indent int, s string, number int) bool {
 	if s == "" || s == "\r" || s[0] == '#' {
 		b.rest = append(append(b.rest, s...), '\n')
@@ -107,10 +107,11 @@ func (b *block) take(indent int, s string, number int) bool {
 	if !found || !endsLine(after) || indent <= b.indent || b.inner > 0 && indent != b.inner {
 		return false
 	}
-	if checkAppName(name) != nil { // of characters that mean nothing to YAML, as those of class IDs do not
+	name = unquoted(name)
+	if checkAppName(name) != nil { // of characters that mean nothing to YAML, quoted or not, as those of class IDs do not
 		return false
 	}
-	id, err := ParseID(value)
+	id, err := ParseID(unquoted(value))
 	if err != nil || id.Major() == 0 { // a team's major, below `retired` of a cluster
 		return false
 	}
@@ -118,6 +119,14 @@ func (b *block) take(indent int, s string, number int) bool {
 	b.apps = append(b.apps, App{Name: name, ID: id, Line: number})
 	b.rest = append(append(b.rest, after...), '\n')
 	return true
+}
+
+// unquoted returns what is between quotes, or else the text as it is.
+func unquoted(s string) string {
+	if last := len(s) - 1; last > 0 && (s[0] == '"' || s[0] == '\'') && s[last] == s[0] {
+		return s[1:last]
+	}
+	return s
 }
 
 // placeBlock returns the lines of the block below a key of a team, if there is one and it is the key's value.
