@@ -98,7 +98,7 @@ func (p *parser) inRange(id ID, t *team) error {
 	}
 	major := MajorString(t.major)
 	switch owner, known := p.majors[id.Major()]; {
-	case id.Major() == 0 && id != 0:
+	case id.Major() == 0 && leastMinor <= id.Minor() && id.Minor() <= mostNumber:
 		return fmt.Errorf("%s has no major, which is the upper half; write the whole class ID, %s", id, makeID(t.major, id.Minor()))
 	case id.Special() != "":
 		return fmt.Errorf("%s is %s; write one from %s to %s", id, id.Special(), makeID(t.major, leastMinor), makeID(t.major, mostNumber))

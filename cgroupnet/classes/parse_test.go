@@ -122,7 +122,7 @@ func TestFormErrors(t *testing.T) {
 		{"trust as text", "version: 1\nclass_ids: off\nprincipals: {m: {app_id_trusted: yes}}\n", []string{`3: principals.m.app_id_trusted: "yes" is not a boolean; write`}},
 		{"principal as a pattern", "version: 1\nclass_ids: off\nprincipals: {\"m*\": {}}\n", []string{"3: principals.m*: is no pattern: trust in app IDs is given to one principal by its whole name"}},
 		{"section as list", "version: 1\nclusters: []\n", []string{"2: clusters: has to be a section of keys with values, and is a list"}},
-		{"team as list", clusterText("teams: {t: [a]}"), []string{"5: clusters.c.teams.t: has to be a section", "5: clusters.c.teams.t: has no `major`"}},
+		{"team as list", clusterText("teams: {t: [a]}"), []string{"5: clusters.c.teams.t: has to be a section"}},
 
 		{"all at once", "unknown: x\nclusters:\n  c:\n    teams:\n      t: {apps: {a: 010}}\n      u: {major: 10}\n    identities:\n      - {team: v}\nfoo: 1\n", []string{
 			"1: version: is missing", "1: unknown: ", "5: clusters.c.teams.t: has no `major`", "5: clusters.c.teams.t.apps.a: ", "6: clusters.c.teams.u.major: ",
@@ -192,6 +192,7 @@ func TestErrorsOfClassIDs(t *testing.T) {
 		{"literal block", appsText("a: |\n  0x00100100"), []string{`9: clusters.c.teams.t.apps.a: "0x00100100\n" holds a line end`}},
 
 		{"none", appsText("a: 0"), []string{"9: clusters.c.teams.t.apps.a: 0x00000000 is no class at all; write one from 0x00100100 to 0x0010fffe"}},
+		{"minor alone that no app has", appsText("a: 1"), []string{"9: clusters.c.teams.t.apps.a: 0x00000001 is of the major 0, which is none; write one from 0x00100100 to 0x0010fffe"}},
 		{"minor alone", appsText("a: 0x0100"), []string{"9: clusters.c.teams.t.apps.a: 0x00000100 has no major, which is the upper half; write the whole class ID, 0x00100100"}},
 		{"minor 0", appsText("a: 10:0"), []string{"9: clusters.c.teams.t.apps.a: 0x00100000 is the qdisc 10: itself to tc, not a class of it; write one from 0x00100100 to 0x0010fffe"}},
 		{"minor 0xffff", appsText("a: 0x0010ffff"), []string{"9: clusters.c.teams.t.apps.a: 0x0010ffff is of the minor 0xffff, which tc keeps for itself; write one from"}},
@@ -242,6 +243,7 @@ func TestErrorsOfIdentities(t *testing.T) {
 	refusals{
 		{"no list", clusterText("identities: {}"), []string{"5: clusters.c.identities: has to be a list of entries with `match` and `team`, and is a section of keys; write"}},
 		{"empty entry", clusterText("identities:\n- "), []string{"6: clusters.c.identities[0]: is empty; write `match`, `team`, `app` below it", "6: clusters.c.identities[0]: has no `match`", "6: clusters.c.identities[0]: has no `team`"}},
+		{"text as an entry", clusterText("identities: [t]"), []string{"5: clusters.c.identities[0]: has to be a section of keys with values, and is the text \"t\""}},
 		{"no match", entryText("team: t"), []string{"8: clusters.c.identities[0]: has no `match`; write principals, roles or app_ids below it"}},
 		{"no team", entryText("match: {roles: [r]}"), []string{"8: clusters.c.identities[0]: has no `team`; write the name of the team whose tasks match"}},
 		{"empty match", entryText("match: {}\nteam: t"), []string{"8: clusters.c.identities[0].match: is empty, which matches nobody; write principals, roles or app_ids"}},

@@ -89,8 +89,12 @@ func (r *Reader) Keys(e Entry, known ...string) map[string]*Entry {
 	return found
 }
 
-// Missing notes that a mapping lacks a key, unless the key is there and was refused for its form.
+// Missing notes that a mapping, or nothing, lacks a key, unless the key is there and was refused for its form. A value of another type is
+// refused as a whole, by [Reader.Mapping].
 func (r *Reader) Missing(e Entry, key, format string, args ...any) {
+	if e.Value.Kind != yaml.MappingNode && !IsNull(e.Value) {
+		return
+	}
 	for i := 0; i < len(e.Value.Content); i += 2 {
 		if e.Value.Content[i].Value == key {
 			return
