@@ -2,6 +2,7 @@ package classes
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"runtime"
 	"strings"
@@ -271,6 +272,19 @@ clusters:
 	}
 	if got := parse(t, clusterText("teams: {}")).Notes(); len(got) != 1 || got[0] != "classes.yaml:4: cluster c has no identities, so that every task is of no team." {
 		t.Errorf("empty cluster: %q", got)
+	}
+}
+
+// The work of notes is bounded: a team with more entries by app ID than comparedEntries gets none about apps, rather than wrong ones.
+func TestNotesOfManyEntriesAreBounded(t *testing.T) {
+	var apps, entries strings.Builder
+	for i := range comparedEntries + 1 {
+		fmt.Fprintf(&apps, "          /t/a%d: 0x%08x\n", i, 0x00100100+i)
+		fmt.Fprintf(&entries, "      - {match: {app_ids: [/x/y%d]}, team: t}\n", i)
+	}
+	r := parse(t, teamText("apps:")+apps.String()+"    identities:\n"+entries.String())
+	if notes := r.Notes(); len(notes) > 0 {
+		t.Errorf("%.300q", notes)
 	}
 }
 

@@ -152,8 +152,12 @@ func (r *Registry) Notes() []string {
 	notes := notes(r.Summary())
 	for _, c := range r.clusters {
 		r.noteUnreached(c, &notes)
+		entries := map[*team][]identity{}
+		for _, i := range c.identities {
+			entries[i.team] = append(entries[i.team], i)
+		}
 		for _, t := range c.teams {
-			r.noteUnused(c, t, &notes)
+			r.noteUnused(t, entries[t], c.defaultTeam == t, &notes)
 		}
 	}
 	return notes
@@ -165,7 +169,7 @@ func (n *notes) add(name string, line int, format string, args ...any) {
 	*n = append(*n, rulefile.Place(name, line)+": "+fmt.Sprintf(format, args...))
 }
 
-// comparedEntries bounds the work of noteUnreached, which grows with its square.
+// comparedEntries is the number of entries of identities beyond which they are not compared with each other and with all apps.
 const comparedEntries = 500
 
 // noteUnreached notes entries that are never the first to match.
@@ -179,22 +183,21 @@ func (r *Registry) noteUnreached(c *cluster, notes *notes) {
 	}
 }
 
-// noteUnused notes a team or apps that no task can be known to be of.
-func (r *Registry) noteUnused(c *cluster, t *team, notes *notes) {
-	named, byAppID, has := map[string]bool{}, []rulefile.Match(nil), c.defaultTeam == t
-	for _, i := range c.identities {
-		switch {
-		case i.team != t:
-			continue
-		case i.app != nil:
+// noteUnused notes a team or apps that no task can be known to be of. entries are those of the team.
+func (r *Registry) noteUnused(t *team, entries []identity, isDefault bool, notes *notes) {
+	if len(entries) == 0 && !isDefault {
+		notes.add(r.name, t.line, "team %s in cluster %s is in no entry of identities, so no task gets a class of it.", t.name, t.cluster)
+		return
+	}
+	named, byAppID := map[string]bool{}, []rulefile.Match(nil)
+	for _, i := range entries {
+		if i.app != nil {
 			named[i.app.Name] = true
-		case len(r.appIDTrusted) > 0:
+		} else if len(r.appIDTrusted) > 0 {
 			byAppID = append(byAppID, i.match)
 		}
-		has = true
 	}
-	if !has {
-		notes.add(r.name, t.line, "team %s in cluster %s is in no entry of identities, so no task gets a class of it.", t.name, c.name)
+	if len(byAppID) > comparedEntries {
 		return
 	}
 	reached := func(m rulefile.Match, app string) bool {
@@ -210,6 +213,6 @@ func (r *Registry) noteUnused(c *cluster, t *team, notes *notes) {
 		}
 	}
 	if len(unused) > 0 {
-		notes.add(r.name, first, "no entry of identities gives a task of team %s in cluster %s the class of %s.", t.name, c.name, message.Listed(unused))
+		notes.add(r.name, first, "no entry of identities gives a task of team %s in cluster %s the class of %s.", t.name, t.cluster, message.Listed(unused))
 	}
 }
