@@ -212,8 +212,8 @@ func networks(flag string, words []string) ([]netip.Prefix, error) {
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %q is neither an address nor a network; write such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", flag, word)
-		case p.Addr().Is4In6():
-			return nil, fmt.Errorf("%s: %q is an IPv4 address in the form of IPv6; write %s", flag, word, p.Addr().Unmap())
+		case p.Addr().Is4In6() && p.Bits() >= 96:
+			return nil, fmt.Errorf("%s: %q is IPv4 in the form of IPv6; write %s", flag, word, netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96))
 		case p != p.Masked():
 			return nil, fmt.Errorf("%s: %q has bits behind its prefix; write %s for the network, or %s for the address", flag, word, p.Masked(), p.Addr())
 		}

@@ -138,7 +138,8 @@ func TestRulesRefuseWhatIsWrong(t *testing.T) {
 		{"--drop-to 10.0.0.1/8", []string{"--drop-to", "10.0.0.0/8", "or 10.0.0.1 for"}},
 		{"--allow-to example.org", []string{"--allow-to", `"example.org"`, "192.0.2.1"}},
 		{"--allow-to fe80::1%eth0", []string{"--allow-to"}},
-		{"--allow-to ::ffff:10.0.0.1", []string{"write 10.0.0.1"}},
+		{"--allow-to ::ffff:10.0.0.1", []string{"write 10.0.0.1/32"}},
+		{"--allow-to ::ffff:10.0.0.0/104", []string{"write 10.0.0.0/8"}},
 		{"nft", []string{`"nft"`, "flags only"}},
 	} {
 		out, status, complaint := printedRules(nil, append([]string{"--classes", twoClusters}, strings.Fields(test.flags)...)...)

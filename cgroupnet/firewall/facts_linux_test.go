@@ -71,6 +71,27 @@ func TestTheKernelsOwnPacketsHaveNoClass(t *testing.T) {
 	}
 }
 
+// TestOnlyRulesForConnectionsStartConntrack: a host that had none is not given one by counters and packet marks.
+func TestOnlyRulesForConnectionsStartConntrack(t *testing.T) {
+	for _, f := range []Format{NFT, IPTables} {
+		t.Run(string(f), func(t *testing.T) {
+			ownNetwork(t)
+			front := inClass(t, webFront)
+			r := counting()
+			r.Mark = true
+			for _, r.CTMark = range []bool{false, true} {
+				load(t, printed(t, r, f))
+				if answer := front.ask("datagram 127.0.0.1:9"); answer != "ok" {
+					t.Fatal(answer)
+				}
+				if n := strings.TrimSpace(run(t, "", "cat", "/proc/sys/net/netfilter/nf_conntrack_count")); (n != "0") != r.CTMark {
+					t.Errorf("%s connections, with rules for them: %v", n, r.CTMark)
+				}
+			}
+		})
+	}
+}
+
 // TestReceivedPacketsHaveNoClassOfTheirSender: on loopback, where the sender is of the same namespace.
 func TestReceivedPacketsHaveNoClassOfTheirSender(t *testing.T) {
 	ownNetwork(t)
