@@ -50,7 +50,7 @@ func hostsClasses(t *testing.T, binary, task string) {
 	}{
 		{"right", "check", exitOK, path + ": ok (classes, sha256 "},
 		{"right", "explain --role web " + task, exitOK, "\nclass: 0x00100001 (tc 10:1), the default class of team web in cluster c (classes.yaml:3): "},
-		{"right", "explain " + task, exitFail, "refused: TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED: class ID: Refused a class ID: no entry of identities matches role \"demo\"; "},
+		{"right", "explain " + task, exitFail, "refused: TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED: class ID: no entry of identities matches role \"demo\"; "},
 		{"right", "classes show", exitOK, "0x00100001  10:1  c        web   -    default  2\n"},
 		{"right", "classes lookup 10:1", exitOK, "default class of team web"},
 		{"right", "classes allocate --team web --app x", exitOK, "x: 0x00100100\n"},

@@ -48,10 +48,10 @@ func TestExplainTellsTheClassID(t *testing.T) {
 		{"required.yaml", "front", "--principal marathon", exitOK, "class: 0x00100100 (tc 10:100), app /web/front of team web in cluster gra1 (required.yaml:6)\n"},
 		// Whose principal it is makes the difference: an app ID is its author's word.
 		{"required.yaml", "front", "--principal other", exitOK, "class: 0x00110100 (tc 11:100), app hello"},
-		{"required.yaml", "new", "--principal marathon", exitFail, "refused: TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED: class ID: Refused a class ID: team web has no app \"/web/new\"; the network team adds the line `/web/new: 0x00100101` (required.yaml:6, clusters.gra1.teams.web.apps).\n"},
+		{"required.yaml", "new", "--principal marathon", exitFail, "refused: TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED: class ID: team web has no app \"/web/new\"; the network team adds the line `/web/new: 0x00100101` (required.yaml:6, clusters.gra1.teams.web.apps).\n"},
 		{"default.yaml", "new", "--principal marathon", exitOK, "class: 0x00100001 (tc 10:1), the default class of team web in cluster gra1 (default.yaml:2): Default class of team web: team web has no app \"/web/new\".\n"},
 		{"preferred.yaml", "hello", "--role other", exitOK, "class: none: Untagged: no entry of identities matches role \"other\".\n"},
-		{"required.yaml", "hello", "--role other", exitFail, "refused: TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED: class ID: Refused a class ID: no entry of identities matches role \"other\"; "},
+		{"required.yaml", "hello", "--role other", exitFail, "refused: TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED: class ID: no entry of identities matches role \"other\"; "},
 		{"off.yaml", "hello", "", exitOK, "class: none: Class IDs are off (off.yaml:2).\n"},
 	} {
 		args := append([]string{"explain", "--policy=built-in", "--classes", in(tc.classes), in(tc.task)}, strings.Fields(tc.args)...)
@@ -82,7 +82,7 @@ func TestExplainPrintsTheClassIDAsJSON(t *testing.T) {
 	}
 	// A refused task has none, and the message says why.
 	e = explained("--classes", twoClusters)
-	if e.Accepted || e.Class != nil || e.State != "TASK_FAILED" || !strings.HasPrefix(e.Message, "class ID: Refused a class ID: ") {
+	if e.Accepted || e.Class != nil || e.State != "TASK_FAILED" || !strings.HasPrefix(e.Message, "class ID: ") {
 		t.Errorf("%+v", e)
 	}
 	// This host has no file.

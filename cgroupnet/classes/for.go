@@ -89,9 +89,9 @@ type DeniedError struct {
 	Remedy string
 }
 
-// Error is a sentence for the task's author and for the network team.
+// Error is for the task's author and for the network team, and completes "class ID: ".
 func (e *DeniedError) Error() string {
-	return "Refused a class ID: " + e.Reason + "; " + e.Remedy + "."
+	return e.Reason + "; " + e.Remedy + "."
 }
 
 // For returns the class for a task of this identity. The error is a [*DeniedError]. While class IDs are off, every task is untagged.

@@ -92,7 +92,7 @@ func toldOf(t *testing.T, file, kind, task string) string {
 	role, app, _ := strings.Cut(task, " ")
 	class, err := r.For(Identity{Principal: "marathon-proxy", Role: role, AppID: app, Trusted: true})
 	if err != nil {
-		return err.Error()
+		return "class ID: " + err.Error() // as executor/task begins the message
 	}
 	return class.Reason
 }

@@ -187,7 +187,7 @@ func TestTaskWithoutALineIsRefusedAClass(t *testing.T) {
 		whose func(*localagent.Options)
 		want  []string
 	}{
-		{"of no team", ofRole("data"), []string{"Refused a class ID: no entry of identities matches", `role "data"`, "roles: [data]"}},
+		{"of no team", ofRole("data"), []string{"class ID: no entry of identities matches", `role "data"`, "roles: [data]"}},
 		{"an app that is not in the file", ofApp("/shop/new"), []string{`team shop has no app "/shop/new"`, "/shop/new: 0x00110101"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
