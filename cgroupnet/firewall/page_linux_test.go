@@ -111,7 +111,7 @@ func TestRecipesOnThePage(t *testing.T) {
 			answers(t, front, "refused", "dial tcp 127.0.0.1:%s", port)
 			answers(t, kafka, "ok", "dial tcp 127.0.0.1:%s", port)
 		}},
-		"quota-nft": {replace: [2]string{"gbytes", "kbytes"}, try: func(t *testing.T, front, kafka *process) {
+		"quota-nft": {replace: [2]string{"10000 mbytes", "10 kbytes"}, try: func(t *testing.T, front, kafka *process) {
 			answers(t, front, "not permitted", "flood 100000 192.0.2.2:9")
 			answers(t, kafka, "ok", "datagram 192.0.2.2:9")
 		}},
@@ -123,6 +123,14 @@ func TestRecipesOnThePage(t *testing.T) {
 		"htb-iptables": {try: shaped("10:100")},
 	}
 	blocks, nft := recipes(t)
+	apply := func(t *testing.T, name, block string) {
+		t.Helper()
+		if nft[name] {
+			run(t, block, "nft", "-f", "-")
+		} else if out := run(t, block, "sh", "-e"); out != "" {
+			t.Errorf("it says %s", out)
+		}
+	}
 	for name, block := range blocks {
 		test, known := tries[name]
 		if !known {
@@ -138,13 +146,13 @@ func TestRecipesOnThePage(t *testing.T) {
 				if !strings.Contains(block, test.replace[0]) {
 					t.Fatalf("there is no %s", test.replace[0])
 				}
+				t.Run("as it is", func(t *testing.T) {
+					hostNetwork(t)
+					apply(t, name, block)
+				})
 				block = strings.Replace(block, test.replace[0], test.replace[1], 1)
 			}
-			if nft[name] {
-				run(t, block, "nft", "-f", "-")
-			} else {
-				run(t, block, "sh", "-e")
-			}
+			apply(t, name, block)
 			test.try(t, inClass(t, webFront), inClass(t, dataKafka))
 		})
 	}
