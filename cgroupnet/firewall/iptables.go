@@ -105,7 +105,8 @@ func (r Rules) iptablesTo(out *text, main string) {
 func (r Rules) iptablesExamples(out *text, main string) {
 	t, c := r.example()
 	match := fmt.Sprintf("-A %s -m cgroup --cgroup %s -m comment --comment \"%s\"", main, hex(c.ID), t.owner(c))
-	out.line("# Examples, not in force; --drop-to and --allow-to print rules for whole teams or apps. An app not to a network:")
+	out.line("# Examples, not in force; --drop-to and --allow-to print rules for whole teams or apps.")
+	out.line("# Connections that are open count as new where nothing used conntrack before. An app not to a network:")
 	out.line("#-4 %s -m conntrack --ctstate NEW -d 192.0.2.0/24 -j DROP", match)
 	out.line("# It only to a network and port, and to its DNS server; IPv6 not at all:")
 	out.line("#-4 %s -d 192.0.2.0/24 -p tcp --dport 5432 -j RETURN", match)

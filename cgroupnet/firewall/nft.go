@@ -183,7 +183,8 @@ func (r Rules) nftOutput(out *text) {
 func (r Rules) nftExamples(out *text) {
 	t, c := r.example()
 	out.line("")
-	out.line("\t\t# Examples, not in force; --drop-to and --allow-to print rules for whole teams or apps. An app not to a network:")
+	out.line("\t\t# Examples, not in force; --drop-to and --allow-to print rules for whole teams or apps.")
+	out.line("\t\t# Connections that are open count as new where nothing used conntrack before. An app not to a network:")
 	out.line("\t\t#meta cgroup %s ct state new ip daddr 192.0.2.0/24 counter drop comment \"%s\"", hex(c.ID), t.owner(c))
 	out.line("\t\t# A team only to a network and port, and to its DNS server; IPv6 not at all:")
 	out.line("\t\t#meta cgroup & 0xffff0000 == %s ip daddr 192.0.2.0/24 tcp dport 5432 accept", t.major())

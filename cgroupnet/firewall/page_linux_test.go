@@ -163,6 +163,23 @@ func TestRecipesOnThePage(t *testing.T) {
 	}
 }
 
+// TestThePortsRecipeLeavesOpenConnectionsAlone: conntrack, which it starts, takes their next packet for one of a new connection.
+func TestThePortsRecipeLeavesOpenConnectionsAlone(t *testing.T) {
+	hostNetwork(t)
+	front := inClass(t, webFront)
+	if answer := front.ask("hold tcp 127.0.0.1:%s", server(t)); answer != "ok" {
+		t.Fatal(answer)
+	}
+	blocks, _ := recipes(t)
+	run(t, blocks["ports"], "nft", "-f", "-")
+	if answer := front.ask("send"); answer != "ok" {
+		t.Error(answer)
+	}
+	if rules := run(t, "", "nft", "list", "chain", "inet", "web-ports", "web"); !strings.Contains(rules, "counter packets 0 ") {
+		t.Errorf("a packet of it was refused:\n%s", rules)
+	}
+}
+
 // tcClasses returns what tc tells of the classes of eth0, each by its ID.
 func tcClasses(t *testing.T) map[string]string {
 	t.Helper()
