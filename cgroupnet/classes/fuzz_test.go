@@ -13,7 +13,7 @@ import (
 // that a task can have, Lookup finds its owner, and the line of NextFree is free.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
-		twoTeams, withPast, plainBlock, with("default", "    default_team: data\n"), with("untagged", ""), appsText("a: 10:100\nb: 1048833"),
+		twoTeams, withPast, plainBlock, with("default", "    default_team: data\n"), with("untagged", ""), appsText("a: 10:100\nb: 1048833"), appsText("\"a\": '10:100'\n'/b': \"1048833\""),
 		"version: 2\n---\n", "version: &a 1\nclass_ids: *a\n<<: *a\n? [x]\n: y\n", "\ufeffversion: 1\r\nclusters:\r\n  c: {teams: {t: {major: !!int 0x10}}}\r\n",
 		"version: |\n  apps:\n    a: 0x00100100\n", teamText("retired: a\n  apps:\n    a: 0x00100100"), clusterText("teams: {t: {major: \"10:\",\n  apps:\n    a: 0x00100100\n  }}"),
 	} {
