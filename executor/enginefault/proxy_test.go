@@ -152,8 +152,9 @@ func TestHungCallReachesTheEngineOnlyWhenReleased(t *testing.T) {
 func TestHungCallNeverReachesTheEngineAfterClose(t *testing.T) {
 	f := startFake(t)
 	p := front(t, f, "create=hang", "start=freeze")
-	c, d := send(t, p, create), send(t, p, start)
-	held(t, p)
+	c := send(t, p, create)
+	held(t, p) // before the freeze, which would keep it from being told of
+	d := send(t, p, start)
 	held(t, p)
 	if err := p.Close(); err != nil {
 		t.Error(err)
