@@ -58,7 +58,7 @@ const (
 // Event is one happening.
 type Event struct {
 	At       time.Time `json:"at"`
-	Kind     string    `json:"kind"` // a short word for who or what: "agent", "engine", "kernel", "kill", "state", "timer"
+	Kind     string    `json:"kind"` // a short word for who or what: "agent", "class", "engine", "kernel", "kill", "shim", "signal", "state", "timer"
 	Text     string    `json:"text"`
 	Severity Severity  `json:"severity,omitempty"`
 }
