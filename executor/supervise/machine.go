@@ -21,7 +21,8 @@ type Settings struct {
 	// Unfit names what keeps this host from running any task ("" = nothing): a broken configuration file, an unwritable
 	// sandbox. The executor subscribes nevertheless, so that the framework is told.
 	Unfit string
-	// Decide translates and reviews a TaskInfo of a framework. It must not block.
+	// Decide translates and reviews a TaskInfo of a framework. The machine does nothing else meanwhile, so whatever it waits for, such as
+	// the operator's files, has to have a limit of seconds.
 	Decide func(raw []byte, framework mesos.FrameworkInfo) task.Decision
 	// ReviewImage decides on the task's image once it is there; nil = it may run. Pure.
 	ReviewImage func(engine.Image, *task.Plan) *task.Refusal
