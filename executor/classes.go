@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mesos-docker-executor/cgroupnet/classes"
+	"mesos-docker-executor/internal/message"
 )
 
 func classesCommand() *cli.Command {
@@ -127,16 +128,31 @@ func teamFlagged(c *cli.Context, r readClasses) (teamNamed, error) {
 	return named, nil
 }
 
+// orOwn is the cluster, or the one that the file is for.
+func orOwn(cluster string, r readClasses) string {
+	if cluster != "" {
+		return cluster
+	}
+	return r.Cluster()
+}
+
+// teamOf finds a team that is one now.
+func teamOf(r readClasses, named teamNamed) (classes.Team, error) {
+	var known []string
+	for _, t := range r.Teams() {
+		if t.Cluster != named.cluster {
+			continue
+		}
+		if t.Name == named.team {
+			return t, nil
+		}
+		known = append(known, t.Name)
+	}
+	return classes.Team{}, unknownName("--team", "team", named.team, "cluster "+named.cluster+" of "+r.Name(), known)
+}
+
 // unknownName says that a file has no such name, and which it has.
 func unknownName(flag, what, name, file string, known []string) error {
-	const most = 12
 	slices.Sort(known)
-	known = slices.Compact(known)
-	if more := len(known) - most; more > 0 {
-		known = append(known[:most], fmt.Sprintf("%d more", more))
-	}
-	if len(known) == 0 {
-		known = []string{"none"}
-	}
-	return fmt.Errorf("%s: there is no %s %q in %s; known are %s", flag, what, name, file, strings.Join(known, ", "))
+	return fmt.Errorf("%s: there is no %s %s in %s; known are %s", flag, what, message.Quote(name), file, message.Listed(slices.Compact(known)))
 }

@@ -85,28 +85,6 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 	return nil
 }
 
-func orOwn(cluster string, r readClasses) string {
-	if cluster != "" {
-		return cluster
-	}
-	return r.Cluster()
-}
-
-// teamOf finds a team that is one now.
-func teamOf(r readClasses, named teamNamed) (classes.Team, error) {
-	var known []string
-	for _, t := range r.Teams() {
-		if t.Cluster != named.cluster {
-			continue
-		}
-		if t.Name == named.team {
-			return t, nil
-		}
-		known = append(known, t.Name)
-	}
-	return classes.Team{}, unknownName("--team", "team", named.team, "cluster "+named.cluster+" of "+r.Name(), known)
-}
-
 // isFull reports whether a team's apps, those of the past included, have all of its class IDs, of which each has one of its own.
 func isFull(t classes.Team) bool {
 	const least, most = 0x100, 0xfffe // minors of apps

@@ -63,9 +63,7 @@ func classesRules(c *cli.Context, r readClasses) error {
 	if n := countClasses(rules.Teams); c.String("format") == string(firewall.IPTables) && n > manyForIPTables {
 		say(fmt.Sprintf("classes rules: warning: a packet of the last of these %d classes passes as many rules, which takes some 0.1 us each; print single teams or apps with --team or --app, or use nft, which finds any of them at once", n))
 	}
-	for _, refusal := range r.refusals {
-		say(fmt.Sprintf("classes rules: warning: an executor would not read these classes: %s", refusal))
-	}
+	r.warn(c)
 	return nil
 }
 
@@ -116,21 +114,19 @@ func rulesTeams(c *cli.Context, r readClasses) ([]firewall.Team, error) {
 	if err != nil {
 		return nil, err
 	}
-	if named.cluster == "" {
-		named.cluster = r.Cluster()
+	named.cluster = orOwn(named.cluster, r)
+	if named.team != "" {
+		t, err := teamOf(r, named)
+		if err != nil {
+			return nil, err
+		}
+		return []firewall.Team{rulesTeam(t)}, nil
 	}
 	var teams []firewall.Team
-	var known []string
 	for _, t := range r.Teams() {
-		if t.Cluster != named.cluster {
-			continue
-		}
-		if known = append(known, t.Name); named.team == "" || named.team == t.Name {
+		if t.Cluster == named.cluster {
 			teams = append(teams, rulesTeam(t))
 		}
-	}
-	if len(teams) == 0 && named.team != "" {
-		return nil, unknownName("--team", "team", named.team, "cluster "+named.cluster+" of "+r.Name(), known)
 	}
 	return teams, nil
 }

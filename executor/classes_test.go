@@ -166,6 +166,12 @@ func TestAllocateWritesTheNextLine(t *testing.T) {
 	}
 }
 
+// The name of a team of the past may be anything, and is shown like others that are known.
+func TestNamesThatAreKnownAreShownOnOneLine(t *testing.T) {
+	const file = "version: 1\nclusters:\n  c:\n    teams: {web: {major: 0x0010}}\n    retired: {\"evil\\u202eteam\": 0x0011}\n    identities: [{match: {roles: [w]}, team: web}]\n"
+	lesson{"classes show --classes - --team wbe", exitUsage, []string{`--team: there is no team "wbe" in stdin; known are evil\u202eteam, web`}}.check(t, file)
+}
+
 // A line that was printed makes a file that is right, and the next one another.
 func TestAllocatedLinesAreTaken(t *testing.T) {
 	in := folder(t, map[string]string{"c.yaml": "version: 1\nclusters:\n  gra1:\n    teams:\n      web:\n        major: 0x0010\n        apps:\n"})
