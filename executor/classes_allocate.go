@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -64,7 +63,7 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 	line, err := r.NextFree(t.Cluster+"/"+t.Name, app)
 	if err != nil {
 		status := exitUsage
-		if isFull(t) || slices.ContainsFunc(t.Apps, func(a classes.App) bool { return a.Name == app }) {
+		if errors.As(err, new(*classes.NotFreeError)) {
 			status = exitFail
 		}
 		return cli.Exit("classes allocate: "+err.Error(), status)
@@ -83,10 +82,4 @@ func classesAllocate(c *cli.Context, r readClasses) error {
 	fmt.Fprintf(c.App.Writer, "%s\ngoes into %s below line %d, under %s%s\n", a.Text, a.File, a.After, a.Key, where)
 	r.warn(c)
 	return nil
-}
-
-// isFull reports whether a team's apps, those of the past included, have all of its class IDs, of which each has one of its own.
-func isFull(t classes.Team) bool {
-	const least, most = 0x100, 0xfffe // minors of apps
-	return len(t.Apps)+len(t.Retired) > most-least
 }

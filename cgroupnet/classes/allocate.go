@@ -18,10 +18,17 @@ type Line struct {
 	After int    `json:"after"` // the line of the team's app with the highest ID, or that of `apps` or the team if it has none
 }
 
+// NotFreeError says that there is no line to add for an app: it has one, or its team has no class ID left.
+type NotFreeError struct {
+	Text string // which of the two, and what to do
+}
+
+func (e *NotFreeError) Error() string { return e.Text }
+
 // NextFree returns the line that gives an app of a team its class. A team is named as in the host's own cluster, or with its cluster:
 // "gra1/web". It is the ID above all that the team's apps have or had, so that one whose line was removed instead of retired is
 // not taken again; only when there is none above, the lowest that is free. Nothing is reserved: the ID is the app's once
-// the line is in the file.
+// the line is in the file. The error is a [*NotFreeError], unless there is no such team, or an app cannot have that name.
 func (r *Registry) NextFree(team, app string) (Line, error) {
 	t, err := r.findTeam(team)
 	if err != nil {
@@ -35,11 +42,11 @@ func (r *Registry) nextLine(t *team, app string) (Line, error) {
 		return Line{}, fmt.Errorf("app %w", err)
 	}
 	if own := t.app(app); own != nil {
-		return Line{}, fmt.Errorf("app %s of team %s has the class ID %s already (%s)", app, t.name, own.ID, rulefile.Place(r.name, own.Line))
+		return Line{}, &NotFreeError{fmt.Sprintf("app %s of team %s has the class ID %s already (%s)", app, t.name, own.ID, rulefile.Place(r.name, own.Line))}
 	}
 	id, free := t.nextFree()
 	if !free {
-		return Line{}, fmt.Errorf("team %s has no free class ID: give it a second team with a major of its own", t.name)
+		return Line{}, &NotFreeError{fmt.Sprintf("team %s has no free class ID: give it a second team with a major of its own", t.name)}
 	}
 	line := Line{ID: id, Text: app + ": " + id.String(), Key: t.path() + ".apps", After: t.appsLine}
 	var highest ID
