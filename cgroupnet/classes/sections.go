@@ -1,70 +1,13 @@
 package classes
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"mesos-docker-executor/internal/message"
-	"mesos-docker-executor/internal/rootfile"
 	"mesos-docker-executor/internal/rulefile"
 )
-
-// Parse reads the content of a classes.yaml; name is what errors call it, and its last element what [Registry.Name] is.
-//
-// It is strict: an unknown key, a key twice, a value of another type or out of range, an alias, a tag, a second document, a major
-// or a class that two have or that is retired, an entry that can never apply, all are errors with the number of their line.
-// The error is an [*Error].
-func Parse(name string, data []byte) (*Registry, error) {
-	if len(data) > maxFileSize {
-		return nil, fileError(name, "%v", rootfile.TooLarge(maxFileSize))
-	}
-	if r := parseQuickly(name, data); r != nil {
-		return r, nil
-	}
-	return parseWhole(name, data)
-}
-
-func parseWhole(name string, data []byte) (*Registry, error) {
-	p := newParser(name)
-	p.document(data)
-	if err := p.Problems.OrNil(); err != nil {
-		return nil, err
-	}
-	p.out.seal(data)
-	return p.out, nil
-}
-
-func newParser(name string) *parser {
-	p := &parser{
-		Reader: rulefile.Reader{Problems: &Error{Source: name}},
-		out:    &Registry{name: baseName(name), mode: Required, unknown: Deny},
-		majors: map[uint16]use{},
-	}
-	p.Unknown = p.unknown
-	return p
-}
-
-func (p *parser) document(data []byte) {
-	fault := func(line int, text string) {
-		if strings.Contains(text, "mapping values are not allowed") {
-			text += "; a major such as \"10:\" has to be in quotes"
-		}
-		p.Problems.Add(line, "", "%s", text)
-	}
-	if root := rootfile.Document(data, fault); root != nil {
-		p.file(rulefile.Entry{Line: 1, Value: root})
-	}
-}
-
-// seal finishes a registry that was read without a problem.
-func (r *Registry) seal(data []byte) {
-	sum := sha256.Sum256(data)
-	r.digest = hex.EncodeToString(sum[:])
-}
 
 // file reads the whole file. A version other than ours leaves nothing else to judge.
 func (p *parser) file(root rulefile.Entry) {
