@@ -19,10 +19,11 @@ func classesPSCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "ps",
 		Usage: "list the tasks of this host by their class IDs, from the kernel's cgroups",
-		Description: "Neither the Docker daemon nor an agent is asked. Each task of this program has a line, also one without a class, and so has\n" +
-			"every other cgroup that has a class: whose it is by the class file, the Mesos container ID, how many processes there\n" +
-			"are, and the name of the first. The file is this host's, " + classes.DefaultPath + ", if there is one, or that of\n" +
-			"--classes; the cgroups of tasks are found by cgroup.root of config.yaml.\n\n" +
+		Description: "Neither the Docker daemon nor an agent is asked. Each task of this program has a line, also one without a class (but not one\n" +
+			"that is older than the mount of net_cls), and so has every other cgroup that has a class: whose it is by the class file, the\n" +
+			"Mesos container ID, how many processes there are, and the name of the first. The file is this host's,\n" +
+			classes.DefaultPath + ", if there is one, or that of --classes; the cgroups of tasks are found by\n" +
+			"cgroup.root of config.yaml.\n\n" +
 			"What is not as it has to be is said at the end of its line: a class that the file gives to nobody, and a task with another\n" +
 			"class than its cgroup's path says, or without one. A cgroup below a task's has a line of its own only if its class differs.\n" +
 			"It works on Linux only, and needs no root.\n\n" +

@@ -35,7 +35,7 @@ type Team struct {
 	Classes       []Class
 }
 
-// Rules says what rules to write. Its zero value but for teams counts nothing and refuses nothing.
+// Rules says what rules to write: some of Count, Mark, CTMark, Log and NFLog, or addresses, have to be chosen.
 type Rules struct {
 	// Name tells texts apart that are to be loaded side by side: loading one replaces what was loaded under its name. 1 to 12 lower-case
 	// letters and digits.
