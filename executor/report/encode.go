@@ -91,7 +91,7 @@ func (r *Report) size() int {
 // texts goes through all of them but the message.
 func (r *Report) texts(yield func(*string) bool) {
 	for _, s := range []*string{&r.Executor, &r.Mode, &r.TaskID, &r.ContainerID, &r.ContainerName, &r.DockerID, &r.Image,
-		&r.AgentID, &r.FrameworkID, &r.State, &r.Reason, &r.Engine.Host, &r.Engine.Version, &r.Engine.APIVersion,
+		&r.AgentID, &r.FrameworkID, &r.State, &r.Reason, &r.Class.ID, &r.Class.Team, &r.Class.App, &r.Class.Untagged, &r.Engine.Host, &r.Engine.Version, &r.Engine.APIVersion,
 		&r.Engine.StorageDriver, &r.Engine.CgroupDriver, &r.Engine.Condition} {
 		if !yield(s) {
 			return

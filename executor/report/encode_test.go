@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,44 @@ func TestReportFitsWhateverItSays(t *testing.T) {
 	if r.Events[0].Text != hostile || r.Review[0] != hostile {
 		t.Error("the caller's report was changed")
 	}
+}
+
+// Whatever is added to a report is cut as well.
+func TestEveryTextIsCut(t *testing.T) {
+	var r Report
+	long := strings.Repeat("t", 16<<10)
+	eachText(reflect.ValueOf(&r).Elem(), func(name string, text reflect.Value) { text.SetString(long) })
+	tightest := tighter()[len(tighter())-1]
+	bounded := tightest.apply(r)
+	eachText(reflect.ValueOf(&bounded).Elem(), func(name string, text reflect.Value) {
+		if most := tightest.text; text.Len() > most && (name != "Message" || text.Len() > 8*most) {
+			t.Errorf("%s has %d bytes", name, text.Len())
+		}
+	})
+}
+
+// eachText visits the texts of a value, with the name of their field; a list that is empty gets one element.
+func eachText(v reflect.Value, visit func(name string, text reflect.Value)) {
+	var walk func(name string, v reflect.Value)
+	walk = func(name string, v reflect.Value) {
+		switch {
+		case v.Type() == reflect.TypeFor[time.Time]():
+		case v.Kind() == reflect.String:
+			visit(name, v)
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				walk(v.Type().Field(i).Name, v.Field(i))
+			}
+		case v.Kind() == reflect.Slice:
+			if v.Len() == 0 {
+				v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			}
+			for i := range v.Len() {
+				walk(name, v.Index(i))
+			}
+		}
+	}
+	walk("", v)
 }
 
 func TestUsualReportIsNotCut(t *testing.T) {

@@ -79,11 +79,14 @@ func (r Report) facts(p *page) {
 // String says whose packets they are, on one line; "" without a class and a reason for that.
 func (c Class) String() string {
 	lost := ""
-	if c.Lost > 0 {
+	switch {
+	case c.Lost == 1:
+		lost = "changed by somebody once"
+	case c.Lost > 1:
 		lost = fmt.Sprintf("changed by somebody %d times", c.Lost)
 	}
 	if c.ID == "" {
-		return joined(labelled("none", c.Untagged), lost)
+		return joined(labelled("none:", strings.TrimSuffix(c.Untagged, ".")), lost)
 	}
 	return joined(c.ID, labelled("team", c.Team), labelled("app", c.App), lost)
 }

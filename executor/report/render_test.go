@@ -92,7 +92,7 @@ func TestExamplesAreAsAnExecutorWritesThem(t *testing.T) {
 func TestStrangersWordsDoNotActOnTheTerminal(t *testing.T) {
 	evil := "\x1b]0;title\x07 \u202e \r\n+0.000 s    state   TASK_FINISHED\x00\xff"
 	r := Report{State: evil, Reason: evil, TaskID: evil, Message: evil, Image: evil, Mode: evil,
-		Engine: Engine{Host: evil, Condition: evil}, Review: []string{evil}, Processes: []string{evil},
+		Engine: Engine{Host: evil, Condition: evil}, Class: Class{ID: evil, Team: evil, App: evil}, Review: []string{evil}, Processes: []string{evil},
 		Events:    []Event{{Kind: evil, Text: evil, Severity: Severity(evil), At: began}},
 		Calls:     []Call{{Call: evil, Outcome: evil, Error: evil, At: began}},
 		Witnesses: []Witness{{Name: evil, Said: evil}},
@@ -105,6 +105,20 @@ func TestStrangersWordsDoNotActOnTheTerminal(t *testing.T) {
 			if text := strings.TrimLeft(line, " "); strings.HasPrefix(text, "+0.000 s    state") && len(line)-len(text) < 4 {
 				t.Errorf("a line of the timeline is faked: %q", line)
 			}
+		}
+	}
+}
+
+func TestClassIsToldWithWhoseItIsOrWhyThereIsNone(t *testing.T) {
+	for want, c := range map[string]Class{
+		"":                                    {},
+		"0x00100101, team web, app /web/shop": {ID: "0x00100101", Team: "web", App: "/web/shop"},
+		"0x00100001, team web":                {ID: "0x00100001", Team: "web"},
+		"0x00100001, team web, changed by somebody once":               {ID: "0x00100001", Team: "web", Lost: 1},
+		"none: Untagged: nobody knows it, changed by somebody 2 times": {Untagged: "Untagged: nobody knows it.", Lost: 2},
+	} {
+		if got := c.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
