@@ -110,11 +110,11 @@ type Plan struct {
 type Refusal struct {
 	// State is TASK_ERROR: trying again without a change is pointless. TASK_FAILED is for what another host may accept.
 	State mesos.TaskState
-	// Reason is REASON_TASK_INVALID if the TaskInfo is malformed, contradictory or asks for what this version does not
-	// support, else REASON_TASK_UNAUTHORIZED.
+	// Reason is REASON_CONTAINER_LAUNCH_FAILED with TASK_FAILED. With TASK_ERROR it is REASON_TASK_INVALID if the TaskInfo is malformed,
+	// contradictory or asks for what this version does not support, else REASON_TASK_UNAUTHORIZED.
 	Reason mesos.TaskStatus_Reason
-	// Message names every problem with field, value and remedy, or every rejection with its rule and place and the policy's hash; the
-	// first of them, and how many more there are, if it would have more than 16 KiB.
+	// Message names every problem with field, value and remedy, or every rejection with its rule and place and the policy's hash, or why
+	// the task can have no class ID here; the first of them, and how many more there are, if it would have more than 16 KiB.
 	Message string
 }
 

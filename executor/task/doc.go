@@ -7,8 +7,8 @@
 // rewrites that Spec, and what it returns is what is sent to Docker. [FromJSON] reads task files just as strictly.
 //
 // The steps are files. wire.go and json.go check the two encodings against the protocol's own descriptors (schema.go),
-// limits.go bounds what is walked, translate.go walks the TaskInfo, identity.go says whose it is, and message.go writes what is said
-// about it. The parts of a TaskInfo are translated in command.go, environment.go, resources.go with ceilings.go (limits),
+// limits.go bounds what is walked, translate.go walks the TaskInfo, identity.go says whose it is, class.go which class ID it gets, and
+// message.go writes what is said about it. The parts of a TaskInfo are translated in command.go, environment.go, resources.go with ceilings.go (limits),
 // volumes.go with volumesources.go (Docker and persistent volumes), network.go with dns.go, and linuxinfo.go; the flags of docker
 // run in parameters.go and parameters_*.go, which flags.go and flags_refused.go list. Behaviour that a framework can rely on
 // follows the stock Docker executor (Mesos: src/docker/docker.cpp, src/docker/executor.cpp); docs/tasks.md says field by field
