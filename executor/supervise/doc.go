@@ -7,8 +7,9 @@
 // so a test can drive it through any order of events in virtual time.
 //
 // [Run] is its runner and its only goroutine: it turns agent events, engine results, the witnesses of the container's
-// init process, timers and signals into messages, one at a time, and carries the commands out. Everything that may block
-// runs in a goroutine of its own that ends in exactly one message; all of them have ended when Run returns.
+// init process, timers and signals into messages, one at a time, and carries the commands out. Everything that may block, but for the
+// decision over the task ([Settings].Decide), runs in a goroutine of its own that ends in exactly one message, or, for the watch over the
+// class ID, in none; all of them have ended when Run returns.
 //
 // # What a caller may rely on
 //
@@ -17,6 +18,9 @@
 //   - TASK_RUNNING is never sent after TASK_KILLING, nor after a kill was decided.
 //
 //   - TASK_FINISHED only with a proved status 0 (see [Judge]); an unknown status is TASK_FAILED.
+//
+//   - Where class IDs are required, TASK_RUNNING only of a container whose processes were found in the task's class. One that is
+//     outside is killed, as a rule before its program begins.
 //
 //   - No terminal update while the task's program runs or can still begin, nor while anything else of its container is alive.
 //
