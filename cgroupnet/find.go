@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -45,6 +46,46 @@ func (p Placement) CheckFor(containerID string) error {
 // NestedIn reports whether the leaf is below the cgroup that the agent's launcher made for the container, and removes.
 func (p Placement) NestedIn(containerID string) bool {
 	return !p.Systemd && path.Base(p.Path) == "task" && path.Base(path.Dir(p.Path)) == containerID
+}
+
+// Leaf is what the path of a leaf says.
+type Leaf struct {
+	ContainerID string // of Mesos
+	Class       uint32 // that the leaf was made for; 0: none, or Nested
+	Nested      bool   // below the cgroup that the agent's launcher made: the path has no class
+}
+
+// LeafOf recognizes a leaf that [Place] can have made below a root ([PlaceInput.Root]), and a nested one below any cgroup. Of the latter
+// the container ID has to be a UUID, as those are that agents make.
+func LeafOf(cgroup, root string) (Leaf, bool) {
+	last, above := path.Base(cgroup), path.Dir(cgroup)
+	if last == "task" && isUUID(path.Base(above)) {
+		return Leaf{ContainerID: path.Base(above), Nested: true}, true
+	}
+	id, class := last, path.Base(above)
+	switch base := escape(path.Base(root)); path.Dir(above) {
+	case root:
+	case "/" + base + ".slice":
+		task, isSlice := strings.CutSuffix(last, ".slice")
+		slice := strings.TrimSuffix(class, ".slice")
+		escaped, isBelow := strings.CutPrefix(task, slice+"-")
+		if !isSlice || !isBelow || class == slice {
+			return Leaf{}, false
+		}
+		id, class = unescape(escaped), strings.TrimPrefix(slice, base+"-")
+	default:
+		return Leaf{}, false
+	}
+	number, err := strconv.ParseUint(class, 16, 32)
+	if err != nil || !isClass(class) {
+		return Leaf{}, false
+	}
+	return Leaf{ContainerID: id, Class: uint32(number)}, true
+}
+
+// isUUID recognizes what agents make container IDs of.
+func isUUID(s string) bool {
+	return len(s) == 36 && strings.Count(s, "-") == 4 && strings.Trim(s, "0123456789abcdef-") == ""
 }
 
 // isClass recognizes a class as it is in the path of a leaf.

@@ -31,6 +31,54 @@ func TestPlacementIsOnlyOfItsOwnContainer(t *testing.T) {
 	}
 }
 
+func TestLeavesAreKnownByTheirPaths(t *testing.T) {
+	const uuid = "0c0ffee0-1111-4000-8000-000000000000"
+	for path, want := range map[string]Leaf{
+		"/r/00100100/" + uuid:                               {uuid, 0x00100100, false},
+		"/r/00000000/some-id":                               {"some-id", 0, false},
+		"/mesos/" + uuid + "/task":                          {uuid, 0, true},
+		"/a/mesos/" + uuid + "/task":                        {uuid, 0, true},
+		`/r.slice/r-00100100.slice/r-00100100-a\x2db.slice`: {"a-b", 0x00100100, false},
+	} {
+		if got, ok := LeafOf(path, "/r"); !ok || got != want {
+			t.Errorf("%s: %+v, %v", path, got, ok)
+		}
+	}
+	for _, path := range []string{"/", "/r", "/r/00100100", "/r/0010010/x", "/r/00100100/x/y", "/r/0x100100/x", "/r/0010010G/x", "/r/0010010A/x", "/s/00100100/x",
+		"/docker/" + uuid, "/mesos/task", "/mesos/" + uuid, "/mesos/x/task", "/r.slice/r-00100100.slice/s-00100100-a.slice", "/s.slice/s-00100100.slice/s-00100100-a.slice",
+		"/r.slice/r-00100100.slice/r-00100100-a", "/r.slice/r-00100100/r-00100100-a.slice", "/r.slice/r-0010010.slice/r-0010010-a.slice"} {
+		if got, ok := LeafOf(path, "/r"); ok {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	if got := unescape(`a\x2db\xzz\x2`); got != `a-b\xzz\x2` {
+		t.Error(got)
+	}
+}
+
+func TestLeafOfIsWhatPlaceSaid(t *testing.T) {
+	const uuid = "0c0ffee0-1111-4000-8000-000000000000"
+	for _, in := range []PlaceInput{
+		{Root: "/my-root", ContainerID: uuid, CgroupDriver: "cgroupfs", Class: 0x00100101},
+		{Root: "/a/b", ContainerID: "c1", CgroupDriver: "cgroupfs"},
+		{Root: "/a/my-root", ContainerID: uuid, CgroupDriver: "systemd", Class: 0xfffefffe},
+		{Root: "/a.b", ContainerID: "c_1-2", CgroupDriver: "systemd"},
+		{Root: "/r", ContainerID: uuid, CgroupDriver: "cgroupfs", Class: 0x00100101, Custom: true, SelfFreezer: "/mesos/" + uuid},
+	} {
+		p, err := Place(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Leaf{in.ContainerID, in.Class, in.Custom}
+		if in.Custom {
+			want.Class = 0
+		}
+		if got, ok := LeafOf(p.Path, in.Root); !ok || got != want {
+			t.Errorf("%s: %+v, %v, want %+v", p.Path, got, ok, want)
+		}
+	}
+}
+
 func TestForgedPlacementIsRefused(t *testing.T) {
 	for _, p := range []Placement{
 		{},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -133,6 +134,25 @@ func escape(name string) string {
 		}
 	}
 	return b.String()
+}
+
+// unescape undoes escape; what escape does not write stays as it is.
+func unescape(name string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(name, `\x`)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if n, err := strconv.ParseUint(rest[:min(2, len(rest))], 16, 8); err == nil && len(rest) >= 2 {
+			b.WriteByte(byte(n))
+			name = rest[2:]
+		} else {
+			b.WriteString(`\x`)
+			name = rest
+		}
+	}
 }
 
 func isAlnum(c byte) bool {

@@ -10,7 +10,7 @@ import (
 )
 
 // ListTagged returns what has a network class on this host, by path; it only reads. A cgroup has a row when its class is another one than that of the
-// cgroup above. Below each of the roots ([PlaceInput.Root]) each leaf has a row, whatever its class, none included.
+// cgroup above. If there are roots ([PlaceInput.Root]), each leaf that [LeafOf] recognizes by one has a row, whatever its class, none included.
 // The classes of cgroups that come and go meanwhile may be in the list or not.
 func ListTagged(s Support, roots ...string) ([]Tagged, error) {
 	if err := s.problem(); err != nil {
@@ -86,18 +86,9 @@ func (l *tagged) addOne(cgroup string, row *int) error {
 	return err
 }
 
-// isLeaf recognizes the places below the roots that [Place] gives to leaves.
 func (l *tagged) isLeaf(cgroup string) bool {
-	class := path.Dir(cgroup)
-	for _, r := range l.roots {
-		if path.Dir(class) == r && isClass(path.Base(class)) {
-			return true
-		}
-		base := escape(path.Base(r))
-		inSlice, isSlice := strings.CutSuffix(path.Base(class), ".slice")
-		if path.Dir(class) == "/"+base+".slice" && isSlice && isClass(strings.TrimPrefix(inSlice, base+"-")) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.roots, func(root string) bool {
+		_, ok := LeafOf(cgroup, root)
+		return ok
+	})
 }

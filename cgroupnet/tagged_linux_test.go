@@ -25,14 +25,16 @@ func TestTagged(t *testing.T) {
 	container := leaf.Path + "/docker"
 	untagged := root + "/00000000/c2"
 	nested := root + "/c3/task"
-	for _, cgroup := range []string{container, container + "/inner", container + "/lost", untagged, root + "/c3", nested} {
+	agents := root + "/0c0ffee0-1111-4000-8000-000000000000"
+	plain := agents + "/task" // a nested one without a class
+	for _, cgroup := range []string{container, container + "/inner", container + "/lost", untagged, root + "/c3", nested, agents, plain} {
 		makeCgroup(t, h, cgroup)
 		defer os.Remove(h.Folder(cgroup))
 	}
 	setClass(t, h, container+"/lost", 0)
 	setClass(t, h, nested, 0x0020_0102)
 	pids := map[string]int{}
-	for _, cgroup := range []string{leaf.Path, container + "/inner", container + "/lost", untagged, nested, root + "/c3"} {
+	for _, cgroup := range []string{leaf.Path, container + "/inner", container + "/lost", untagged, nested, root + "/c3", plain} {
 		end, pid := sleep(t)
 		defer end()
 		enter(t, h, cgroup, pid)
@@ -48,7 +50,7 @@ func TestTagged(t *testing.T) {
 	if diff := cmp.Diff(tagged, rowsBelow(t, root)); diff != "" {
 		t.Errorf("by class:\n%s", diff)
 	}
-	withLeaves := slices.Insert(slices.Clone(tagged), 2, Tagged{Path: untagged, PIDs: []int{pids[untagged]}})
+	withLeaves := []Tagged{tagged[0], tagged[1], {Path: untagged, PIDs: []int{pids[untagged]}}, {Path: plain, PIDs: []int{pids[plain]}}, tagged[2]}
 	if diff := cmp.Diff(withLeaves, rowsBelow(t, root, "/another", root)); diff != "" {
 		t.Errorf("by class and root:\n%s", diff)
 	}

@@ -47,7 +47,7 @@ func newLeaves(t *testing.T) leaves {
 func (l leaves) add(t *testing.T, id string, said, has uint32, below string) string {
 	t.Helper()
 	in := cgroupnet.PlaceInput{Root: l.root, ContainerID: id, CgroupDriver: "cgroupfs", Class: said}
-	if isUUID(id) { // as the agent makes it: the task's cgroup is below that of its launcher
+	if len(id) == len(explainContainerID) { // as the agent makes it: the task's cgroup is below that of its launcher
 		in.Custom, in.SelfFreezer = true, l.root+"/"+id
 	}
 	placement, err := cgroupnet.Place(in)

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/config"
 )
@@ -94,96 +94,35 @@ func (l classList) print(out io.Writer) {
 	_ = w.Flush() // the writer keeps the error
 }
 
-// leaf is what the path of a task's cgroup says (package cgroupnet, Place).
-type leaf struct {
-	container string
-	class     classes.ID
-	nested    bool // in the cgroup of the agent's launcher; its path has no class
-}
-
-// leafOf recognizes the cgroup of a task: <root>/<class>/<container id>, <container id>/task, or the slice of the root's name with the
-// last two.
-func leafOf(cgroup, root string) (leaf, bool) {
-	elements := strings.Split(cgroup, "/")
-	n := len(elements)
-	if n < 3 {
-		return leaf{}, false
-	}
-	last, above := elements[n-1], elements[n-2]
-	if last == "task" && isUUID(above) {
-		return leaf{container: above, nested: true}, true
-	}
-	if strings.Join(elements[:n-2], "/") == root {
-		class, ok := classInPath(above)
-		return leaf{container: last, class: class}, ok
-	}
-	class, slice := strings.CutSuffix(above, ".slice")
-	container, below := strings.CutPrefix(strings.TrimSuffix(last, ".slice"), class+"-")
-	dash := strings.LastIndexByte(class, '-')
-	if !slice || !below || dash < 0 || unescapedUnit(class[:dash]) != root[strings.LastIndexByte(root, '/')+1:] {
-		return leaf{}, false
-	}
-	id, ok := classInPath(class[dash+1:])
-	return leaf{container: unescapedUnit(container), class: id}, ok
-}
-
 // taskOf says of which task a cgroup is, and whether it is below the task's own.
-func taskOf(cgroup, root string) (l leaf, below, ok bool) {
+func taskOf(cgroup, root string) (leaf cgroupnet.Leaf, below, ok bool) {
 	for at := cgroup; len(at) > 1; at = path.Dir(at) {
-		if l, ok := leafOf(at, root); ok {
-			return l, at != cgroup, true
+		if leaf, ok := cgroupnet.LeafOf(at, root); ok {
+			return leaf, at != cgroup, true
 		}
 	}
-	return leaf{}, false, false
-}
-
-func classInPath(s string) (classes.ID, bool) {
-	n, err := strconv.ParseUint(s, 16, 32)
-	return classes.ID(n), err == nil && fmt.Sprintf("%08x", n) == s
-}
-
-// isUUID reports whether it can be a container ID that an agent made.
-func isUUID(s string) bool {
-	return len(s) == len(explainContainerID) && strings.Count(s, "-") == 4 && strings.Trim(s, "0123456789abcdef-") == ""
-}
-
-// unescapedUnit undoes what systemd-escape(1) does to names.
-func unescapedUnit(s string) string {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, `\x`)
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		n, err := strconv.ParseUint(rest[:min(2, len(rest))], 16, 8)
-		if err != nil || len(rest) < 2 {
-			b.WriteString(`\x` + rest)
-			return b.String()
-		}
-		b.WriteByte(byte(n))
-		s = rest[2:]
-	}
+	return cgroupnet.Leaf{}, false, false
 }
 
 // newClassedRow says whose a cgroup is, and what is wrong with its class by the path and the file.
 func newClassedRow(cgroup string, class classes.ID, root string, r readClasses) classedRow {
 	row := classedRow{ID: class.String(), TC: class.TC(), Cgroup: cgroup}
-	l, below, isTasks := taskOf(cgroup, root)
+	leaf, below, isTasks := taskOf(cgroup, root)
 	if isTasks {
-		row.Container = l.container
+		row.Container = leaf.ContainerID
 	}
+	said := classes.ID(leaf.Class)
 	var owner classes.Owner
 	if r.Registry != nil && r.isThere() && class != 0 {
 		owner = r.Lookup(class)
 		row.Cluster, row.Team, row.App = owner.Cluster, owner.Team, owner.App
 	}
 	switch {
-	case isTasks && !l.nested && class != l.class && class == 0:
-		row.Wrong = fmt.Sprintf("it has no class, and its path says %s", l.class)
-	case isTasks && !l.nested && class != l.class:
-		row.Wrong = fmt.Sprintf("its path says %s", l.class)
-	case isTasks && l.nested && below:
+	case isTasks && !leaf.Nested && class != said && class == 0:
+		row.Wrong = fmt.Sprintf("it has no class, and its path says %s", said)
+	case isTasks && !leaf.Nested && class != said:
+		row.Wrong = fmt.Sprintf("its path says %s", said)
+	case isTasks && leaf.Nested && below:
 		row.Wrong = "the task's cgroup above has another class"
 	case owner.Kind == classes.OwnerNone, owner.Kind == classes.OwnerTeam, owner.Kind == classes.OwnerSpecial:
 		row.Wrong = "not in " + r.Name() + ": " + strings.TrimPrefix(owner.String(), fmt.Sprintf("%s (tc %s): ", class, class.TC()))

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -58,7 +55,6 @@ func classedCgroups(root string, r readClasses) ([]classedRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	tagged = append(tagged, untaggedNested(support.NetCLS.Dir, tagged)...)
 	slices.SortStableFunc(tagged, func(a, b cgroupnet.Tagged) int { return cmp.Compare(a.Class, b.Class) })
 	rows := []classedRow{}
 	for _, t := range tagged {
@@ -70,44 +66,6 @@ func classedCgroups(root string, r readClasses) ([]classedRow, error) {
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-// untaggedNested finds the tasks without a class in the cgroups of the agent's launcher, /mesos/<container id>/task, which the
-// list by roots does not have. The agent's --cgroups_root may have another name.
-func untaggedNested(dir string, tagged []cgroupnet.Tagged) (more []cgroupnet.Tagged) {
-	folders, _ := filepath.Glob(filepath.Join(dir, "*", "*-*-*-*-*", "task")) // the pattern is good
-	for _, folder := range folders {
-		cgroup := strings.TrimPrefix(folder, dir)
-		l, isTasks := leafOf(cgroup, "")
-		has := func(t cgroupnet.Tagged) bool { return strings.HasPrefix(cgroup+"/", t.Path+"/") }
-		if isTasks && l.nested && !slices.ContainsFunc(tagged, has) {
-			more = append(more, cgroupnet.Tagged{Path: cgroup, PIDs: untaggedBelow(folder, dir, tagged)})
-		}
-	}
-	return more
-}
-
-// untaggedBelow returns the processes of a cgroup and of those below it that have no row. What ends meanwhile is left out.
-func untaggedBelow(folder, dir string, tagged []cgroupnet.Tagged) (pids []int) {
-	_ = filepath.WalkDir(folder, func(at string, entry fs.DirEntry, err error) error {
-		has := func(t cgroupnet.Tagged) bool { return t.Path == strings.TrimPrefix(at, dir) }
-		switch {
-		case err != nil:
-			return nil
-		case entry.IsDir() && slices.ContainsFunc(tagged, has):
-			return fs.SkipDir
-		case entry.Name() == "cgroup.procs":
-			text, _ := os.ReadFile(at)
-			for field := range strings.FieldsSeq(string(text)) {
-				if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
-					pids = append(pids, pid)
-				}
-			}
-		}
-		return nil
-	})
-	slices.Sort(pids)
-	return pids
 }
 
 // commandOf is the name of a process (proc_pid_comm(5)), "" if it has ended.

@@ -262,29 +262,6 @@ func TestShowWarnsOfAFileThatNoExecutorWouldRead(t *testing.T) {
 	lesson{"check " + path, exitOK, []string{": warning: no executor would read it: may be written by its group or others (mode 0666)"}}.check(t, "")
 }
 
-func TestLeavesAreKnownByTheirPaths(t *testing.T) {
-	const uuid = "0c0ffee0-1111-4000-8000-000000000000"
-	for path, want := range map[string]leaf{
-		"/r/00100100/" + uuid:                               {uuid, 0x00100100, false},
-		"/r/00000000/some-id":                               {"some-id", 0, false},
-		"/mesos/" + uuid + "/task":                          {uuid, 0, true},
-		`/r.slice/r-00100100.slice/r-00100100-a\x2db.slice`: {"a-b", 0x00100100, false},
-	} {
-		if got, ok := leafOf(path, "/r"); !ok || got != want {
-			t.Errorf("%s: %+v, %v", path, got, ok)
-		}
-	}
-	for _, path := range []string{"/", "/r", "/r/00100100", "/r/0010010/x", "/r/00100100/x/y", "/r/0x100100/x", "/r/0010010G/x", "/s/00100100/x", "/docker/" + uuid,
-		"/mesos/task", "/mesos/" + uuid, "/mesos/x/task", "/r.slice/r-00100100.slice/s-00100100-a.slice", "/s.slice/s-00100100.slice/s-00100100-a.slice"} {
-		if got, ok := leafOf(path, "/r"); ok {
-			t.Errorf("%s: %+v", path, got)
-		}
-	}
-	if got := unescapedUnit(`a\x2db\xzz\x2`); got != `a-b\xzz\x2` {
-		t.Error(got)
-	}
-}
-
 func TestWhatIsWrongWithAClassIsSaid(t *testing.T) {
 	r, err := chooseClasses(twoClusters, nil)
 	if err != nil {
