@@ -35,8 +35,8 @@ type Driver interface {
 	// [Settle] for processes of which any may be one that is just being started.
 	Verify(leaf Placement, class uint32, settle time.Duration, pids ...int) error
 
-	// Watch gives the class back to the leaf and to the cgroups below it whenever one of them loses it, and tells
-	// lost, which is called in the same goroutine and must not block. A class that is lost again and again comes back after a pause of up to
+	// Watch gives the class back to the leaf and to the cgroups below it whenever one of them loses it, and then tells
+	// lost, which is called in the same goroutine: nothing is watched while it blocks. A class that is lost again and again comes back after a pause of up to
 	// 10 s. It blocks until ctx ends or the leaf is gone, which are both no errors; an error means that nothing is watched any more.
 	// It takes an inotify instance; when there is none it looks every 30 s.
 	Watch(ctx context.Context, leaf Placement, class uint32, lost func(Loss)) error

@@ -81,9 +81,9 @@ func (c Class) String() string {
 	lost := ""
 	switch {
 	case c.Lost == 1:
-		lost = "changed by somebody once"
+		lost = "found changed once"
 	case c.Lost > 1:
-		lost = fmt.Sprintf("changed by somebody %d times", c.Lost)
+		lost = fmt.Sprintf("found changed %d times", c.Lost)
 	}
 	if c.ID == "" {
 		return joined(labelled("none:", strings.TrimSuffix(c.Untagged, ".")), lost)

@@ -114,8 +114,8 @@ func TestClassIsToldWithWhoseItIsOrWhyThereIsNone(t *testing.T) {
 		"":                                    {},
 		"0x00100101, team web, app /web/shop": {ID: "0x00100101", Team: "web", App: "/web/shop"},
 		"0x00100001, team web":                {ID: "0x00100001", Team: "web"},
-		"0x00100001, team web, changed by somebody once":               {ID: "0x00100001", Team: "web", Lost: 1},
-		"none: Untagged: nobody knows it, changed by somebody 2 times": {Untagged: "Untagged: nobody knows it.", Lost: 2},
+		"0x00100001, team web, found changed once":               {ID: "0x00100001", Team: "web", Lost: 1},
+		"none: Untagged: nobody knows it, found changed 2 times": {Untagged: "Untagged: nobody knows it.", Lost: 2},
 	} {
 		if got := c.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -97,7 +97,7 @@ type Class struct {
 	Team     string `json:"team,omitempty"`
 	App      string `json:"app,omitempty"`
 	Untagged string `json:"untagged,omitempty"` // why it had none
-	Lost     int64  `json:"lost,omitempty"`     // times that somebody had changed it while the container ran
+	Lost     int64  `json:"lost,omitempty"`     // times that it was found to be another one while the container ran
 }
 
 // Output is what the container wrote.
