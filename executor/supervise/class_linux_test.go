@@ -106,6 +106,9 @@ func TestContainerIsInItsClassAndItsOwnerIsTold(t *testing.T) {
 			t.Errorf("%v has the class %#x", s.GetState(), id)
 		}
 	}
+	if log := l.log.String(); !strings.Contains(log, `msg="class ID" class=`+webDefault+" team=web") {
+		t.Error("no word of the class in the log")
+	}
 	if log := l.log.String(); !strings.Contains(log, "the class ID was lost") || !strings.Contains(log, "found=0x00000007") {
 		t.Error("no word of the lost class in the log")
 	}
