@@ -158,12 +158,13 @@ func TestWatchCostsOneGoroutineAndOneDescriptor(t *testing.T) {
 		}
 		waitFor(t, "the child not to be watched", func() bool { return watches(t) == 3 })
 	}
-	waitFor(t, "the look to be over", func() bool { return openFiles(t) == files+1 })
+	waitFor(t, "the look to be over", func() bool { return openFiles(t) <= files+1 })
 	if n := runtime.NumGoroutine(); n > goroutines+1 {
 		t.Errorf("%d goroutines, %d before", n, goroutines)
 	}
 	w.stop(t)
-	waitFor(t, "all to be given back", func() bool { return runtime.NumGoroutine() == goroutines && openFiles(t) == files })
+	// What a test before this one had not given back yet may have gone meanwhile.
+	waitFor(t, "all to be given back", func() bool { return runtime.NumGoroutine() <= goroutines && openFiles(t) <= files })
 }
 
 func openFiles(t *testing.T) int {
