@@ -303,18 +303,26 @@ func TestInotifyThatBecomesFreeIsUsed(t *testing.T) {
 	w.stop(t)
 }
 
+// watchedWithOwnMounts watches the leaf whose root the parent process made, in a hierarchy that is mounted a second time, out of the
+// driver's sight.
+func watchedWithOwnMounts(t *testing.T) (d netCLS, leaf Placement, other Hierarchy, w *watching) {
+	t.Helper()
+	d = driver(t)
+	leaf = place(t, os.Getenv("CGROUPNET_TEST_ROOT"), "c1")
+	other = Hierarchy{Dir: t.TempDir()}
+	mountCgroup(t, other.Dir, strings.Join(d.hierarchy.Controllers, ","))
+	w = watchLeaf(t, d, leaf)
+	w.started(t, d, leaf)
+	return d, leaf, other, w
+}
+
 func TestClassThatCannotComeBackIsTriedAgain(t *testing.T) {
 	if !hasOwnMounts(t) {
 		_, _, leaf := assigned(t)
 		withOwnMounts(t, "CGROUPNET_TEST_ROOT="+path.Dir(path.Dir(leaf.Path)))
 		return
 	}
-	d := driver(t)
-	leaf := place(t, os.Getenv("CGROUPNET_TEST_ROOT"), "c1")
-	other := Hierarchy{Dir: t.TempDir()}
-	mountCgroup(t, other.Dir, strings.Join(d.hierarchy.Controllers, ","))
-	w := watchLeaf(t, d, leaf)
-	w.started(t, d, leaf)
+	d, leaf, other, w := watchedWithOwnMounts(t)
 	mount(t, "", d.hierarchy.Dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
 	setClass(t, other, leaf.Path, 0x0020_0003)
 	waitFor(t, "two tries", func() bool { return len(w.lost()) == 3 })
@@ -334,12 +342,7 @@ func TestWatchOfAnUnmountedHierarchyIsAnError(t *testing.T) {
 		withOwnMounts(t, "CGROUPNET_TEST_ROOT="+path.Dir(path.Dir(leaf.Path)))
 		return
 	}
-	d := driver(t)
-	leaf := place(t, os.Getenv("CGROUPNET_TEST_ROOT"), "c1")
-	other := Hierarchy{Dir: t.TempDir()}
-	mountCgroup(t, other.Dir, strings.Join(d.hierarchy.Controllers, ","))
-	w := watchLeaf(t, d, leaf)
-	w.started(t, d, leaf)
+	d, leaf, other, w := watchedWithOwnMounts(t)
 	unmount(t, d.hierarchy.Dir)
 	check := unchanged(t, d.hierarchy.Dir)
 	setClass(t, other, leaf.Path, 0x0020_0003)
