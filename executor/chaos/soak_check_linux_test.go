@@ -3,13 +3,10 @@ package chaos
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-
-	"mesos-docker-executor/executor/process"
 )
 
 // rank orders the states: a life's updates can only go up.
@@ -45,8 +42,8 @@ func (l *soakLife) faults(calm bool) []string {
 		return wrong
 	}
 	end := l.updates[len(l.updates)-1]
-	if alive := l.aliveAt(end); len(alive) > 0 && !strings.Contains(end.GetMessage(), "cannot be killed") {
-		say("alive at the terminal update: %v", alive)
+	if len(l.alive) > 0 && !strings.Contains(end.GetMessage(), "cannot be killed") {
+		say("alive at the terminal update: %v", l.alive)
 	}
 	if l.looked != nil {
 		say("the processes at the terminal update: %v", l.looked)
@@ -67,13 +64,6 @@ func (l *soakLife) faults(calm bool) []string {
 		}
 	}
 	return wrong
-}
-
-// aliveAt are the processes of the container at the terminal update. A start that is still under way when the task is given up may make
-// runc's own first processes after the leaf was found empty. They come too late for the lease, so they never become the program.
-func (l *soakLife) aliveAt(end mesos.TaskStatus) []process.Process {
-	givenUp := !l.began && end.GetReason() == mesos.REASON_TASK_KILLED_DURING_LAUNCH && l.wroteFile("began") == ""
-	return slices.DeleteFunc(slices.Clone(l.alive), func(p process.Process) bool { return givenUp && strings.HasPrefix(p.Comm, "runc:[") })
 }
 
 // neverBegan reports whether the status that is told is that of `runc init`: 1, or 2, when it was killed or left alone before it became

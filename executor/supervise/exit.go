@@ -99,7 +99,9 @@ func (m *Machine) answered() bool {
 	case !p.startSent || p.settled || m.failure != nil || p.startErr != nil || p.survivors != "":
 		return true
 	case !p.startAnswered:
-		return m.kill.decided // else TASK_RUNNING comes first, and a failed start has a message of its own
+		// TASK_RUNNING comes first, and a failed start has a message of its own. Of a killed task whose init was not seen, runc may
+		// still be about to put its own first processes into the leaf that was found empty.
+		return m.kill.decided && p.held
 	case !p.inspected && !m.kill.decided:
 		return false
 	case m.proof.settles() && !m.oomUnclear():

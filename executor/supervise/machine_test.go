@@ -126,7 +126,7 @@ func TestKillInEachPhase(t *testing.T) {
 		{"while the container is created", toCreate,
 			"KILLING RevokeLease KILLED acknowledgement=1m0s Discard", []Message{Created{}}, ""},
 		{"before start took effect", toStart,
-			"KILLING RevokeLease KillLeaf kill_ladder=1s", []Message{LeafKilled{}}, "KILLED acknowledgement=1m0s Discard"},
+			"KILLING RevokeLease KillLeaf kill_ladder=1s", []Message{LeafKilled{}, Started{errors.New("refused")}}, "settle=1s KILLED acknowledgement=1m0s Discard"},
 		{"while start is under way", toSeen,
 			"KILLING RevokeLease SIGKILL kill_ladder=1s", []Message{died, OutputEnded{}}, "log_drain=2s KILLED acknowledgement=1m0s Discard"},
 		{"while it runs", toRun,
@@ -333,10 +333,31 @@ func TestLostAgentIsGivenTimeForTheLastUpdate(t *testing.T) {
 	s.want("exit=1")
 }
 
+// runc makes its first processes after the leaf was found empty. Without the lease they don't become the program, but nothing of the
+// container is to be alive at the terminal update.
+func TestKilledTaskWaitsForAStartThatIsUnderWay(t *testing.T) {
+	s := newScript(t, task.Plan{})
+	s.tell(toStart...)
+	s.did()
+	s.tell(killNow(), LeafKilled{})
+	s.want("KILLING RevokeLease KillLeaf kill_ladder=1s settle=1s")
+	s.tell(InitSeen{PID: 42})
+	if did := s.did(); strings.Contains(did, "KILLED") || !strings.Contains(did, "SIGKILL") {
+		t.Errorf("with an init alive: %s", did)
+	}
+	s.wait(settleKilled, TimerSettle)
+	s.want("")
+	s.tell(died, Started{errors.New("killed")}, OutputEnded{})
+	if did := s.did(); !strings.Contains(did, "KILLED") {
+		t.Errorf("when it is dead: %s", did)
+	}
+}
+
 func TestLateAnswersAfterTheEndChangeNothing(t *testing.T) {
 	s := newScript(t, task.Plan{})
 	s.tell(toStart...)
 	s.tell(killNow(), LeafKilled{})
+	s.wait(settleKilled, TimerSettle)
 	s.did()
 	s.tell(Started{errors.New("late")}, InitMissed{}, WaitEnded{}, ImageReady{}, Created{})
 	s.want("")

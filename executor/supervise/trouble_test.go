@@ -100,6 +100,7 @@ func TestTimeThatIsOverBeforeTheStartIsAnswered(t *testing.T) {
 	s.tell(toStart...)
 	s.wait(time.Minute, TimerCompletion)
 	s.tell(LeafKilled{})
+	s.wait(settleKilled, TimerSettle)
 	s.says("max_completion_time of 1m0s reached while the container was being started")
 }
 
