@@ -35,7 +35,7 @@ func (n Need) spread(rooms []Room) []uint64 {
 	give := func(bytes uint64, uses ...Use) {
 		for _, u := range uses {
 			for i, r := range rooms {
-				if r.Err == nil && r.uses(u) {
+				if r.Err == nil && r.Uses(u) {
 					needs[i] += bytes
 					return
 				}
@@ -59,7 +59,7 @@ func judgeSilence(r Room, v *Verdict) {
 		v.add(Warn, reason, "see what is wrong with the filesystem")
 	case silent(r.Err):
 		v.add(Refuse, reason, "see what is wrong with the filesystem; the engine hangs with it")
-	case r.uses(PoolData) || r.uses(PoolMetadata):
+	case r.Uses(PoolData) || r.Uses(PoolMetadata):
 		v.add(Refuse, reason, "see what docker info says")
 	default:
 		v.add(Refuse, reason, "see what is wrong with the filesystem")
@@ -68,7 +68,7 @@ func judgeSilence(r Room, v *Verdict) {
 
 func (t Thresholds) judgeBytes(r Room, need uint64, v *Verdict) {
 	least, free := t.minBytes(r), r.Bytes.Free
-	figures := fmt.Sprintf("%s has %s of %s free (%.0f %%)", r.name(), size(free), size(r.Bytes.Total), r.Bytes.percent())
+	figures := r.byteFigures()
 	short := fmt.Sprintf("%s, and %s have to be (%s)", figures, size(least.amount), least)
 	switch {
 	case least.amount > r.Bytes.Total:
@@ -113,7 +113,7 @@ func (r Room) remedy() string {
 	switch {
 	case !r.ours():
 		return "see what fills the sandboxes: the agent removes old ones by --gc_delay and --gc_disk_headroom"
-	case r.uses(PoolData) || r.uses(PoolMetadata):
+	case r.Uses(PoolData) || r.Uses(PoolMetadata):
 		return "remove images that nobody needs (mesos-docker-executor gc), or extend the pool (lvextend)"
 	}
 	return "remove images that nobody needs (mesos-docker-executor gc) and what else fills it"

@@ -39,8 +39,8 @@ type Room struct {
 	Err error
 }
 
-// uses reports whether one of the folders is for this.
-func (r Room) uses(u Use) bool {
+// Uses reports whether one of the folders is for this.
+func (r Room) Uses(u Use) bool {
 	for _, p := range r.Places {
 		if p.Use == u {
 			return true
@@ -69,6 +69,22 @@ func (r Room) name() string {
 		uses = append(uses, p.Use.String())
 	}
 	return fmt.Sprintf("%s (%s)", path, strings.Join(uses, ", "))
+}
+
+// String is its name and its figures.
+func (r Room) String() string {
+	if r.Err != nil {
+		return fmt.Sprintf("%s: %v", r.name(), r.Err)
+	}
+	text := r.byteFigures()
+	if r.Inodes.Total != 0 {
+		text += fmt.Sprintf(" and %d of %d inodes (%.0f %%)", r.Inodes.Free, r.Inodes.Total, r.Inodes.percent())
+	}
+	return text
+}
+
+func (r Room) byteFigures() string {
+	return fmt.Sprintf("%s has %s of %s free (%.0f %%)", r.name(), size(r.Bytes.Free), size(r.Bytes.Total), r.Bytes.percent())
 }
 
 // SilentError says that a filesystem did not answer.

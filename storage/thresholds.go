@@ -89,3 +89,8 @@ func (t Thresholds) minInodes(r Room) line {
 	}
 	return l
 }
+
+// MinFree is what has to be free in r so that containers are started; inodes is 0 if the filesystem doesn't count them.
+func (t Thresholds) MinFree(r Room) (bytes, inodes uint64) {
+	return t.minBytes(r).amount, t.minInodes(r).amount
+}

@@ -1,0 +1,91 @@
+package cleanup
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Image is what is known of one.
+type Image struct {
+	ID      string   // "sha256:..."
+	Names   []string // with tags, as docker images prints them: "busybox:1.36"
+	Digests []string // with repositories: "busybox@sha256:..."
+	Size    uint64   // bytes of all its layers; others may have some of them, too
+	// Containers are those made from it, in any state; negative: not known. GET /images/json says -1 unless it is asked to count.
+	Containers int
+	Children   bool // other images are built on it
+
+	Used   time.Time // when a task with it last started or ended; zero: nobody wrote it down
+	Tagged time.Time // when it was last pulled or tagged here (Metadata.LastTagTime of its inspect); zero: never
+	Seen   time.Time // when a clean-up saw it first; zero: just now
+}
+
+// last is when it was last used as far as anybody knows. A pull that finds it up to date renews Tagged, as somebody is about to use it.
+func (i Image) last() time.Time {
+	last := later(i.Used, i.Tagged)
+	if i.Used.IsZero() {
+		last = later(last, i.Seen)
+	}
+	return last
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// References are what has to be removed, one after the other, for the image to go. The daemon removes an image by its ID only if it has
+// one name at most (moby's daemon/images/image_delete.go); a name takes the digests of its repository along.
+func (i Image) References() []string {
+	var repositories []string
+	for _, name := range i.Names {
+		if r := repository(name); !slices.Contains(repositories, r) {
+			repositories = append(repositories, r)
+		}
+	}
+	refs := slices.Clone(i.Names)
+	for _, digest := range i.Digests {
+		if r := repository(digest); !slices.Contains(repositories, r) {
+			refs = append(refs, digest)
+		}
+	}
+	if len(refs) <= 1 {
+		return []string{i.ID}
+	}
+	return refs
+}
+
+// repository is a name without tag and digest. A colon before the last slash belongs to a port.
+func repository(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		name = name[:colon]
+	}
+	return name
+}
+
+// kept returns the pattern that keeps the image, "" if none does.
+func (i Image) kept(patterns []string) string {
+	for _, name := range slices.Concat(i.Names, i.Digests) {
+		for _, pattern := range patterns {
+			for _, form := range []string{name, repository(name)} {
+				if match, err := path.Match(pattern, form); match && err == nil {
+					return pattern
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// title is what a person calls it.
+func (i Image) title() string {
+	for _, name := range slices.Concat(i.Names, i.Digests) {
+		return name
+	}
+	return "<none>"
+}

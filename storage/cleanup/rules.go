@@ -1,0 +1,90 @@
+package cleanup
+
+import (
+	"fmt"
+	"path"
+	"time"
+
+	"mesos-docker-executor/storage"
+)
+
+// Rules say when images are removed, and which.
+type Rules struct {
+	Begin  int           // percent of bytes or inodes in use from which on images are removed, 1 to 100; default 85
+	Until  int           // percent that is wanted, 0 to Begin; default 80
+	Cycle  int           // images that are removed at a time, 1 to 1000; default 5
+	MinAge time.Duration // images that were used later are kept, 1 minute or more; default 2 hours
+	// Keep are patterns as of path.Match for names as docker images prints them, with or without the tag:
+	// "registry.example.com/base/*", "busybox:1.36". An asterisk doesn't match a slash.
+	Keep []string
+}
+
+// DefaultRules are those of the kubelet for the marks and of the agent of Amazon ECS for the pace. The age is longer than theirs,
+// because a launch may wait long for its pull.
+func DefaultRules() Rules {
+	return Rules{Begin: 85, Until: 80, Cycle: 5, MinAge: 2 * time.Hour}
+}
+
+// Check returns an error that names the first value out of its range.
+func (r Rules) Check() error {
+	switch {
+	case r.Begin < 1 || r.Begin > 100:
+		return fmt.Errorf("images are removed from %d %% on: allowed are 1 to 100", r.Begin)
+	case r.Until < 0 || r.Until > r.Begin:
+		return fmt.Errorf("images are removed until %d %% are in use: allowed are 0 to %d, where it begins", r.Until, r.Begin)
+	case r.Cycle < 1 || r.Cycle > 1000:
+		return fmt.Errorf("%d images are removed at a time: allowed are 1 to 1000", r.Cycle)
+	case r.MinAge < time.Minute:
+		return fmt.Errorf("images are kept for %s after their last use: allowed are 1m and more", r.MinAge)
+	}
+	for _, pattern := range r.Keep {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			return fmt.Errorf("%q is no pattern for the names of images: write it like registry.example.com/base/*", pattern)
+		}
+	}
+	return nil
+}
+
+// Goal is what has to be freed.
+type Goal struct {
+	Bytes  uint64
+	Inodes uint64
+	Why    string // the figures of the fullest disk, "" if there is nothing to do
+}
+
+// None reports whether there is nothing to do.
+func (g Goal) None() bool { return g.Bytes == 0 && g.Inodes == 0 }
+
+// Goal looks at the disks on which removed images leave room: those with layers. It is none while all are emptier than
+// Begin and have what t asks for; else it leads down to Until, or as far above t's line if that is higher, so that
+// the next container is not refused for the image that it brings. A disk of which nothing is known has no part in it.
+func (r Rules) Goal(rooms []storage.Room, t storage.Thresholds) Goal {
+	var g Goal
+	for _, room := range rooms {
+		if room.Err != nil || !room.Uses(storage.Layers) && !room.Uses(storage.PoolData) && !room.Uses(storage.PoolMetadata) {
+			continue
+		}
+		leastBytes, leastInodes := t.MinFree(room)
+		if n := r.missing(room.Bytes, leastBytes); n > g.Bytes {
+			g.Bytes, g.Why = n, room.String()
+		}
+		if n := r.missing(room.Inodes, leastInodes); n > g.Inodes {
+			g.Inodes, g.Why = n, room.String()
+		}
+	}
+	return g
+}
+
+// missing is how much has to be freed of something of which so much has to be free at least.
+func (r Rules) missing(a storage.Amount, least uint64) uint64 {
+	if a.Total == 0 {
+		return 0
+	}
+	percent := a.Total / 100
+	begin := max(percent*uint64(100-r.Begin), least)
+	if a.Free >= begin {
+		return 0
+	}
+	until := max(percent*uint64(100-r.Until), least+percent*uint64(r.Begin-r.Until))
+	return min(until, a.Total) - a.Free
+}
