@@ -1,8 +1,9 @@
 package storage
 
 const (
-	// growth is how much larger a layer is when it is extracted. Public images have factors of 2 to 3; together with
-	// the download, which is kept until the layer is extracted, three times the download have to fit in.
+	// growth is how much larger than its download a layer is on the disk. Together with the download, which is kept until the layer is
+	// extracted, three times the download have to fit in: an image that grew 2.5-fold took 2.9 times at the peak
+	// (testdata/pull). Layers of text may grow more; they are caught before the container is created.
 	growth = 2
 )
 

@@ -1,6 +1,10 @@
 package storage
 
-import "testing"
+import (
+	"encoding/json"
+	"os"
+	"testing"
+)
 
 // said is a line of the daemon's stream.
 type said struct {
@@ -67,5 +71,39 @@ func TestOddLinesOfAPull(t *testing.T) {
 		if need, complete := p.Needs(); need != c.need || complete != c.complete {
 			t.Errorf("%s: %+v, %t", name, need, complete)
 		}
+	}
+}
+
+// A pull that was recorded with the room it took: what was still needed has to cover what was still to come.
+func TestNeedsCoverARecordedPull(t *testing.T) {
+	const atTheEnd, peak = 169_524 << 10, 185_828 << 10
+	file, err := os.Open("testdata/pull/five-layers.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var p Pull
+	known := 0
+	for lines := json.NewDecoder(file); lines.More(); {
+		var line struct {
+			ID, Status     string
+			ProgressDetail struct{ Current, Total int64 }
+			Taken          uint64
+		}
+		if err := lines.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		p.Step(line.ID, line.Status, line.ProgressDetail.Current, line.ProgressDetail.Total)
+		need, complete := p.Needs()
+		if need.Extract == 0 || !complete {
+			continue
+		}
+		if sum := line.Taken + need.Download + need.Extract; sum < atTheEnd || known == 0 && sum < peak {
+			t.Errorf("%s %s: %d bytes are taken and %+v are needed, which is too little", line.ID, line.Status, line.Taken, need)
+		}
+		known++
+	}
+	if need, complete := p.Needs(); known < 10 || need != (Need{}) || !complete {
+		t.Errorf("after %d lines with all sizes: %+v, %t", known, need, complete)
 	}
 }

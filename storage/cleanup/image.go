@@ -18,11 +18,11 @@ type Image struct {
 	Children   bool // other images are built on it
 
 	Used   time.Time // when a task with it last started or ended; zero: nobody wrote it down
-	Tagged time.Time // when it was last pulled or tagged here (Metadata.LastTagTime of its inspect); zero: never
-	Seen   time.Time // when a clean-up saw it first; zero: just now
+	Tagged time.Time // when it was last tagged here (Metadata.LastTagTime of its inspect); zero: never. Docker 20.10 doesn't count a pull.
+	Seen   time.Time // when a clean-up saw it first since it came; zero: just now
 }
 
-// last is when it was last used as far as anybody knows. A pull that finds it up to date renews Tagged, as somebody is about to use it.
+// last is when it was last used as far as anybody knows.
 func (i Image) last() time.Time {
 	last := later(i.Used, i.Tagged)
 	if i.Used.IsZero() {

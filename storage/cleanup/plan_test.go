@@ -83,7 +83,7 @@ func TestImagesThatStay(t *testing.T) {
 		"used just now":            {image("x", time.Minute), "used about a minute ago, less than 2h0m0s"},
 		"used in the future":       {image("x", -time.Minute), "the clock was set"},
 		"at the age":               {image("x", 2*time.Hour), ""},
-		"pulled again just now":    {with(image("x", 9*day), func(i *Image) { i.Tagged = now.Add(-time.Minute) }), "used about a minute ago"},
+		"tagged just now":          {with(image("x", 9*day), func(i *Image) { i.Tagged = now.Add(-time.Minute) }), "used about a minute ago"},
 		"never seen":               {Image{ID: "sha256:x", Tagged: now.Add(-9 * day)}, "seen for the first time; may go in 2h0m0s"},
 		"never seen, without tag":  {Image{ID: "sha256:x"}, "seen for the first time"},
 		"seen just now":            {Image{ID: "sha256:x", Seen: now.Add(-time.Minute)}, "used about a minute ago"},
