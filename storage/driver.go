@@ -39,6 +39,10 @@ func (r Rules) Judge(e Engine) (Verdict, error) {
 		return Verdict{}, err
 	}
 	var v Verdict
+	if key, file := loopFile(e); file != "" {
+		addLoop(&v, key, file) // whatever else is wrong with it doesn't matter
+		return v, nil
+	}
 	r.judgeName(e, &v)
 	switch e.driver() {
 	case "overlay2", "overlayfs", "overlay":

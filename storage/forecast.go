@@ -54,18 +54,26 @@ func (t Thresholds) Forecast(r Room, samples []Sample) Verdict {
 	if least := t.minBytes(r).amount; last.Bytes >= least {
 		loss := decline(bytes)
 		if in, soon := within(last.Bytes-least, loss); soon {
-			v.add(Warn, fmt.Sprintf("%s has %s of %s free and loses %s a minute: in %s, less than %s will be left, and no more containers are started",
-				r.name(), size(last.Bytes), size(r.Bytes.Total), size(uint64(loss)), in, size(least)), r.remedy())
+			v.add(Warn, fmt.Sprintf("%s has %s of %s free and loses %s a minute: in %s, less than %s will be left%s",
+				r.name(), size(last.Bytes), size(r.Bytes.Total), size(uint64(loss)), in, size(least), r.consequence()), r.remedy())
 		}
 	}
 	if least := t.minInodes(r).amount; r.Inodes.Total != 0 && last.Inodes >= least {
 		loss := decline(inodes)
 		if in, soon := within(last.Inodes-least, loss); soon {
-			v.add(Warn, fmt.Sprintf("%s has %d of %d inodes free and loses %.0f a minute: in %s, less than %d will be left, and no more containers are started",
-				r.name(), last.Inodes, r.Inodes.Total, loss, in, least), r.remedy())
+			v.add(Warn, fmt.Sprintf("%s has %d of %d inodes free and loses %.0f a minute: in %s, less than %d will be left%s",
+				r.name(), last.Inodes, r.Inodes.Total, loss, in, least, r.consequence()), r.remedy())
 		}
 	}
 	return v
+}
+
+// consequence is what happens when the line is reached.
+func (r Room) consequence() string {
+	if r.ours() {
+		return ", and no more containers are started"
+	}
+	return ""
 }
 
 // within says how long the margin lasts at a loss per minute, and whether that is soon.

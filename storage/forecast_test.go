@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -55,6 +56,15 @@ func TestForecastWithoutInodes(t *testing.T) {
 	r := disk(0, 100*gib).withInodes(0, 0)
 	samples := course(10, func(float64) (float64, float64) { return 50 * gib, 0 })
 	checkVerdict(t, "btrfs", DefaultThresholds().Forecast(r, samples), Allow)
+}
+
+func TestForecastOfASandboxThreatensNobody(t *testing.T) {
+	samples := course(10, func(m float64) (float64, float64) { return (19.5 - m) * gib, 9_000_000 })
+	v := DefaultThresholds().Forecast(disk(0, 100*gib, Sandbox), samples)
+	checkVerdict(t, "a sandbox", v, Warn, "less than 10GiB will be left")
+	if strings.Contains(v.Reasons(Warn), "containers") {
+		t.Error(v)
+	}
 }
 
 func TestSamplesAreKeptForAsLongAsAForecastLooksBack(t *testing.T) {

@@ -140,9 +140,10 @@ func TestPullIntoAPool(t *testing.T) {
 func TestPlacesOfEachDriver(t *testing.T) {
 	all := answers(t)
 	for name, want := range map[string]string{
-		"recorded/overlay2-ext4":        "/var/lib/docker: data root, /var/lib/docker/overlay2: layers, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
-		"recorded/vfs-ext4":             "/var/lib/docker: data root, /var/lib/docker/vfs: layers, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
-		"handmade/containerd-overlayfs": "/var/lib/docker: data root, OWN or /var/lib/containerd: layers, OWN or /var/lib/containerd: downloads, /var/lib/docker/containers: containers, /s: sandbox",
+		"recorded/overlay2-ext4":           "/var/lib/docker: data root, /var/lib/docker/overlay2: layers, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
+		"recorded/vfs-ext4":                "/var/lib/docker: data root, /var/lib/docker/vfs: layers, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
+		"handmade/devicemapper-direct-lvm": "/var/lib/docker: data root, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
+		"handmade/containerd-overlayfs":    "/var/lib/docker: data root, OWN or /var/lib/containerd: layers, OWN or /var/lib/containerd: downloads, /var/lib/docker/containers: containers, /s: sandbox",
 	} {
 		var got []string
 		for _, p := range Places(all[name], ContainerdRoot, "/s") {

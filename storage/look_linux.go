@@ -29,7 +29,8 @@ type look struct {
 
 // Look returns the room on the filesystems of these places, in their order; places on the same filesystem are one room.
 // (Btrfs gives each subvolume a device number: two of them are two rooms with the same figures.) What does not answer within limit, or
-// before ctx ends, is a room with a [*SilentError]. All are asked at the same time, so Look takes no longer than limit.
+// before ctx ends, is a room with a [*SilentError]: a caller whose ctx has ended knows nothing of the filesystem. All are asked at
+// the same time, so Look takes no longer than limit.
 func (l *Looker) Look(ctx context.Context, limit time.Duration, places []Place) []Room {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)

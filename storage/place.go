@@ -59,10 +59,13 @@ const ContainerdRoot = "/var/lib/containerd"
 func Places(e Engine, containerdRoot, sandbox string) []Place {
 	root := e.DockerRootDir
 	places := []Place{{Path: root, Use: DataRoot}}
-	if e.containerd() {
+	switch {
+	case e.containerd():
 		own := filepath.Join(root, "containerd", "daemon", "io.containerd.snapshotter.v1."+folderName(e.driver()))
 		places = append(places, Place{Path: own, Use: Layers, Else: containerdRoot}, Place{Path: own, Use: Downloads, Else: containerdRoot})
-	} else {
+	case e.driver() == "devicemapper": // see Pools
+		places = append(places, Place{Path: filepath.Join(root, "tmp"), Use: Downloads})
+	default:
 		places = append(places, Place{Path: filepath.Join(root, folderName(e.driver())), Use: Layers}, Place{Path: filepath.Join(root, "tmp"), Use: Downloads})
 	}
 	places = append(places, Place{Path: filepath.Join(root, "containers"), Use: Containers})

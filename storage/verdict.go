@@ -61,6 +61,13 @@ func (v Verdict) Reasons(d Decision) string {
 	return strings.Join(lines, ". ")
 }
 
+// Add adds what another question has found.
+func (v *Verdict) Add(other Verdict) {
+	for _, f := range other.Findings {
+		v.add(f.Decision, f.Reason, f.Remedy)
+	}
+}
+
 // add puts a finding where it belongs.
 func (v *Verdict) add(d Decision, reason, remedy string) {
 	at := len(v.Findings)
