@@ -22,7 +22,7 @@ const oldestAPI = "1.41"
 type Info struct {
 	ServerVersion string // "20.10.24"
 	APIVersion    string // agreed upon, "1.41"
-	Driver        string // storage driver, "overlay2"
+	Driver        string // storage driver or snapshotter, "overlay2"; empty in the answer of a daemon in trouble
 	CgroupDriver  string // "cgroupfs" or "systemd"
 	CgroupVersion string // "1" or "2"
 	KernelVersion string
@@ -31,13 +31,18 @@ type Info struct {
 	LiveRestoreEnabled bool // containers outlive the daemon
 	NGoroutines, NFd   int  // of the daemon: they rise for as long as calls hang
 	ContainersRunning  int
-	Warnings           []string // of the host's shortcomings, at most 8 of 200 bytes
-	SecurityOptions    []string // "name=seccomp,profile=default" and the like
+	// DriverStatus is what the storage driver says of itself, name and value: at most 32 pairs, each text of 200 bytes. Some
+	// drivers say nothing.
+	DriverStatus    [][2]string
+	Warnings        []string // of the host's shortcomings, at most 8 of 200 bytes
+	SecurityOptions []string // "name=seccomp,profile=default" and the like
 }
 
+// Bounds of what is kept of an answer.
 const (
 	maxWarnings = 8
-	maxWarning  = 200
+	maxStatus   = 32
+	maxText     = 200 // bytes
 )
 
 // Probe asks the daemon for its API version and then for its [Info], under the limits Ping and Info. It has to succeed
@@ -78,14 +83,27 @@ func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 			return errors.New("the answer lacks the server's version or the kernel's")
 		}
 		said.APIVersion = p.version
-		said.Warnings = said.Warnings[:min(len(said.Warnings), maxWarnings)]
-		for i, text := range said.Warnings {
-			said.Warnings[i] = printable(strings.ToValidUTF8(text[:min(len(text), maxWarning)], ""))
-		}
+		said.bound()
 		info = said
 		return nil
 	})
 	return info, err
+}
+
+// bound cuts the lists, and makes their texts printable.
+func (i *Info) bound() {
+	i.Warnings = i.Warnings[:min(len(i.Warnings), maxWarnings)]
+	for at := range i.Warnings {
+		i.Warnings[at] = boundText(i.Warnings[at])
+	}
+	i.DriverStatus = i.DriverStatus[:min(len(i.DriverStatus), maxStatus)]
+	for at, pair := range i.DriverStatus {
+		i.DriverStatus[at] = [2]string{boundText(pair[0]), boundText(pair[1])}
+	}
+}
+
+func boundText(text string) string {
+	return printable(strings.ToValidUTF8(text[:min(len(text), maxText)], ""))
 }
 
 var apiVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,2}\.[0-9]{1,4}$`) })

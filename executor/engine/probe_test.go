@@ -122,7 +122,7 @@ func TestInfoIsKeptSmall(t *testing.T) {
 	long := `"WARNING: ` + strings.Repeat("x", 1000) + `"`
 	for warnings, want := range map[string][]string{
 		`"WARNING: No swap\nlimit"`:          {"WARNING: No swap limit"},
-		strings.Repeat(long+",", 100) + long: slices.Repeat([]string{"WARNING: " + strings.Repeat("x", maxWarning-9)}, maxWarnings),
+		strings.Repeat(long+",", 100) + long: slices.Repeat([]string{"WARNING: " + strings.Repeat("x", maxText-9)}, maxWarnings),
 	} {
 		f := startFake(t, nil)
 		f.become(func(f *fakeDaemon, conn net.Conn) {
@@ -141,6 +141,36 @@ func TestInfoIsKeptSmall(t *testing.T) {
 			NGoroutines: 46, NFd: 29, ContainersRunning: 3, Warnings: want}
 		if diff := cmp.Diff(full, got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	}
+}
+
+// What a storage driver says of itself came in several forms over the years: none, pairs, and more or fewer texts than two.
+func TestDriverStatusIsReadInAllItsForms(t *testing.T) {
+	long := `["` + strings.Repeat("x", 1000) + `","a\nb"]`
+	for said, want := range map[string][][2]string{
+		`null`: nil,
+		`[]`:   {},
+		`[["Backing Filesystem","extfs"],["Supports d_type","true"]]`: {{"Backing Filesystem", "extfs"}, {"Supports d_type", "true"}},
+		`[["driver-type","io.containerd.snapshotter.v1"]]`:            {{"driver-type", "io.containerd.snapshotter.v1"}},
+		`[["alone"],[],["a","b","c"]]`:                                {{"alone"}, {}, {"a", "b"}},
+		"[" + strings.Repeat(long+",", 100) + long + "]":              slices.Repeat([][2]string{{strings.Repeat("x", maxText), "a b"}}, maxStatus),
+	} {
+		f := startFake(t, nil)
+		f.become(func(f *fakeDaemon, conn net.Conn) {
+			if r := f.readRequest(conn); r != nil && r.URL.Path != "/_ping" {
+				io.WriteString(conn, jsonAnswer(200, `{"ServerVersion":"v","KernelVersion":"k","Driver":"d","DriverStatus":`+said+`}`)) //nolint:errcheck // the client may be gone
+			} else {
+				io.WriteString(conn, answer(200, "text/plain", "OK")) //nolint:errcheck // the client may be gone
+			}
+		})
+		e, err := Open(f.host, fakeLimits(10*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Probe(t.Context())
+		if diff := cmp.Diff(want, got.DriverStatus); err != nil || diff != "" {
+			t.Errorf("%.60s: %v (-want +got):\n%s", said, err, diff)
 		}
 	}
 }
