@@ -22,6 +22,7 @@ type File struct {
 	Agent     AgentKeys `yaml:"agent"`
 	Container Container `yaml:"container"`
 	Cgroup    Cgroup    `yaml:"cgroup"`
+	Storage   Storage   `yaml:"storage"`
 
 	RunDirectory string        `yaml:"run_directory"`
 	LogDrain     time.Duration `yaml:"log_drain"`
@@ -34,7 +35,7 @@ type Engine struct {
 	// ([DropIn.EngineHost]).
 	Host   string `yaml:"host"`
 	Limits Limits `yaml:"limits"`
-	// LaunchWait is how long a launch waits for a sick engine.
+	// LaunchWait is how long a launch waits for a sick engine, and for room on its disks.
 	LaunchWait time.Duration `yaml:"launch_wait"`
 	// MaxStarts and MaxPulls bound what all executors of the host ask of the
 	// engine at a time.
@@ -157,6 +158,7 @@ func Default() File {
 			MappedDirectory: "/mnt/mesos/sandbox",
 		},
 		Cgroup:       Cgroup{Root: "/mesos-docker-executor"},
+		Storage:      defaultStorage(),
 		RunDirectory: "/run/mesos-docker-executor",
 		LogDrain:     2 * time.Second,
 		LogLevel:     slog.LevelInfo,

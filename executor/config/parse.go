@@ -31,6 +31,13 @@ func Parse(name string, data []byte) (File, error) {
 		if key, err := f.Agent.check(); err != nil && p.agentReadable() {
 			p.problems.addAt(p.lines[key], key, "%v", err)
 		}
+		if key, err := f.Storage.check(); err != nil && !p.wrong("version") {
+			line := p.lines[key]
+			if line == 0 { // what contradicts a default
+				line = p.lines["storage"]
+			}
+			p.problems.addAt(line, key, "%v", err)
+		}
 		if p.agentReadable() {
 			p.problems.Agent = &f.Agent
 		}
@@ -130,6 +137,11 @@ func (p *parser) checkVersion() {
 			return
 		}
 	}
+}
+
+// wrong reports whether a key has a problem already.
+func (p *parser) wrong(key string) bool {
+	return slices.ContainsFunc(p.problems.Problems, func(one Problem) bool { return one.Name == key })
 }
 
 // agentReadable reports whether it is certain, for all the problems, what the

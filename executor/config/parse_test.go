@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/storage"
 )
 
 func TestParseReadsEveryKey(t *testing.T) {
@@ -35,6 +36,16 @@ container:
   enforce_cfs: true
 cgroup:
   root: /a/b
+storage:
+  allowed_drivers: overlayfs
+  tolerated_drivers: "vfs,btrfs"
+  min_free_bytes: 3GiB
+  min_free_bytes_percent: 4
+  warn_free_bytes_percent: 5
+  min_free_inodes: 6
+  min_free_inodes_percent: 7
+  warn_free_inodes_percent: 0
+  containerd_root: /data/containerd
 run_directory: '/run/other'
 log_drain: 250ms
 log_level: debug
@@ -54,8 +65,12 @@ log_level: debug
 		Agent: config.AgentKeys{Endpoint: "10.0.0.5:5051", TLS: config.TLSKeys{
 			Mode: "on", CAFile: "/ca", CADir: "/cas", CertFile: "/cert", KeyFile: "/key", Verify: true, ServerName: "a.example", Version: "1.3",
 		}},
-		Container:    config.Container{NamePrefix: "task", MappedDirectory: "/sandbox", EnforceCFS: true},
-		Cgroup:       config.Cgroup{Root: "/a/b"},
+		Container: config.Container{NamePrefix: "task", MappedDirectory: "/sandbox", EnforceCFS: true},
+		Cgroup:    config.Cgroup{Root: "/a/b"},
+		Storage: config.Storage{
+			AllowedDrivers: "overlayfs", ToleratedDrivers: "vfs,btrfs", MinFreeBytes: 3 << 30, MinFreeBytesPercent: 4, WarnFreeBytesPercent: 5,
+			MinFreeInodes: 6, MinFreeInodesPercent: 7, ContainerdRoot: "/data/containerd",
+		},
 		RunDirectory: "/run/other",
 		LogDrain:     250 * time.Millisecond,
 		LogLevel:     slog.LevelDebug,
@@ -107,11 +122,23 @@ func TestParseErrorsHaveLineKeyAndRange(t *testing.T) {
 		{"NUL", "version: 1\n\x00", []string{"2: holds bytes"}},
 		{"UTF-16", "\xff\xfev\x00", []string{"1: holds bytes"}},
 
-		{"unknown key", "version: 1\nlogdrain: 1s\n", []string{"2: logdrain: is an unknown key; known here: version, engine, registry, agent, container, cgroup, run_directory, log_drain, log_level"}},
+		{"unknown key", "version: 1\nlogdrain: 1s\n", []string{"2: logdrain: is an unknown key; known here: version, engine, registry, agent, container, cgroup, storage, run_directory, log_drain, log_level"}},
 		{"helpers as a list", "version: 1\nregistry:\n  task_helpers: [ecr-login]\n", []string{"3: registry.task_helpers: needs one value; allowed: names, separated by commas"}},
 		{"helper by its program", "version: 1\nregistry:\n  task_helpers: gcr, docker-credential-ecr-login\n", []string{"3: registry.task_helpers: \"docker-credential-ecr-login\" is the name of the program; write \"ecr-login\""}},
 		{"helper with a path", "version: 1\nregistry:\n  task_helpers: ../x\n", []string{"3: registry.task_helpers: \"../x\" is no name of a credential helper"}},
 		{"docker config by a relative path", "version: 1\nregistry:\n  config: .docker/config.json\n", []string{"3: registry.config: \".docker/config.json\" is not an absolute path"}},
+		{"size without a unit", "version: 1\nstorage:\n  min_free_bytes: 2000000\n", []string{"3: storage.min_free_bytes: 2000000 has no unit; allowed: whole number with KiB, MiB, GiB or TiB"}},
+		{"size in decimal units", "version: 1\nstorage:\n  min_free_bytes: 2GB\n", []string{"3: storage.min_free_bytes: \"2GB\" is not a size such as 2GiB"}},
+		{"negative size", "version: 1\nstorage:\n  min_free_bytes: -2GiB\n", []string{"3: storage.min_free_bytes: \"-2GiB\" is not a size such as 2GiB"}},
+		{"size beyond 64 bits", "version: 1\nstorage:\n  min_free_bytes: 18446744073709551615TiB\n", []string{"3: storage.min_free_bytes: 18446744073709551615TiB is out of range"}},
+		{"percentage", "version: 1\nstorage:\n  min_free_inodes_percent: 91\n", []string{"3: storage.min_free_inodes_percent: 91 is out of range; allowed: 0 to 90"}},
+		{"warning after a refusal", "version: 1\nstorage:\n  warn_free_bytes_percent: 9\n", []string{"3: storage.warn_free_bytes_percent: a warning at 9 % of free bytes comes after the refusal at 10 %"}},
+		{"refusal before a default's warning", "version: 1\nstorage:\n  min_free_inodes_percent: 20\n", []string{"2: storage.warn_free_inodes_percent: a warning at 10 % of free inodes comes after the refusal at 20 %"}},
+		{"no driver", "version: 1\nstorage:\n  allowed_drivers: ', '\n", []string{"3: storage.allowed_drivers: \", \" names no driver, and then no task starts"}},
+		{"driver in capitals", "version: 1\nstorage:\n  allowed_drivers: Overlay2\n", []string{"3: storage.allowed_drivers: \"Overlay2\" is not the name of a storage driver"}},
+		{"driver in both lists", "version: 1\nstorage:\n  tolerated_drivers: overlay2\n", []string{"3: storage.tolerated_drivers: the storage driver overlay2 is both allowed and tolerated"}},
+		{"containerd's root by a relative path", "version: 1\nstorage:\n  containerd_root: containerd\n", []string{"3: storage.containerd_root: \"containerd\" is not an absolute path"}},
+		{"storage in another version", "version: 2\nstorage:\n  warn_free_bytes_percent: 9\n", []string{"1: version: \"2\" is not a version"}},
 		{"unknown key in section", "version: 1\nengine:\n  limits:\n    pong: 1s\n", []string{"4: engine.limits.pong: is an unknown key; known here: ping, info"}},
 		{"key at the wrong place", "version: 1\nengine:\n  ping: 1s\n", []string{"3: engine.ping: is an unknown key; known here: host, limits"}},
 		{"dotted key", "version: 1\nengine.host: x\n", []string{`2: "engine.host" is no key`}},
@@ -240,6 +267,27 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("absurd values accepted: %+v", file)
 		}
 	})
+}
+
+func TestStorageDefaultsAreThePackages(t *testing.T) {
+	got := config.Default().Storage.Settings()
+	if diff := cmp.Diff(storage.DefaultSettings(), got); diff != "" {
+		t.Errorf("(-storage's +config's):\n%s", diff)
+	}
+	if err := got.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSizesAreReadAsTheyAreWritten(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"0": 0, "0MiB": 0, "1KiB": 1 << 10, "1536MiB": 3 << 29, "'20GiB'": 20 << 30, "1024TiB": 1 << 50,
+	} {
+		file, err := config.Parse("c.yaml", []byte("version: 1\nstorage:\n  min_free_bytes: "+text+"\n"))
+		if err != nil || file.Storage.MinFreeBytes != want {
+			t.Errorf("%s: %d, %v", text, file.Storage.MinFreeBytes, err)
+		}
+	}
 }
 
 func TestHelpersAreSeparatedByCommas(t *testing.T) {
