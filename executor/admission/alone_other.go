@@ -14,5 +14,7 @@ func newShared(string, string, func() float64) nothingShared { return nothingSha
 func (nothingShared) read() (State, error)                    { return State{}, errLinux }
 func (nothingShared) change(func(State) State) (State, error) { return State{}, errLinux }
 func (nothingShared) turn(uint32) (func(), error)             { return nil, errLinux }
+func (nothingShared) kept() ([]byte, error)                   { return nil, errLinux }
+func (nothingShared) keep(func([]byte) []byte) error          { return errLinux }
 
 func openSlots(string, string, int, func() float64) (slots, error) { return nil, errLinux }

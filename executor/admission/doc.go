@@ -14,7 +14,7 @@
 // # The breaker
 //
 // It is closed as long as all is well: in [Gate.Fit] each launch probes for itself, because it
-// needs the answer itself, and no file is written. A failed probe, or [Gate.Failed],
+// needs the answer itself, and the state is not written. A failed probe, or [Gate.Failed],
 // opens the breaker for all executors of the host. From then on one of those that wait
 // probes (half-open), after pauses of 1 s doubling to 60 s with jitter; the others look
 // at a file every 100 to 300 ms (after minutes every 0.5 to 1.5 s) and ask the engine nothing. The first good probe closes
@@ -32,8 +32,8 @@
 //
 // # Files
 //
-// In [Options].Dir, root's and 0700, per engine NAME.json, the state, and NAME.lock, and for all
-// engines starts.lock and pulls.lock. The state is below 4 KiB and replaced by rename(2), so a
+// In [Options].Dir, root's and 0700, per engine NAME.json, the state, NAME.info.json, what it said of itself last ([Gate.Keep]), and
+// NAME.lock, and for all engines starts.lock and pulls.lock. The state is below 4 KiB, the text below 64 KiB, and both are replaced by rename(2), so a
 // reader never sees half of it and needs no lock; it is never flushed to the disk, because
 // it means nothing after the next boot. The locks are byte ranges of the empty lock files, owned by
 // open file descriptions (F_OFD_SETLK in fcntl(2), Linux 3.15): like those of flock(2) they end with

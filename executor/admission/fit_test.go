@@ -197,13 +197,13 @@ func TestLaunchAsksOnceMoreBeforeItGivesUp(t *testing.T) {
 
 // overtaken is a store whose turns come too late: somebody else has had them meanwhile.
 type overtaken struct {
-	store
+	sharedStore
 	by func()
 }
 
 func (o overtaken) turn(number uint32) (release func(), err error) {
 	o.by()
-	return o.store.turn(number)
+	return o.sharedStore.turn(number)
 }
 
 func TestTurnThatComesTooLateIsNotUsed(t *testing.T) {

@@ -27,10 +27,16 @@ type Options struct {
 	Random func() float64
 }
 
+// sharedStore is what all executors of the host have together.
+type sharedStore interface {
+	store
+	keeper
+}
+
 // Gate lets one executor to one engine. [New] makes it.
 type Gate struct {
 	options Options
-	shared  store
+	shared  sharedStore
 	own     memory      // when nothing can be shared
 	alone   atomic.Bool // that is so, for good
 }

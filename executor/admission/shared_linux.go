@@ -15,18 +15,18 @@ const changeLimit = 5 * time.Second
 
 // Bytes of an engine's lock file.
 const (
-	changeByte = 0 // whoever changes the state
+	changeByte = 0 // whoever changes the state, or the text that is kept
 	turnByte   = 1 // the first turn's
 )
 
 // shared is the store of all executors of the host, in files.
 type shared struct {
-	dir, state, locks string
-	random            func() float64
+	dir, state, locks, info string
+	random                  func() float64
 }
 
 func newShared(dir, name string, random func() float64) *shared {
-	return &shared{dir: dir, state: name + ".json", locks: name + ".lock", random: random}
+	return &shared{dir: dir, state: name + ".json", locks: name + ".lock", info: name + ".info.json", random: random}
 }
 
 func (s *shared) read() (State, error) {
@@ -56,34 +56,25 @@ func (s *shared) load(dir *folder) (State, error) {
 	return state, nil
 }
 
-func (s *shared) change(f func(State) State) (State, error) {
-	dir, err := openFolder(s.dir, true)
+func (s *shared) change(f func(State) State) (after State, err error) {
+	err = s.locked(func(dir *folder) error {
+		before, err := s.load(dir)
+		if err != nil {
+			return err
+		}
+		if after = f(before); after == before {
+			return nil
+		}
+		data, err := formatState(after)
+		if err != nil {
+			return err
+		}
+		return dir.replace(s.state, data)
+	})
 	if err != nil {
 		return State{}, err
 	}
-	defer dir.close()
-	fd, err := dir.open(s.locks, unix.O_RDWR|unix.O_CREAT)
-	if err != nil {
-		return State{}, err
-	}
-	defer unix.Close(fd) // and with it the lock
-	if err := s.lock(fd); err != nil {
-		return State{}, dir.failed(s.locks, err)
-	}
-	defer lockByte(fd, unix.F_UNLCK, changeByte)
-	before, err := s.load(dir)
-	if err != nil {
-		return State{}, err
-	}
-	after := f(before)
-	if after == before {
-		return after, nil
-	}
-	data, err := formatState(after)
-	if err != nil {
-		return State{}, err
-	}
-	return after, dir.replace(s.state, data)
+	return after, nil
 }
 
 // lock waits for the others that change the state.
