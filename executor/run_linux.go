@@ -106,6 +106,7 @@ func (s start) run() int {
 		Engine:      docker,
 		Gate:        s.gate(log),
 		LaunchWait:  s.file.Engine.LaunchWait,
+		Storage:     s.file.Storage.Settings(),
 		Signals:     signals,
 		Credentials: s.registries().Lookup,
 		Mode:        s.mode,

@@ -25,6 +25,7 @@ import (
 	"mesos-docker-executor/executor/supervise"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/storage"
 )
 
 const (
@@ -65,7 +66,15 @@ type settings struct {
 	runDir string // shared with other lives; "" = one of its own
 	limits engine.Limits
 	wait   time.Duration          // launch_wait
+	fit    storage.Settings       // what storage has to be like; by default no room is needed
 	seen   func(mesos.TaskStatus) // called with each update before it is acknowledged; nil: nothing
+}
+
+// anyRoom is for engines whose disk is as small or as full as a test needs it.
+func anyRoom() storage.Settings {
+	s := storage.DefaultSettings()
+	s.Thresholds = storage.Thresholds{}
+	return s
 }
 
 // quickLimits are the limits of calls, so short that a test can wait for them.
@@ -81,7 +90,7 @@ func quickLimits() engine.Limits {
 func begin(t testing.TB, host string, changes ...func(*settings)) *life {
 	t.Helper()
 	dir := t.TempDir()
-	set := settings{host: host, runDir: filepath.Join(dir, "run"), limits: quickLimits(), wait: 2 * time.Second}
+	set := settings{host: host, runDir: filepath.Join(dir, "run"), limits: quickLimits(), wait: 2 * time.Second, fit: anyRoom()}
 	for _, change := range changes {
 		change(&set)
 	}
@@ -158,6 +167,7 @@ func (l *life) options(set settings, stdout *os.File) supervise.Options {
 			Dir: filepath.Join(l.runDir, "engine"), Engine: set.host, MaxStarts: 16, MaxPulls: 8,
 		}),
 		LaunchWait:  set.wait,
+		Storage:     set.fit,
 		Signals:     l.signals,
 		Mode:        task.Custom,
 		CgroupRoot:  cgroupRoot,

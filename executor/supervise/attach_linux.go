@@ -121,6 +121,7 @@ func (r *runner) askEngine(ctx context.Context) error {
 	info, err := r.Engine.Probe(ctx)
 	if err == nil {
 		r.info.Store(&info)
+		r.learn(info)
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"mesos-docker-executor/executor/process"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/storage"
 )
 
 // attempt is the number of the only attempt that an executor makes.
@@ -93,6 +94,9 @@ func (r *runner) claimMore(change func(*process.ClaimRecord)) error {
 // meanwhile. So Docker shows the ID, and the name is in a label.
 func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	spec := plan.Spec
+	if err := r.awaitRoom(r.launch, storage.Need{}); err != nil {
+		return err
+	}
 	// Before a place among the starts is taken, as it may wait for a file system of the task's user.
 	if err := r.stageMounts(c, &spec, plan); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/executor/registryauth"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/storage"
 )
 
 // ensureImage looks for the image and pulls it if it is missing, or if the task asks for a pull in any case and nobody else
@@ -64,23 +65,7 @@ func (r *runner) pull(ctx context.Context, ref string, force bool) (engine.Image
 		r.Say("credentials: " + note)
 		r.Log.Warn("registry credentials", "image", ref, "note", note)
 	}
-	leave, waited, err := r.Gate.Enter(ctx, admission.Pull)
-	if err != nil {
-		return engine.Image{}, err
-	}
-	defer leave()
-	if waited > patientStart {
-		r.remark(fmt.Sprintf("waited %s for other pulls of this host (engine.max_pulls)", waited.Round(time.Second)))
-	}
-	r.Say(fmt.Sprintf("pulling %s %s", ref, with))
-	err = r.Engine.Pull(ctx, ref, engine.PullOptions{
-		Auth:     string(found.Header),
-		Progress: r.pullProgress(ref),
-		Retry: func(failed error, wait time.Duration) {
-			r.remark(fmt.Sprintf("%v; next try in %s", failed, wait.Round(time.Second)))
-			r.Log.Warn("pull", "image", ref, "error", failed.Error(), "next_try_in", wait.Round(time.Second).String())
-		},
-	})
+	err := r.pullIntoRoom(ctx, ref, with, string(found.Header))
 	if err != nil && (force || ctx.Err() != nil) {
 		return engine.Image{}, explainPull(err, with, found.Notes)
 	}
@@ -92,6 +77,57 @@ func (r *runner) pull(ctx context.Context, ref string, force bool) (engine.Image
 		return engine.Image{}, fmt.Errorf("%w; %w", err, missing)
 	}
 	return engine.Image{}, explainPull(err, with, found.Notes)
+}
+
+// roomTries is how often a pull is begun: what did not fit in the first time may do so once somebody has made room.
+const roomTries = 2
+
+// pullIntoRoom pulls once the host's storage is fit, and cancels the pull if it is not fit for this image.
+func (r *runner) pullIntoRoom(ctx context.Context, ref, with, auth string) error {
+	var need storage.Need
+	for tries := 1; ; tries++ {
+		if err := r.awaitRoom(ctx, need); err != nil {
+			return err
+		}
+		err := r.pullInTurn(ctx, ref, with, auth)
+		var unfit *UnfitStorageError
+		if !errors.As(err, &unfit) || tries == roomTries {
+			return err
+		}
+		r.remark(err.Error())
+		need = unfit.need
+	}
+}
+
+// pullInTurn pulls once there is a place among the pulls of the host.
+func (r *runner) pullInTurn(ctx context.Context, ref, with, auth string) error {
+	leave, waited, err := r.Gate.Enter(ctx, admission.Pull)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if waited > patientStart {
+		r.remark(fmt.Sprintf("waited %s for other pulls of this host (engine.max_pulls)", waited.Round(time.Second)))
+	}
+	r.Say(fmt.Sprintf("pulling %s %s", ref, with))
+	ctx, cancel := context.WithCancelCause(ctx)
+	fits, again, end := r.followPull(ctx, cancel)
+	tell := r.pullProgress(ref)
+	err = r.Engine.Pull(ctx, ref, engine.PullOptions{
+		Auth:     auth,
+		Progress: func(p engine.Progress) { fits(p); tell(p) },
+		Retry: func(failed error, wait time.Duration) {
+			again()
+			r.remark(fmt.Sprintf("%v; next try in %s", failed, wait.Round(time.Second)))
+			r.Log.Warn("pull", "image", ref, "error", failed.Error(), "next_try_in", wait.Round(time.Second).String())
+		},
+	})
+	cause := context.Cause(ctx)
+	end()
+	if err != nil && errors.As(cause, new(*UnfitStorageError)) {
+		return cause
+	}
+	return err
 }
 
 // explainPull adds to a refusal of the registry with which credentials the pull was made, and why not with others.

@@ -48,10 +48,12 @@ func (m *Machine) launch(msg Launched) {
 	m.beginImage()
 }
 
-// launchFails ends a launch that failed in some step. That the engine is not fit is what the message begins with, whatever the step.
+// launchFails ends a launch that failed in some step. That the engine or its storage is not fit is what the message begins with, whatever the step.
 func (m *Machine) launchFails(step string, err error) {
 	if errors.As(err, new(*admission.UnfitError)) {
 		step = "engine unfit"
+	} else if errors.As(err, new(*UnfitStorageError)) {
+		step = "storage unfit"
 	}
 	fence := ""
 	if call := new(engine.CallError); m.phase >= creating && errors.As(err, &call) && call.Outcome == engine.Unknown {

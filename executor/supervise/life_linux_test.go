@@ -23,6 +23,7 @@ import (
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/task"
 	"mesos-docker-executor/security"
+	"mesos-docker-executor/storage"
 )
 
 // docker is the private engine that all tests of this package share.
@@ -117,6 +118,7 @@ func begin(t *testing.T, options ...lifeOption) *life {
 		Engine:      openEngine(t, docker.Host),
 		Gate:        admission.New(admission.Options{Dir: filepath.Join(dir, "run", "engine"), Engine: docker.Host, MaxStarts: 16, MaxPulls: 8}),
 		LaunchWait:  time.Second,
+		Storage:     storage.DefaultSettings(),
 		Signals:     l.signals,
 		Mode:        task.Custom,
 		CgroupRoot:  cgroupRoot,

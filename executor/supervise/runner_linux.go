@@ -19,6 +19,7 @@ import (
 	"mesos-docker-executor/executor/report"
 	"mesos-docker-executor/executor/session"
 	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/storage"
 )
 
 // Agent is the conversation with the Mesos agent, as the session package keeps it.
@@ -36,9 +37,11 @@ type Options struct {
 	Agent    Agent
 	Engine   *engine.Engine // not probed yet
 	Gate     *admission.Gate
-	// LaunchWait is how long a launch waits for a sick engine.
+	// LaunchWait is how long a launch waits for a sick engine, and for room on its disks.
 	LaunchWait time.Duration
-	Signals    <-chan os.Signal
+	// Storage says on which drivers, and with how much room, containers are started. Its zero value refuses them all.
+	Storage storage.Settings
+	Signals <-chan os.Signal
 	// Credentials returns those for the registry of an image. It is asked before a pull only, and ends early with its context.
 	Credentials func(ctx context.Context, image string) registryauth.Found
 
@@ -83,8 +86,10 @@ type runner struct {
 	// taskStopSignal is the one that the task asks for, "" if it leaves it to the image.
 	taskStopSignal string
 
-	info      atomic.Pointer[engine.Info] // of the last successful probe
-	boot      string                      // id of the host's boot
+	info      atomic.Pointer[engine.Info]   // of the last successful probe
+	known     atomic.Pointer[storage.Known] // of the last one that told of the storage
+	looker    storage.Looker
+	boot      string // id of the host's boot
 	claim     *process.Claim
 	record    process.ClaimRecord // what the claim says; belongs to the create operation once that has begun
 	lease     *process.Lease
@@ -141,7 +146,7 @@ type delivery struct {
 
 // Run supervises one task to its end and returns the executor's exit status: 0 after the acknowledged terminal update of
 // a container that ran, 1 otherwise. It returns early, with 1, when ctx ends. All its goroutines have ended by then but
-// one that is writing output which nobody reads, and one that opens a path of the host whose file system does not answer. The engine is not closed.
+// one that is writing output which nobody reads, and those that wait for a file system of the host which does not answer. The engine is not closed.
 func Run(ctx context.Context, o Options) int {
 	ctx, cancel := context.WithCancel(ctx)
 	launch, abandon := context.WithCancel(ctx)
