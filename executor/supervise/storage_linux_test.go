@@ -1,0 +1,199 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mesos-docker-executor/executor/admission"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/storage"
+)
+
+// aboutStorage is as much of a runner as its questions about storage need. Somebody takes its remarks.
+func aboutStorage(t *testing.T, host string, wait time.Duration) (*runner, *syncBuffer) {
+	t.Helper()
+	log := &syncBuffer{}
+	r := &runner{
+		Options: Options{
+			Engine:     openEngine(t, host),
+			Gate:       admission.New(admission.Options{Dir: filepath.Join(t.TempDir(), "engine"), Engine: host}),
+			LaunchWait: wait, Storage: storage.DefaultSettings(), Sandbox: t.TempDir(),
+			Log: slog.New(slog.NewTextHandler(log, nil)), Say: func(string) {},
+		},
+		inbox: make(chan delivery),
+		ctx:   t.Context(),
+	}
+	r.Storage.Thresholds = storage.Thresholds{}
+	go func() {
+		for {
+			select {
+			case d := <-r.inbox:
+				d.adopt()
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(r.ops.Wait)
+	return r, log
+}
+
+// nobody listens here.
+func nobody(t *testing.T) string { return "unix://" + filepath.Join(t.TempDir(), "none.sock") }
+
+// The engine does not answer in any of these, so that only what it said before counts.
+func TestSilentEngineIsBelievedWhatItSaidBefore(t *testing.T) {
+	ago := func(d time.Duration, driver string) *storage.Known {
+		k := knownAt(time.Now().Add(-d), driver)
+		return &k
+	}
+	for name, test := range map[string]struct {
+		own, others *storage.Known
+		want        string // driver; "": unfit
+	}{
+		"just now":                        {ago(time.Second, "own"), nil, "own"},
+		"minutes ago":                     {ago(3*time.Minute, "own"), nil, "own"},
+		"to others just now":              {ago(3*time.Minute, "own"), ago(time.Second, "others"), "others"},
+		"to others minutes ago":           {nil, ago(3*time.Minute, "others"), "others"},
+		"to others before it told itself": {ago(3*time.Minute, "own"), ago(5*time.Minute, "others"), "own"},
+		"too long ago":                    {ago(20*time.Minute, "own"), ago(11*time.Minute, "others"), ""},
+		"never":                           {nil, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, log := aboutStorage(t, nobody(t), 0)
+			if test.own != nil {
+				r.known.Store(test.own)
+			}
+			if test.others != nil {
+				text, err := test.others.Encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := r.Gate.Keep(func([]byte) []byte { return text }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said, err := r.engineSaid(t.Context())
+			if test.want == "" {
+				if !errors.As(err, new(*admission.UnfitError)) {
+					t.Errorf("%+v, %v", said, err)
+				}
+				return
+			}
+			if err != nil || said.Driver != test.want {
+				t.Errorf("%+v, %v\n%s", said, err, log)
+			}
+		})
+	}
+}
+
+func TestAnswerReachesTheHostsOtherExecutors(t *testing.T) {
+	r, log := aboutStorage(t, docker.Host, 0)
+	for range 2 {
+		if err := r.askEngine(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.ops.Wait()
+	}
+	others := r.othersKnown()
+	if own := r.ownKnown(); !others.Fresh(time.Now()) || others.Engine.Driver != own.Engine.Driver || others.Engine.DockerRootDir != docker.DataRoot() {
+		t.Errorf("kept: %+v, known: %+v\n%s", others, own, log)
+	}
+	if others.Engine.Driver == "overlay2" && len(others.Engine.DriverStatus) == 0 {
+		t.Errorf("the driver's status is missing: %+v", others.Engine)
+	}
+}
+
+func TestFileOfAnotherVersionIsLeftAloneAndTold(t *testing.T) {
+	r, log := aboutStorage(t, docker.Host, 0)
+	const theirs = `{"version": 2}`
+	if err := r.Gate.Keep(func([]byte) []byte { return []byte(theirs) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.askEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.ops.Wait()
+	if k := r.othersKnown(); k.Usable(time.Now()) || !strings.Contains(log.String(), "has version 2, not 1") {
+		t.Errorf("%+v\n%s", k, log)
+	}
+	if text, err := r.Gate.Kept(); string(text) != theirs || err != nil {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestRoomThatIsMadeInTimeEndsTheWait(t *testing.T) {
+	r, log := aboutStorage(t, nobody(t), time.Minute)
+	root := t.TempDir()
+	k := storage.Known{Engine: storage.Engine{Driver: "overlay2", DockerRootDir: filepath.Join(root, "data")}, At: time.Now()}
+	blocker := filepath.Join(root, "data")
+	if err := os.WriteFile(blocker, nil, 0o600); err != nil { // not a folder: statfs of what is in it fails
+		t.Fatal(err)
+	}
+	r.known.Store(&k)
+	said := make(chan struct{}, 1)
+	r.Say = func(line string) {
+		if strings.HasPrefix(line, "waiting up to 1m0s for fit storage: nobody knows whether there is room in") {
+			said <- struct{}{}
+		}
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.awaitRoom(t.Context(), storage.Need{}) }()
+	select {
+	case <-said:
+	case err := <-done:
+		t.Fatalf("no wait: %v\n%s", err, log)
+	}
+	if err := os.Remove(blocker); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(blocker, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || !strings.Contains(log.String(), "the storage is fit now") {
+		t.Errorf("%v\n%s", err, log)
+	}
+}
+
+func TestWaitForRoomEnds(t *testing.T) {
+	driver := func(name string, status ...[2]string) engine.Info {
+		return engine.Info{Driver: name, DriverStatus: status, DockerRootDir: t.TempDir(), KernelVersion: "6.1"}
+	}
+	for name, test := range map[string]struct {
+		info engine.Info
+		want string // "": it is fit
+	}{
+		"fit":          {driver("overlay2"), ""},
+		"tolerated":    {driver("btrfs"), ""},
+		"vfs":          {driver("vfs"), "the storage driver vfs copies the whole image for each container; set "},
+		"loop devices": {driver("devicemapper", [2]string{"Data loop file", "/x"}), "; this launch waited 0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, log := aboutStorage(t, nobody(t), 0)
+			r.learn(test.info)
+			err := r.awaitRoom(t.Context(), storage.Need{})
+			var unfit *UnfitStorageError
+			if test.want == "" && err != nil || test.want != "" && (!errors.As(err, &unfit) || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			if warned := strings.Contains(log.String(), "btrfs is seldom used"); warned != (name == "tolerated") {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+	t.Run("given up", func(t *testing.T) {
+		r, _ := aboutStorage(t, nobody(t), time.Hour)
+		r.learn(driver("vfs"))
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Say = func(string) { cancel() }
+		if err := r.awaitRoom(ctx, storage.Need{}); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
