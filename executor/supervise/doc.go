@@ -39,6 +39,12 @@
 //
 // How the container ended is decided by [Judge] from what the kernel, the container's shim and at last the engine said.
 //
+// # When the host's storage is unfit
+//
+// Before a pull and again before a create the launch asks package storage whether the host can take one more container, and waits
+// [Options].LaunchWait at most until it can. A pull that turns out to need more than is free is cancelled. The engine's description of itself, which
+// that rests on, is shared through the Gate. A task that runs is never touched, and nobody looks at the disks for its sake.
+//
 // # What survives a crash
 //
 // No state: a SIGKILLed executor leaves the container to whoever owns its cgroup (in custom mode the agent's launcher, whose
