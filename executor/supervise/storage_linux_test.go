@@ -3,10 +3,14 @@ package supervise
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +94,52 @@ func TestSilentEngineIsBelievedWhatItSaidBefore(t *testing.T) {
 				t.Errorf("%+v, %v\n%s", said, err, log)
 			}
 		})
+	}
+}
+
+// vague is an engine that answers, but not what its storage is. It counts the questions.
+func vague(t *testing.T, info string) (host string, asked *atomic.Int64) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "d.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked = &atomic.Int64{}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		if r.URL.Path == "/_ping" {
+			io.WriteString(w, "OK") //nolint:errcheck // the client may be gone
+			return
+		}
+		asked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, info) //nolint:errcheck // the client may be gone
+	})}
+	served := make(chan struct{})
+	go func() { defer close(served); server.Serve(listener) }() //nolint:errcheck // closed below
+	t.Cleanup(func() { server.Close(); <-served })
+	return "unix://" + path, asked
+}
+
+func TestBadAnswerIsNoVerdict(t *testing.T) {
+	host, asked := vague(t, `{"ServerVersion":"v","KernelVersion":"k","Driver":"","DockerRootDir":"/var/lib/docker"}`)
+	r, log := aboutStorage(t, host, 0)
+	if err := r.askEngine(t.Context()); err != nil || r.known.Load() != nil {
+		t.Fatalf("%v, %+v", err, r.known.Load())
+	}
+	var unfit *UnfitStorageError
+	if err := r.awaitRoom(t.Context(), storage.Need{}); !errors.As(err, &unfit) || !strings.Contains(err.Error(), "(GET /info) has no Driver; see what docker info says") {
+		t.Errorf("%v\n%s", err, log)
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the engine was asked %d times", n)
+	}
+	k := knownAt(time.Now().Add(-2*time.Minute), "overlay2")
+	k.Engine.DockerRootDir = t.TempDir()
+	r.known.Store(&k)
+	if err := r.awaitRoom(t.Context(), storage.Need{}); err != nil {
+		t.Errorf("with what it said before: %v\n%s", err, log)
 	}
 }
 
