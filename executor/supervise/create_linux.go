@@ -101,7 +101,7 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	if err := r.stageMounts(c, &spec, plan); err != nil {
 		return err
 	}
-	leave, waited, err := r.Gate.Enter(r.launch, admission.Start)
+	leave, waited, err := r.enterStarts()
 	if err != nil {
 		return err
 	}
@@ -122,6 +122,25 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 		return err
 	}
 	return r.listen(c)
+}
+
+// enterStarts waits for a place among the starts of the host. If that took long, the containers before it may have taken the room: then the
+// place is given back, for nobody shall wait for room with one.
+func (r *runner) enterStarts() (leave func(), waited time.Duration, err error) {
+	for {
+		leave, waited, err = r.Gate.Enter(r.launch, admission.Start)
+		if err != nil || waited <= patientStart {
+			return leave, waited, err
+		}
+		verdict, err := r.admit(r.launch, storage.Need{})
+		if err != nil || verdict.Decision() != storage.Refuse { // an engine that fell ill meanwhile is noticed by the create
+			return leave, waited, nil
+		}
+		leave()
+		if err := r.awaitRoom(r.launch, storage.Need{}); err != nil {
+			return nil, 0, err
+		}
+	}
 }
 
 // patientStart is how long a wait for other starts may be before it is told of.

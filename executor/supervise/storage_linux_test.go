@@ -211,6 +211,56 @@ func TestRoomThatIsMadeInTimeEndsTheWait(t *testing.T) {
 	}
 }
 
+// The room goes while a launch waits for a place among the starts, and comes back later.
+func TestLongWaitForAPlaceIsFollowedByAnotherLook(t *testing.T) {
+	r, log := aboutStorage(t, nobody(t), time.Minute)
+	r.launch = t.Context()
+	dir := t.TempDir()
+	r.Gate = admission.New(admission.Options{Dir: filepath.Join(dir, "engine"), Engine: "e", MaxStarts: 1})
+	other := admission.New(admission.Options{Dir: filepath.Join(dir, "engine"), Engine: "e", MaxStarts: 1})
+	root := filepath.Join(dir, "data")
+	k := storage.Known{Engine: storage.Engine{Driver: "overlay2", DockerRootDir: root}, At: time.Now()}
+	r.known.Store(&k)
+	if err := os.WriteFile(root, nil, 0o600); err != nil { // not a folder, so that nothing can be said of what is in it
+		t.Fatal(err)
+	}
+	waits := make(chan struct{}, 1)
+	r.Say = func(string) { waits <- struct{}{} }
+	leave, _, err := other.Enter(t.Context(), admission.Start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan error, 1)
+	go func() {
+		leave, _, err := r.enterStarts()
+		if err == nil {
+			leave()
+		}
+		entered <- err
+	}()
+	<-time.After(patientStart + time.Second) // so long is the wait for the place
+	leave()
+	select {
+	case <-waits:
+	case err := <-entered:
+		t.Fatalf("no second look: %v\n%s", err, log)
+	}
+	leave, waited, err := other.Enter(t.Context(), admission.Start)
+	if err != nil || waited > soonEnough/2 {
+		t.Fatalf("the place was kept for %s: %v", waited, err)
+	}
+	leave()
+	if err := os.Remove(root); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-entered; err != nil {
+		t.Errorf("%v\n%s", err, log)
+	}
+}
+
 func TestWaitForRoomEnds(t *testing.T) {
 	driver := func(name string, status ...[2]string) engine.Info {
 		return engine.Info{Driver: name, DriverStatus: status, DockerRootDir: t.TempDir(), KernelVersion: "6.1"}
