@@ -1,0 +1,48 @@
+package hostcheck
+
+import (
+	"fmt"
+
+	"mesos-docker-executor/storage"
+)
+
+// Storage is what the engine says of its storage, and the room that its filesystems have.
+type Storage struct {
+	Settings storage.Settings
+	Engine   storage.Engine // zero if the engine did not answer
+	Rooms    []storage.Room
+}
+
+// Lines have one for the driver and one for each filesystem.
+func (s Storage) Lines() Lines {
+	l := &lines{subject: "storage"}
+	verdict, err := s.Settings.Rules.Judge(s.Engine)
+	if err != nil {
+		l.warn("driver", "not known: the engine does not say which it has", "ask again once the engine answers")
+		return l.all
+	}
+	name := s.Engine.Driver
+	if len(verdict.Findings) == 0 {
+		l.ok("driver", fmt.Sprintf("%s, data root %s", name, s.Engine.DockerRootDir))
+	}
+	l.found("driver", verdict)
+	for _, room := range s.Rooms {
+		verdict := s.Settings.Thresholds.Judge([]storage.Room{room}, storage.Need{})
+		if len(verdict.Findings) == 0 {
+			l.ok("room", room.String())
+		}
+		l.found("room", verdict)
+	}
+	return l.all
+}
+
+// found turns the findings of a verdict into lines.
+func (l *lines) found(name string, v storage.Verdict) {
+	for _, f := range v.Findings {
+		status := Warn
+		if f.Decision == storage.Refuse {
+			status = Fail
+		}
+		l.add(status, name, f.Reason, f.Remedy)
+	}
+}
