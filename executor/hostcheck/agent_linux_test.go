@@ -1,0 +1,109 @@
+package hostcheck
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// processFolder makes what /proc shows of a process.
+func processFolder(t *testing.T, proc, pid, name string, files map[string]string) string {
+	t.Helper()
+	folder := filepath.Join(proc, pid)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "comm"), []byte(name+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func TestAgentsAreFoundByName(t *testing.T) {
+	proc := t.TempDir()
+	processFolder(t, proc, "7", "mesos-master", map[string]string{"cmdline": "mesos-master\x00--work_dir=/x\x00", "environ": ""})
+	processFolder(t, proc, "8", "mesos-slave", map[string]string{"cmdline": "/usr/sbin/mesos-slave\x00--containerizers=docker\x00", "environ": "MESOS_WORK_DIR=/var/lib/mesos\x00"})
+	processFolder(t, proc, "9", "lt-mesos-agent", map[string]string{"cmdline": "mesos-agent\x00--launcher_dir=/opt/x\x00"})
+	processFolder(t, proc, "10", "mesos-agent", map[string]string{"cmdline": "", "environ": ""}) // it has ended
+	found := lookAtAgents(proc)
+	if found.Err != nil || len(found.Agents) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	slave, agent := found.Agents[0], found.Agents[1]
+	if slave.PID != 8 || slave.Name != "mesos-slave" || slave.WorkDir() != "/var/lib/mesos" || !slave.DropIn() || slave.Custom() || slave.NoEnvironment {
+		t.Errorf("%+v", slave)
+	}
+	if agent.PID != 9 || agent.Name != "mesos-agent" || agent.LauncherDir() != "/opt/x" || !agent.NoEnvironment {
+		t.Errorf("%+v", agent)
+	}
+	if none := lookAtAgents(filepath.Join(proc, "none")); none.Err == nil {
+		t.Error("no /proc is no error")
+	}
+}
+
+func TestExecutorInTheAgentsFolder(t *testing.T) {
+	root := t.TempDir()
+	const dir = "/libexec"
+	if got := installed(root, dir); got != Absent {
+		t.Errorf("nothing there: %d", got)
+	}
+	if got := installed(root, ""); got != NotLooked {
+		t.Errorf("no folder: %d", got)
+	}
+	path := filepath.Join(root, dir, ExecutorName)
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ours, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	program, err := io.ReadAll(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		text []byte
+		want Installed
+	}{
+		{"a copy", program, ThisOne},
+		{"of another size", []byte("#!/bin/sh\n"), Another},
+		{"of the same size", append(append([]byte{}, program[:len(program)-1]...), program[len(program)-1]+1), Another},
+	} {
+		if err := os.WriteFile(path, c.text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got := installed(root, dir); got != c.want {
+			t.Errorf("%s: %d", c.name, got)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/proc/self/exe", path); err != nil {
+		t.Fatal(err)
+	}
+	if got := installed(root, dir); got != ThisOne {
+		t.Errorf("a link to it: %d", got)
+	}
+}
+
+func TestNestedLeafIsFoundWhereTheAgentsCgroupIs(t *testing.T) {
+	agent := func(words ...string) Agents { return Agents{Agents: []Agent{NewAgent(1, "mesos-agent", words, nil)}} }
+	if n := lookAtNestedLeaf(agent("--containerizers=docker")); n != (NestedLeaf{}) {
+		t.Errorf("nobody asks: %+v", n)
+	}
+	n := lookAtNestedLeaf(agent("--cgroups_root=no-such-cgroup-" + strings.Repeat("x", 8)))
+	if n.Err != nil || n.Freezer == "" || n.Found {
+		t.Errorf("%+v", n)
+	}
+}

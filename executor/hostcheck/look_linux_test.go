@@ -1,0 +1,126 @@
+package hostcheck
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/enginetest"
+	"mesos-docker-executor/storage"
+)
+
+// options look at the private engine, with limits that are short.
+func options(t *testing.T, e *enginetest.Engine) Options {
+	t.Helper()
+	file := config.Default()
+	file.Engine.Host = e.Host
+	file.Engine.Limits.Ping, file.Engine.Limits.Info = 2*time.Second, 2*time.Second
+	file.RunDirectory = filepath.Join(t.TempDir(), "run")
+	return Options{
+		Config: file, Storage: storage.Settings{Rules: storage.DefaultRules(), ContainerdRoot: storage.ContainerdRoot},
+		Operator: func() Operator { return Operator{ClassIDs: ClassesOff} },
+	}
+}
+
+// find returns the line of a name.
+func find(t *testing.T, all Lines, subject, name string) Line {
+	t.Helper()
+	for _, line := range all {
+		if line.Subject == subject && line.Name == name {
+			return line
+		}
+	}
+	t.Fatalf("no line %s %s in %+v", subject, name, all)
+	return Line{}
+}
+
+// within fails if the look takes longer than it may.
+func within(t *testing.T, limit time.Duration, o Options) Lines {
+	t.Helper()
+	began := time.Now()
+	all := Look(t.Context(), o)
+	if took := time.Since(began); took > limit {
+		t.Errorf("it took %s", took)
+	}
+	return all
+}
+
+func TestLookAtAnEngineThatWorks(t *testing.T) {
+	o := options(t, private)
+	all := within(t, Limit, o)
+	for subject, names := range map[string][]string{
+		"engine": {"daemon", "answers", "cgroup driver", "load", "breaker"}, "kernel": {"version", "openat2", "cgroups", "net_cls", "inotify"}, "executors": {"claims"},
+	} {
+		for _, name := range names {
+			if line := find(t, all, subject, name); line.Status != OK {
+				t.Errorf("%+v", line)
+			}
+		}
+	}
+	if line := find(t, all, "engine", "daemon"); !strings.Contains(line.Text, "Docker Engine") || !strings.Contains(line.Text, "dockerd (pid ") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "engine", "load"); !strings.Contains(line.Text, "goroutines") || !strings.Contains(line.Text, " files open") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "engine", "live-restore"); line.Status != Warn {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "storage", "room"); line.Status != OK || !strings.Contains(line.Text, private.DataRoot()) {
+		t.Errorf("%+v", line)
+	}
+	if _, err := os.Stat(o.Config.RunDirectory); !os.IsNotExist(err) {
+		t.Errorf("the look made a folder: %v", err)
+	}
+}
+
+func TestLookAtAFrozenEngineEndsAndSaysIt(t *testing.T) {
+	if err := private.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := private.Thaw(); err != nil {
+			t.Error(err)
+		}
+	}()
+	all := within(t, lookLimit, options(t, private))
+	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "is stopped") || !strings.Contains(line.Remedy, "kill -CONT") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "engine", "load"); line.Status != OK || !strings.Contains(line.Text, "files open") {
+		t.Errorf("its files can be seen all the same: %+v", line)
+	}
+	find(t, all, "kernel", "version") // nor does anything else wait for it
+}
+
+func TestLookAtAFrozenContainerdSaysWhichOneItIs(t *testing.T) {
+	if err := private.FreezeContainerd(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := private.ThawContainerd(); err != nil {
+			t.Error(err)
+		}
+	}()
+	all := within(t, lookLimit, options(t, private))
+	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "containerd (pid ") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "engine", "answers"); !strings.Contains(line.Text, "ping in ") {
+		t.Errorf("a ping is answered: %+v", line)
+	}
+}
+
+func TestLookDoesNotWaitForWhatHangs(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	u := begin(t.Context(), 10*time.Millisecond, func(context.Context) int { <-hang; return 1 })
+	found, all := u.take(func(int) Lines { return Lines{{}} }, "engine")
+	if found != 0 || len(all) != 1 || all[0].Status != Fail || !strings.Contains(all[0].Text, "not finished within 10ms") {
+		t.Errorf("%d, %+v", found, all)
+	}
+}
