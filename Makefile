@@ -86,11 +86,12 @@ readme: ## run the tested commands of README and docs (root)
 	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md docs/supervision.md docs/policy-file.md docs/classes.md
 
 .PHONY: docs
-docs: ## write the generated tables and outputs into the pages about policies and firewalls
+docs: ## write the generated tables and outputs into the pages about policies, firewalls and doctor
 	$(GO) test ./security/policyfile -run '^TestTableOfKeys$$' -update
 	$(GO) test ./executor/task -run '^TestTablesOfThePolicyPage$$' -update
 	$(GO) test ./executor -run '^TestOutputsOnThePolicyPage$$' -update
 	$(GO) test ./executor -run FirewallPage -update
+	$(GO) test ./executor -run '^TestOutputOnTheDoctorPage$$' -update
 
 .PHONY: acceptance
 acceptance: ## against a real Mesos: MESOS_MASTER=host:port, or mesos-mini in Docker (root); ACCEPTANCE_FLAGS=-help

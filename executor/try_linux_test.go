@@ -42,6 +42,7 @@ func TestTry(t *testing.T) {
 	t.Run("a host without net_cls", f.noNetCLS)
 	t.Run("interrupts shut down, then destroy", f.interrupts)
 	t.Run("timeout", f.timeout)
+	t.Run("doctor", f.doctor)
 	t.Run("no engine", f.noEngine)
 	t.Run("a killed executor", f.killedExecutor)
 	t.Run("a killed try", f.killedTry)

@@ -3,7 +3,9 @@ package hostcheck
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -105,5 +107,41 @@ func TestNestedLeafIsFoundWhereTheAgentsCgroupIs(t *testing.T) {
 	n := lookAtNestedLeaf(agent("--cgroups_root=no-such-cgroup-" + strings.Repeat("x", 8)))
 	if n.Err != nil || n.Freezer == "" || n.Found {
 		t.Errorf("%+v", n)
+	}
+}
+
+func TestAgentThatRunsIsFoundByItsFlags(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "mesos-agent")
+	if err := os.Symlink("/bin/sh", name); err != nil { // the kernel names a process after the file that was executed
+		t.Fatal(err)
+	}
+	// Whatever else looks at this host meanwhile finds nothing against these flags.
+	cmd := exec.CommandContext(t.Context(), name, "-c", "echo; read line", "mesos-agent", "--containerizers=mesos", "--executor_registration_timeout=7mins")
+	cmd.Env = []string{"MESOS_WORK_DIR=/srv/mesos", "SECRET=hunter2"}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		_ = cmd.Wait() // read fails at the end of its input, which is its status
+	}()
+	if _, err := out.Read(make([]byte, 1)); err != nil { // it runs
+		t.Fatal(err)
+	}
+	found := lookAtAgents("/proc")
+	at := slices.IndexFunc(found.Agents, func(a Agent) bool { return a.PID == cmd.Process.Pid })
+	if at < 0 {
+		t.Fatalf("%+v", found)
+	}
+	if a := found.Agents[at]; a.Name != "mesos-agent" || !a.Custom() || a.DropIn() || a.WorkDir() != "/srv/mesos" || a.flags.get("executor_registration_timeout") != "7mins" {
+		t.Errorf("%+v", a)
 	}
 }

@@ -25,7 +25,7 @@ func (c Claims) Line() Line {
 		l.warn(name, fmt.Sprintf("not known: %v", c.Err), "run doctor as root; a folder that others can change has to be root's again, with mode 0700")
 	case len(c.Dead) > 0:
 		l.warn(name, fmt.Sprintf("%s, and %s left something: %s", text, counted(len(c.Dead), "dead one"), some(c.Dead)),
-			"the next executor that starts ends and removes their containers; if they stay, look for sweep in its mesos-docker-executor.log")
+			"the next executor that starts, or mesos-docker-executor gc, ends and removes their containers; if they stay, look for sweep in its mesos-docker-executor.log")
 	case c.Others > 0:
 		l.warn(name, fmt.Sprintf("%s, and %s that no executor of this version made", text, counted(c.Others, "file")),
 			"see what is in "+c.Folder+", and remove what is not an executor's")
