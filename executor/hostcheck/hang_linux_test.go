@@ -1,0 +1,73 @@
+package hostcheck
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mesos-docker-executor/executor/enginetest"
+)
+
+// server answers at a socket of its own in the place of an engine.
+func server(t *testing.T, answer http.HandlerFunc) Options {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "docker.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(answer)
+	s.Listener.Close()
+	s.Listener = listener
+	s.Start()
+	t.Cleanup(s.Close)
+	o := options(t, &enginetest.Engine{Host: "unix://" + path})
+	o.Config.Engine.Limits.Ping, o.Config.Engine.Limits.Info = 200*time.Millisecond, 200*time.Millisecond
+	return o
+}
+
+// untilGone holds an answer back for as long as somebody waits for it.
+func untilGone(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+func TestDaemonThatAnswersNothing(t *testing.T) {
+	all := within(t, lookLimit, server(t, untilGone))
+	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "does not answer") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "engine", "answers"); line.Status != Fail || !strings.HasPrefix(line.Text, "ping none in ") || strings.Contains(line.Text, "info") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "storage", "driver"); line.Status != Warn || !strings.Contains(line.Text, "not known") {
+		t.Errorf("%+v", line)
+	}
+}
+
+func TestPingIsNotHealth(t *testing.T) {
+	o := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/_ping") {
+			w.Header().Set("Api-Version", "1.41")
+			io.WriteString(w, "OK") //nolint:errcheck // the client sees it
+			return
+		}
+		untilGone(w, r)
+	})
+	all := within(t, lookLimit, o)
+	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "waits for its runtime") {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "engine", "answers"); line.Status != Fail || !strings.HasPrefix(line.Text, "ping in ") || !strings.Contains(line.Text, "info none in ") {
+		t.Errorf("%+v", line)
+	}
+}
+
+func TestDaemonThatIsTooOld(t *testing.T) {
+	all := within(t, lookLimit, server(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.24") }))
+	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "speaks API 1.24, at least 1.41") {
+		t.Errorf("%+v", line)
+	}
+}
