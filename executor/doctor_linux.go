@@ -14,14 +14,15 @@ import (
 // examineHost looks at this host, with the files that are named. With a config.yaml that no executor would take, the defaults hold
 // for the look; the page says so where it is about the file.
 func examineHost(ctx context.Context, named files) (hostcheck.Lines, error) {
-	file, err := readConfig(named.config)
-	if err != nil {
-		file = config.Default()
-	}
 	return hostcheck.Look(ctx, hostcheck.Options{
-		Config:   file,
-		Storage:  file.Storage.Settings(),
-		Operator: func() hostcheck.Operator { return lookAtFiles(named, file) },
+		Config: func() config.File {
+			file, err := readConfig(named.config)
+			if err != nil {
+				return config.Default()
+			}
+			return file
+		},
+		Operator: func(file config.File) hostcheck.Operator { return lookAtFiles(named, file) },
 	}), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/enginetest"
 )
 
@@ -26,9 +27,9 @@ func server(t *testing.T, answer http.HandlerFunc) Options {
 	s.Listener = listener
 	s.Start()
 	t.Cleanup(s.Close)
-	o := options(t, &enginetest.Engine{Host: "unix://" + path})
-	o.Config.Engine.Limits.Ping, o.Config.Engine.Limits.Info = 200*time.Millisecond, 200*time.Millisecond
-	return o
+	file := settings(t, &enginetest.Engine{Host: "unix://" + path})
+	file.Engine.Limits.Ping, file.Engine.Limits.Info = 200*time.Millisecond, 200*time.Millisecond
+	return options(file)
 }
 
 // untilGone holds an answer back for as long as somebody waits for it.
@@ -70,4 +71,18 @@ func TestDaemonThatIsTooOld(t *testing.T) {
 	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "speaks API 1.24, at least 1.41") {
 		t.Errorf("%+v", line)
 	}
+}
+
+// A file system that hangs keeps the readers of config.yaml, too.
+func TestFilesThatHangAreALineAndNoMore(t *testing.T) {
+	o, hang := options(settings(t, private)), make(chan struct{})
+	defer close(hang)
+	o.Config = func() config.File { <-hang; return config.File{} }
+	o.Operator = func(config.File) Operator { <-hang; return Operator{} }
+	all := look(t.Context(), o, limits{config: 50 * time.Millisecond, engine: engineLimit, look: time.Second})
+	if line := find(t, all, "files", "look-up"); line.Status != Fail || !strings.Contains(line.Text, "not finished within") {
+		t.Errorf("%+v", line)
+	}
+	find(t, all, "engine", "daemon")
+	find(t, all, "kernel", "version")
 }

@@ -9,42 +9,55 @@ import (
 	"mesos-docker-executor/storage"
 )
 
-// Limits of the look-ups. The engine's own calls have those of config.yaml, for a ping and an info.
+// Limits of the look-ups. The engine's own calls have those of config.yaml, for a ping and an info, within engineLimit.
 const (
 	// Limit is how long Look takes at most, whatever hangs.
-	Limit = 30 * time.Second
-	// engineLimit leaves room for what is looked up once the engine has answered.
-	engineLimit = Limit - lookLimit
-	// lookLimit is for what only reads /proc, cgroups and small files: it takes milliseconds.
-	lookLimit = 10 * time.Second
+	Limit = configLimit + engineLimit + lookLimit
+	// configLimit is for reading config.yaml, without which nobody knows what to look at.
+	configLimit = 3 * time.Second
+	engineLimit = 20 * time.Second
+	// lookLimit is for what only reads /proc, cgroups and small files, which takes milliseconds, and for disks (storage.LookLimit).
+	lookLimit = 7 * time.Second
 )
 
 // Options say what is looked at.
 type Options struct {
-	Config   config.File
-	Storage  storage.Settings
-	Operator func() Operator // looks at the operator's files
-	Proc     string          // where processes are looked for; "" for /proc
+	// Config reads the host's config.yaml; the defaults of one that is wrong, for Operator tells that.
+	Config func() config.File
+	// Operator looks at the operator's files.
+	Operator func(config.File) Operator
+	Proc     string // where processes are looked for; "" for /proc
 }
 
 // Look looks at the host and returns what it is like. It ends within [Limit], and when ctx does.
 func Look(ctx context.Context, o Options) Lines {
 	ctx, cancel := context.WithTimeout(ctx, Limit)
 	defer cancel()
+	return look(ctx, o, limits{configLimit, engineLimit, lookLimit})
+}
+
+// limits are those of the look-ups, for tests to be shorter.
+type limits struct{ config, engine, look time.Duration }
+
+func look(ctx context.Context, o Options, limit limits) Lines {
 	if o.Proc == "" {
 		o.Proc = "/proc"
 	}
-	docker := begin(ctx, engineLimit, func(ctx context.Context) Engine { return lookAtEngine(ctx, o.Config) })
-	agents := begin(ctx, lookLimit, func(context.Context) Agents { return lookAtAgents(o.Proc) })
-	kernel := begin(ctx, lookLimit, func(context.Context) Kernel { return lookAtKernel(o.Proc) })
-	claims := begin(ctx, lookLimit, func(context.Context) Claims { return lookAtClaims(o.Config.RunDirectory) })
-	files := begin(ctx, lookLimit, func(context.Context) Operator { return o.Operator() })
+	agents := begin(ctx, limit.look, func(context.Context) Agents { return lookAtAgents(o.Proc) })
+	kernel := begin(ctx, limit.look, func(context.Context) Kernel { return lookAtKernel(o.Proc) })
+	file, unread := begin(ctx, limit.config, func(context.Context) config.File { return o.Config() }).take(nil, "files")
+	if unread != nil { // as the look at the files will say
+		file = config.Default()
+	}
+	docker := begin(ctx, limit.engine, func(ctx context.Context) Engine { return lookAtEngine(ctx, file) })
+	claims := begin(ctx, limit.look, func(context.Context) Claims { return lookAtClaims(file.RunDirectory) })
+	files := begin(ctx, limit.look, func(context.Context) Operator { return o.Operator(file) })
 
 	e, engineLines := docker.take(func(e Engine) Lines { return e.Lines() }, "engine")
-	a, _ := agents.take(nil, "agent")
+	a, lost := agents.take(nil, "agent")
 	written, fileLines := files.take(Operator.Lines, "files")
-	rooms := begin(ctx, lookLimit, func(ctx context.Context) Storage { return lookAtStorage(ctx, o.Storage, e.Info, a) })
-	leaf := begin(ctx, lookLimit, func(context.Context) NestedLeaf { return lookAtNestedLeaf(a) })
+	rooms := begin(ctx, limit.look, func(ctx context.Context) Storage { return lookAtStorage(ctx, file.Storage.Settings(), e.Info, a) })
+	leaf := begin(ctx, limit.look, func(context.Context) NestedLeaf { return lookAtNestedLeaf(a) })
 
 	all := engineLines
 	_, some := rooms.take(Storage.Lines, "storage")
@@ -53,12 +66,14 @@ func Look(ctx context.Context, o Options) Lines {
 	all = append(all, some...)
 	all = append(all, fileLines...)
 	_, some = agents.take(func(a Agents) Lines {
-		a.EngineHost, a.EngineAPI, a.ClassIDs = o.Config.Engine.Host, e.Info.APIVersion, written.ClassIDs
+		a.EngineHost, a.EngineAPI, a.ClassIDs = file.Engine.Host, e.Info.APIVersion, written.ClassIDs
 		return a.Lines()
 	}, "agent")
 	all = append(all, some...)
-	_, some = leaf.take(func(n NestedLeaf) Lines { return Lines{n.Line(e.Info.CgroupDriver, a.Custom())} }, "agent")
-	all = append(all, some...)
+	if lost == nil { // else nobody knows whether it is needed
+		_, some = leaf.take(func(n NestedLeaf) Lines { return Lines{n.Line(e.Info.CgroupDriver, a.Custom())} }, "agent")
+		all = append(all, some...)
+	}
 	_, some = claims.take(func(c Claims) Lines { return Lines{c.Line()} }, "executors")
 	return append(all, some...)
 }

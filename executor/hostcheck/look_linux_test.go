@@ -10,19 +10,27 @@ import (
 
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/enginetest"
-	"mesos-docker-executor/storage"
 )
 
-// options look at the private engine, with limits that are short.
-func options(t *testing.T, e *enginetest.Engine) Options {
+// settings are for an engine, with limits that are short. No disk is too full.
+func settings(t *testing.T, e *enginetest.Engine) config.File {
 	t.Helper()
-	file := config.Default()
+	text := "version: 1\nstorage:\n  min_free_bytes: 0GiB\n  min_free_bytes_percent: 0\n  warn_free_bytes_percent: 0\n" +
+		"  min_free_inodes: 0\n  min_free_inodes_percent: 0\n  warn_free_inodes_percent: 0\n"
+	file, err := config.Parse("config.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
 	file.Engine.Host = e.Host
 	file.Engine.Limits.Ping, file.Engine.Limits.Info = 2*time.Second, 2*time.Second
 	file.RunDirectory = filepath.Join(t.TempDir(), "run")
+	return file
+}
+
+func options(file config.File) Options {
 	return Options{
-		Config: file, Storage: storage.Settings{Rules: storage.DefaultRules(), ContainerdRoot: storage.ContainerdRoot},
-		Operator: func() Operator { return Operator{ClassIDs: ClassesOff} },
+		Config:   func() config.File { return file },
+		Operator: func(config.File) Operator { return Operator{ClassIDs: ClassesOff} },
 	}
 }
 
@@ -50,8 +58,8 @@ func within(t *testing.T, limit time.Duration, o Options) Lines {
 }
 
 func TestLookAtAnEngineThatWorks(t *testing.T) {
-	o := options(t, private)
-	all := within(t, Limit, o)
+	file := settings(t, private)
+	all := within(t, Limit, options(file))
 	for subject, names := range map[string][]string{
 		"engine": {"daemon", "answers", "cgroup driver", "load", "breaker"}, "kernel": {"version", "openat2", "cgroups", "net_cls", "inotify"}, "executors": {"claims"},
 	} {
@@ -73,7 +81,7 @@ func TestLookAtAnEngineThatWorks(t *testing.T) {
 	if line := find(t, all, "storage", "room"); line.Status != OK || !strings.Contains(line.Text, private.DataRoot()) {
 		t.Errorf("%+v", line)
 	}
-	if _, err := os.Stat(o.Config.RunDirectory); !os.IsNotExist(err) {
+	if _, err := os.Stat(file.RunDirectory); !os.IsNotExist(err) {
 		t.Errorf("the look made a folder: %v", err)
 	}
 }
@@ -87,7 +95,7 @@ func TestLookAtAFrozenEngineEndsAndSaysIt(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	all := within(t, lookLimit, options(t, private))
+	all := within(t, lookLimit, options(settings(t, private)))
 	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "is stopped") || !strings.Contains(line.Remedy, "kill -CONT") {
 		t.Errorf("%+v", line)
 	}
@@ -106,7 +114,7 @@ func TestLookAtAFrozenContainerdSaysWhichOneItIs(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	all := within(t, lookLimit, options(t, private))
+	all := within(t, lookLimit, options(settings(t, private)))
 	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "containerd (pid ") {
 		t.Errorf("%+v", line)
 	}
