@@ -284,7 +284,7 @@ func TestSizesAreReadAsTheyAreWritten(t *testing.T) {
 		"0": 0, "0MiB": 0, "1KiB": 1 << 10, "1536MiB": 3 << 29, "'20GiB'": 20 << 30, "1024TiB": 1 << 50,
 	} {
 		file, err := config.Parse("c.yaml", []byte("version: 1\nstorage:\n  min_free_bytes: "+text+"\n"))
-		if err != nil || file.Storage.MinFreeBytes != want {
+		if err != nil || uint64(file.Storage.MinFreeBytes) != want {
 			t.Errorf("%s: %d, %v", text, file.Storage.MinFreeBytes, err)
 		}
 	}

@@ -14,8 +14,8 @@ type Storage struct {
 	AllowedDrivers   string `yaml:"allowed_drivers"`
 	ToleratedDrivers string `yaml:"tolerated_drivers"`
 
-	MinFreeBytes        uint64 `yaml:"min_free_bytes"`
-	MinFreeBytesPercent int    `yaml:"min_free_bytes_percent"`
+	MinFreeBytes        Size `yaml:"min_free_bytes"`
+	MinFreeBytesPercent int  `yaml:"min_free_bytes_percent"`
 	// WarnFreeBytesPercent is at least MinFreeBytesPercent, or 0.
 	WarnFreeBytesPercent  int    `yaml:"warn_free_bytes_percent"`
 	MinFreeInodes         int    `yaml:"min_free_inodes"`
@@ -24,13 +24,19 @@ type Storage struct {
 	ContainerdRoot        string `yaml:"containerd_root"`
 }
 
+// Size is a number of bytes. It is written as it is read, with a unit.
+type Size uint64
+
+// MarshalYAML makes a config.yaml that is made from a [File] one that can be read again.
+func (s Size) MarshalYAML() (any, error) { return shortSize(uint64(s)), nil }
+
 // defaultStorage writes storage's defaults as the file has them.
 func defaultStorage() Storage {
 	s := storage.DefaultSettings()
 	return Storage{
 		AllowedDrivers:        strings.Join(s.Rules.Allowed, ", "),
 		ToleratedDrivers:      strings.Join(s.Rules.Tolerated, ", "),
-		MinFreeBytes:          s.Thresholds.MinBytes,
+		MinFreeBytes:          Size(s.Thresholds.MinBytes),
 		MinFreeBytesPercent:   s.Thresholds.MinBytesPercent,
 		WarnFreeBytesPercent:  s.Thresholds.WarnBytesPercent,
 		MinFreeInodes:         int(s.Thresholds.MinInodes),
@@ -45,7 +51,7 @@ func (s Storage) Settings() storage.Settings {
 	return storage.Settings{
 		Rules: storage.Rules{Allowed: driverNames(s.AllowedDrivers), Tolerated: driverNames(s.ToleratedDrivers)},
 		Thresholds: storage.Thresholds{
-			MinBytes: s.MinFreeBytes, MinBytesPercent: s.MinFreeBytesPercent, WarnBytesPercent: s.WarnFreeBytesPercent,
+			MinBytes: uint64(s.MinFreeBytes), MinBytesPercent: s.MinFreeBytesPercent, WarnBytesPercent: s.WarnFreeBytesPercent,
 			MinInodes: uint64(s.MinFreeInodes), MinInodesPercent: s.MinFreeInodesPercent, WarnInodesPercent: s.WarnFreeInodesPercent,
 		},
 		ContainerdRoot: s.ContainerdRoot,
@@ -92,10 +98,10 @@ var sizeUnits = [...]struct {
 const maxSize = 1 << 50
 
 // sizeSetting is a whole number of bytes, up to 1024 TiB.
-func sizeSetting(to *uint64, key, meaning string) setting {
+func sizeSetting(to *Size, key, meaning string) setting {
 	const allowed = "whole number with KiB, MiB, GiB or TiB, up to 1024TiB; 0 for none"
 	return setting{
-		Key: Key{Path: key, Type: "size", Default: shortSize(*to), Allowed: allowed, Meaning: meaning},
+		Key: Key{Path: key, Type: "size", Default: shortSize(uint64(*to)), Allowed: allowed, Meaning: meaning},
 		set: func(v scalar) error {
 			if v.text == "0" {
 				*to = 0
@@ -111,7 +117,7 @@ func sizeSetting(to *uint64, key, meaning string) setting {
 			if bytes > maxSize {
 				return fmt.Errorf("%s is out of range; allowed: %s", v.text, allowed)
 			}
-			*to = bytes
+			*to = Size(bytes)
 			return nil
 		},
 	}
