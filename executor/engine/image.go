@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 )
@@ -17,6 +18,7 @@ type Image struct {
 	ID string // "sha256:<64 hex digits>"
 	// RepoDigests are what registries know it by ("busybox@sha256:..."); none if it was built here or loaded.
 	RepoDigests []string
+	Tagged      time.Time // when it was last tagged here; zero: never, or not known. Docker 20.10 does not count a pull.
 
 	StopSignal string // "" = SIGTERM
 	User       string // "" = root
@@ -52,7 +54,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		if want, ok := parsed.(reference.Canonical); ok && !carries(said.RepoDigests, want) {
 			return fmt.Errorf("%w: the image that the daemon has for %s does not carry this digest", ErrNotFound, ref)
 		}
-		found = Image{ID: said.ID, RepoDigests: said.RepoDigests}
+		found = Image{ID: said.ID, RepoDigests: said.RepoDigests, Tagged: said.Metadata.LastTagTime}
 		if c := said.Config; c != nil {
 			found.StopSignal, found.User, found.WorkingDir, found.Labels = c.StopSignal, c.User, c.WorkingDir, c.Labels
 			found.Entrypoint, found.Cmd = c.Entrypoint, c.Cmd
