@@ -1,0 +1,31 @@
+// Package imageuse is the record of which images of a host are in use: written by those who start containers from them, read by
+// the clean-up that removes images. No daemon is asked by either.
+//
+// # Who calls what
+//
+// An executor calls [Note] when it has looked its task's image up and before it creates the container, and once more when the task
+// has ended. A clean-up has a [Folder]: [Folder.Lock] makes it the only one of the host, [Folder.Uses] reads, [Folder.See] and
+// [Folder.Forget] keep the record in step with the engine's images, and [Folder.Hold] is around each removal.
+//
+// # Nobody loses the image that it is about to use
+//
+// Note touches the record first and then looks whether the image is being removed; Hold says that it is being removed first and then reads
+// the record. So either the clean-up sees the use and leaves the image alone, or the executor sees the removal, waits for its
+// end, and is told to look the image up again.
+//
+// # Files
+//
+// In one folder of root's, 0700: an empty file per image, named by the 64 digits of its ID, whose modification time is the last use; the
+// same with .seen, for when a clean-up saw the image first; cleanup.lock, which the clean-up has flocked; removals.lock, with a byte locked for
+// each removal (F_OFD_SETLK in fcntl(2)); and version, the number of this form. To note another use of an image takes no space, so it works on a full disk, and the time is the
+// kernel's own at that moment: of many executors at once, the last use wins. All locks end with their process, however that ends; nothing
+// that a killed process leaves behind needs repair.
+//
+// # When the record cannot be used
+//
+// The folder is not root's, cannot be made, or has another version: Note returns an error, and a task starts all the
+// same; a clean-up does not know then what is in use, and has to leave all images alone.
+//
+// Everything may be called from any goroutine, and takes a few system calls, but for Note while the very image is being removed. The package takes plain values and
+// works on Linux only.
+package imageuse

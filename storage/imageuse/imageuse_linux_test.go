@@ -1,0 +1,257 @@
+package imageuse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func id(n int) string { return fmt.Sprintf("sha256:%064x", n) }
+
+func record(t *testing.T) *Folder {
+	t.Helper()
+	f, err := Open(filepath.Join(t.TempDir(), "a", "images"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	return f
+}
+
+func note(t *testing.T, f *Folder, imageID string) {
+	t.Helper()
+	if again, err := Note(t.Context(), f.path, imageID); again || err != nil {
+		t.Fatalf("%t, %v", again, err)
+	}
+}
+
+func uses(t *testing.T, f *Folder) map[string]Use {
+	t.Helper()
+	uses, err := Read(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uses
+}
+
+// age sets a file's time back.
+func age(t *testing.T, f *Folder, name string, by time.Duration) {
+	t.Helper()
+	then := time.Now().Add(-by)
+	if err := os.Chtimes(filepath.Join(f.path, name), then, then); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLastUseAndFirstSight(t *testing.T) {
+	f := record(t)
+	note(t, f, id(0xa))
+	age(t, f, id(0xa)[7:], time.Hour)
+	began := time.Now().Add(-time.Second) // the kernel's clock for files is coarse
+	note(t, f, id(0xa))
+	for range 2 {
+		if err := f.See(id(0xb)); err != nil {
+			t.Fatal(err)
+		}
+		age(t, f, id(0xb)[7:]+seenSuffix, time.Hour)
+	}
+	got := uses(t, f)
+	if a := got[id(0xa)]; a.Used.Before(began) || !a.Seen.IsZero() {
+		t.Errorf("used: %+v", a)
+	}
+	if b := got[id(0xb)]; !b.Used.IsZero() || time.Since(b.Seen) < time.Hour || len(got) != 2 {
+		t.Errorf("seen: %+v", got)
+	}
+}
+
+func TestWhatIsGoneIsForgotten(t *testing.T) {
+	f := record(t)
+	for _, n := range []int{1, 2, 3} {
+		note(t, f, id(n))
+		if err := f.See(id(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	age(t, f, id(2)[7:], time.Hour)
+	if err := f.Forget(func(one string) bool { return one == id(1) }, time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	got := uses(t, f)
+	if one := got[id(1)]; one.Used.IsZero() || one.Seen.IsZero() {
+		t.Errorf("it is there: %+v", one)
+	}
+	if _, known := got[id(2)]; known {
+		t.Errorf("gone, and not used lately: %+v", got[id(2)])
+	}
+	if three := got[id(3)]; three.Used.IsZero() || !three.Seen.IsZero() {
+		t.Errorf("about to be used: %+v", three)
+	}
+}
+
+func TestExecutorsAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "images") // all of them make it
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			for i := range 20 {
+				if again, err := Note(t.Context(), dir, id(n*i)); again || err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	got, err := Read(dir)
+	if err != nil || got[id(15*19)].Used.IsZero() {
+		t.Errorf("%v, %v", got, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(got)+1 {
+		t.Errorf("%d images, and in the folder are %v", len(got), entries)
+	}
+}
+
+// Whoever notes a use during the removal of the image learns that it may be gone.
+func TestUseDuringARemoval(t *testing.T) {
+	f := record(t)
+	note(t, f, id(1))
+	used, release, err := f.Hold(id(1))
+	if err != nil || used.IsZero() {
+		t.Fatal(used, err)
+	}
+	if _, _, err := f.Hold(id(1)); !errors.Is(err, ErrBusy) {
+		t.Errorf("held twice: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*lookPause)
+	defer cancel()
+	if again, err := Note(ctx, f.path, id(1)); !again || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a removal that goes on: %t, %v", again, err)
+	}
+	other := "sha256:f" + id(1)[8:]
+	note(t, f, other)
+	told := make(chan error)
+	go func() {
+		again, err := Note(t.Context(), f.path, id(1))
+		if !again && err == nil {
+			err = errors.New("not told of the removal")
+		}
+		told <- err
+	}()
+	release()
+	release()
+	if err := <-told; err != nil && err.Error() != "not told of the removal" { // it may have come after the release
+		t.Error(err)
+	}
+	if used, release, err = f.Hold(id(3)); err != nil || !used.IsZero() {
+		t.Errorf("one that nobody noted: %s, %v", used, err)
+	}
+	release()
+}
+
+func TestOnlyOneCleanUp(t *testing.T) {
+	f := record(t)
+	release, err := f.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Lock(); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second one: %v", err)
+	}
+	release()
+	release()
+	again, err := f.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
+
+func TestRecordThatCannotBeUsed(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"another version": func(dir string) error { return os.WriteFile(filepath.Join(dir, versionFile), []byte("2\n"), 0o600) },
+		"no version":      func(dir string) error { return os.WriteFile(filepath.Join(dir, versionFile), nil, 0o600) },
+		"of others":       func(dir string) error { return os.Chown(dir, 1, 1) },
+		"open to others":  func(dir string) error { return os.Chmod(dir, 0o770) },
+		"a symlink": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir))
+		},
+	} {
+		f := record(t)
+		if err := spoil(f.path); err != nil {
+			t.Fatal(err)
+		}
+		_, opened := Open(f.path)
+		_, read := Read(f.path)
+		again, noted := Note(t.Context(), f.path, id(1))
+		for _, err := range []error{opened, read, noted} {
+			if err == nil || again || !strings.HasPrefix(err.Error(), "record of image use: ") || strings.Contains(name, "version") != errors.Is(err, ErrVersion) {
+				t.Errorf("%s: %t, %v", name, again, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(f.path, id(1)[7:])); err == nil {
+			t.Errorf("%s: something was written", name)
+		}
+	}
+	for _, name := range []string{"", "sha256:", "busybox:1", "sha256:../../etc/passwd", id(1) + "0"} {
+		if _, err := Note(t.Context(), filepath.Join(t.TempDir(), "i"), name); err == nil {
+			t.Errorf("%q is taken for an image", name)
+		}
+	}
+	if _, err := Note(t.Context(), "images", id(1)); err == nil {
+		t.Error("a relative path is taken")
+	}
+	if got, err := Read(filepath.Join(t.TempDir(), "none")); err != nil || len(got) > 0 {
+		t.Errorf("without a record: %v, %v", got, err)
+	}
+}
+
+func TestUseIsNotedOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: its mounts are its own
+		done <- func() error {
+			if err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")); err != nil {
+				return err
+			}
+			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=8"); err != nil {
+				return err
+			}
+			record := filepath.Join(dir, "images")
+			if _, err := Note(t.Context(), record, id(1)); err != nil {
+				return err
+			}
+			then := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(filepath.Join(record, id(1)[7:]), then, then); err != nil {
+				return err
+			}
+			for n := 0; ; n++ {
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(n)), make([]byte, 16<<10), 0o600); errors.Is(err, unix.ENOSPC) {
+					break
+				} else if err != nil {
+					return err
+				}
+			}
+			if _, err := Note(t.Context(), record, id(1)); err != nil {
+				return err
+			}
+			used, err := Read(record)
+			if err == nil && time.Since(used[id(1)].Used) > time.Minute {
+				err = fmt.Errorf("used %s", used[id(1)].Used)
+			}
+			return err
+		}()
+	}()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

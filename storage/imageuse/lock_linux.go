@@ -1,0 +1,107 @@
+package imageuse
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrBusy says that another clean-up of this host is at work, or that an image is being removed already.
+var ErrBusy = errors.New("another clean-up is at work")
+
+// Lock makes the caller the host's only clean-up until it calls release, which may be called more than once, or its process ends. It does not wait: while there is
+// another the error is [ErrBusy].
+func (f *Folder) Lock() (release func(), err error) {
+	fd, err := f.open(cleanupLock, unix.O_RDWR|unix.O_CREAT)
+	if err != nil {
+		return nil, err
+	}
+	_, err = again(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+	if err != nil {
+		unix.Close(fd)
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrBusy
+		}
+		return nil, f.failed(cleanupLock, err)
+	}
+	return sync.OnceFunc(func() {
+		_ = unix.Flock(fd, unix.LOCK_UN) // a child that is just being started has the file, too
+		unix.Close(fd)
+	}), nil
+}
+
+// Hold says that an image is about to be removed, until release is called, and returns when it was last used, the zero time if
+// nobody wrote it down. Whoever notes a use from now on waits for release.
+func (f *Folder) Hold(imageID string) (used time.Time, release func(), err error) {
+	name, err := digits(imageID)
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	fd, err := f.open(removals, unix.O_RDWR|unix.O_CREAT)
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	release = sync.OnceFunc(func() {
+		_ = lock(fd, unix.F_UNLCK, place(name))
+		unix.Close(fd)
+	})
+	err = lock(fd, unix.F_WRLCK, place(name))
+	if err == nil {
+		used, err = f.modified(name)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		release()
+		return time.Time{}, nil, err
+	}
+	return used, release, nil
+}
+
+// removing reports whether somebody holds the image.
+func (f *Folder) removing(imageID string) (bool, error) {
+	name, err := digits(imageID)
+	if err != nil {
+		return false, err
+	}
+	fd, err := f.open(removals, unix.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	// Not the kind of lock that the file is open for: GETLK only asks.
+	asked := unix.Flock_t{Type: unix.F_WRLCK, Start: place(name), Len: 1}
+	if _, err := again(func() (int, error) { return 0, unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &asked) }); err != nil {
+		return false, f.failed(removals, err)
+	}
+	return asked.Type != unix.F_UNLCK, nil
+}
+
+func lock(fd int, kind int16, at int64) error {
+	_, err := again(func() (int, error) {
+		return 0, unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Start: at, Len: 1})
+	})
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return ErrBusy
+	}
+	if err != nil {
+		return fmt.Errorf("%s cannot be locked: %w", removals, err)
+	}
+	return nil
+}
+
+// place is the byte that stands for an image: its first 60 bits. The byte need not exist, and a byte that two images share would only
+// make one of them wait.
+func place(name string) int64 {
+	at, err := strconv.ParseInt(name[:15], 16, 64)
+	if err != nil {
+		return 0 // not of a name that passed digits
+	}
+	return at
+}
