@@ -27,6 +27,8 @@ type File struct {
 	RunDirectory string        `yaml:"run_directory"`
 	LogDrain     time.Duration `yaml:"log_drain"`
 	LogLevel     slog.Level    `yaml:"log_level"`
+
+	GC GC `yaml:"gc"`
 }
 
 // Engine is the section about the Docker Engine.
@@ -162,5 +164,6 @@ func Default() File {
 		RunDirectory: "/run/mesos-docker-executor",
 		LogDrain:     2 * time.Second,
 		LogLevel:     slog.LevelInfo,
+		GC:           defaultGC(),
 	}
 }

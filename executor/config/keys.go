@@ -56,7 +56,7 @@ type setting struct {
 // limits come from.
 func (f *File) settings() []setting {
 	l := &f.Engine.Limits
-	return []setting{
+	return append([]setting{
 		versionSetting(&f.Version),
 		stringSetting(&f.Engine.Host, "engine.host", "`unix://` and an absolute path, at most 107 bytes", checkEngineHost,
 			"socket of the Docker Engine; in drop-in mode the agent's `--docker_socket` wins"),
@@ -143,7 +143,7 @@ func (f *File) settings() []setting {
 		durationSetting(&f.LogDrain, "log_drain", tenth, time.Minute,
 			"how long the terminal status waits for the rest of the container's output"),
 		levelSetting(&f.LogLevel, "log_level", "least severe lines in the executor's own log"),
-	}
+	}, f.GC.settings()...)
 }
 
 // tenth is the shortest limit. Less than that, a busy host looks like a broken

@@ -38,6 +38,9 @@ func Parse(name string, data []byte) (File, error) {
 			}
 			p.problems.addAt(line, key, "%v", err)
 		}
+		if key, err := f.GC.check(); err != nil {
+			p.problems.addAt(max(p.lines[key], p.lines["gc"]), key, "%v", err)
+		}
 		if p.agentReadable() {
 			p.problems.Agent = &f.Agent
 		}

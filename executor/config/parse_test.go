@@ -49,6 +49,16 @@ storage:
 run_directory: '/run/other'
 log_drain: 250ms
 log_level: debug
+gc:
+  directory: /srv/images
+  begin_percent: 90
+  until_percent: 70
+  max_images: 10
+  pause: 3s
+  min_age: 30m
+  keep: "base/*"
+  max_load: 0
+  max_io_pressure: 99
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +84,10 @@ log_level: debug
 		RunDirectory: "/run/other",
 		LogDrain:     250 * time.Millisecond,
 		LogLevel:     slog.LevelDebug,
+		GC: config.GC{
+			Directory: "/srv/images", BeginPercent: 90, UntilPercent: 70, MaxImages: 10, Pause: 3 * time.Second,
+			MinAge: 30 * time.Minute, Keep: "base/*", MaxLoad: 0, MaxIOPressure: 99,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
