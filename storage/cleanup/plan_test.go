@@ -223,3 +223,14 @@ func TestRulesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestCleanUpThatHasBegunGoesOnBetweenTheMarks(t *testing.T) {
+	rules, thresholds := DefaultRules(), storage.Thresholds{}
+	for free, want := range map[uint64][2]uint64{10: {10, 10}, 14: {6, 6}, 15: {0, 5}, 19: {0, 1}, 20: {0, 0}, 50: {0, 0}} {
+		rooms := []storage.Room{{Places: []storage.Place{{Path: "/d", Use: storage.Layers}}, Bytes: storage.Amount{Free: free, Total: 100}}}
+		got := [2]uint64{rules.Goal(rooms, thresholds).Bytes, rules.Rest(rooms, thresholds).Bytes}
+		if got != want {
+			t.Errorf("%d %% free: to begin with %d, to go on with %d; want %d", free, got[0], got[1], want)
+		}
+	}
+}

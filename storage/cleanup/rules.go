@@ -58,17 +58,22 @@ func (g Goal) None() bool { return g.Bytes == 0 && g.Inodes == 0 }
 // Goal looks at the disks on which removed images leave room: those with layers. It is none while all are emptier than
 // Begin and have what t asks for; else it leads down to Until, or as far above t's line if that is higher, so that
 // the next container is not refused for the image that it brings. A disk of which nothing is known has no part in it.
-func (r Rules) Goal(rooms []storage.Room, t storage.Thresholds) Goal {
+func (r Rules) Goal(rooms []storage.Room, t storage.Thresholds) Goal { return r.goal(rooms, t, false) }
+
+// Rest is the same for a clean-up that has begun: between the marks Goal is none, and Rest leads on down to Until.
+func (r Rules) Rest(rooms []storage.Room, t storage.Thresholds) Goal { return r.goal(rooms, t, true) }
+
+func (r Rules) goal(rooms []storage.Room, t storage.Thresholds, begun bool) Goal {
 	var g Goal
 	for _, room := range rooms {
 		if room.Err != nil || !room.Uses(storage.Layers) && !room.Uses(storage.PoolData) && !room.Uses(storage.PoolMetadata) {
 			continue
 		}
 		leastBytes, leastInodes := t.MinFree(room)
-		if n := r.missing(room.Bytes, leastBytes); n > g.Bytes {
+		if n := r.missing(room.Bytes, leastBytes, begun); n > g.Bytes {
 			g.Bytes, g.Why = n, room.String()
 		}
-		if n := r.missing(room.Inodes, leastInodes); n > g.Inodes {
+		if n := r.missing(room.Inodes, leastInodes, begun); n > g.Inodes {
 			g.Inodes, g.Why = n, room.String()
 		}
 	}
@@ -76,15 +81,15 @@ func (r Rules) Goal(rooms []storage.Room, t storage.Thresholds) Goal {
 }
 
 // missing is how much has to be freed of something of which so much has to be free at least.
-func (r Rules) missing(a storage.Amount, least uint64) uint64 {
+func (r Rules) missing(a storage.Amount, least uint64, begun bool) uint64 {
 	if a.Total == 0 {
 		return 0
 	}
 	percent := a.Total / 100
 	begin := max(percent*uint64(100-r.Begin), least)
-	if a.Free >= begin {
+	until := min(max(percent*uint64(100-r.Until), least+percent*uint64(r.Begin-r.Until)), a.Total)
+	if a.Free >= begin && !begun || a.Free >= until {
 		return 0
 	}
-	until := max(percent*uint64(100-r.Until), least+percent*uint64(r.Begin-r.Until))
-	return min(until, a.Total) - a.Free
+	return until - a.Free
 }

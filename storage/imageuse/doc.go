@@ -17,7 +17,7 @@
 //
 // In one folder of root's, 0700: an empty file per image, named by the 64 digits of its ID, whose modification time is the last use; the
 // same with .seen, for when a clean-up saw the image first; cleanup.lock, which the clean-up has flocked; removals.lock, with a byte locked for
-// each removal (F_OFD_SETLK in fcntl(2)); and version, the number of this form. To note another use of an image takes no space, so it works on a full disk, and the time is the
+// each removal (F_OFD_SETLK in fcntl(2)); unanswered, for when the engine did not finish a removal; begun, while a clean-up's goal is not reached; and version, the number of this form. To note another use of an image takes no space, so it works on a full disk, and the time is the
 // kernel's own at that moment: of many executors at once, the last use wins. All locks end with their process, however that ends; nothing
 // that a killed process leaves behind needs repair.
 //

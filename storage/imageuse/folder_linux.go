@@ -18,6 +18,8 @@ const (
 	cleanupLock = "cleanup.lock"
 	removals    = "removals.lock"
 	seenSuffix  = ".seen"
+	unanswered  = "unanswered" // the time of a removal that the engine did not finish
+	begun       = "begun"      // a clean-up, whose goal is not reached
 )
 
 // ErrVersion says that another version of this program keeps the record, in a form that this one does not know.

@@ -36,7 +36,7 @@ func note(t *testing.T, f *Folder, imageID string) {
 
 func uses(t *testing.T, f *Folder) map[string]Use {
 	t.Helper()
-	uses, err := Read(f.path)
+	uses, _, err := Read(f.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestExecutorsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	got, err := Read(dir)
+	got, _, err := Read(dir)
 	if err != nil || got[id(15*19)].Used.IsZero() {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -190,7 +190,7 @@ func TestRecordThatCannotBeUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, opened := Open(f.path)
-		_, read := Read(f.path)
+		_, _, read := Read(f.path)
 		again, noted := Note(t.Context(), f.path, id(1))
 		for _, err := range []error{opened, read, noted} {
 			if err == nil || again || !strings.HasPrefix(err.Error(), "record of image use: ") || strings.Contains(name, "version") != errors.Is(err, ErrVersion) {
@@ -209,7 +209,7 @@ func TestRecordThatCannotBeUsed(t *testing.T) {
 	if _, err := Note(t.Context(), "images", id(1)); err == nil {
 		t.Error("a relative path is taken")
 	}
-	if got, err := Read(filepath.Join(t.TempDir(), "none")); err != nil || len(got) > 0 {
+	if got, _, err := Read(filepath.Join(t.TempDir(), "none")); err != nil || len(got) > 0 {
 		t.Errorf("without a record: %v, %v", got, err)
 	}
 }
@@ -244,7 +244,7 @@ func TestUseIsNotedOnAFullDisk(t *testing.T) {
 			if _, err := Note(t.Context(), record, id(1)); err != nil {
 				return err
 			}
-			used, err := Read(record)
+			used, _, err := Read(record)
 			if err == nil && time.Since(used[id(1)].Used) > time.Minute {
 				err = fmt.Errorf("used %s", used[id(1)].Used)
 			}

@@ -17,22 +17,24 @@ type Use struct {
 	Seen time.Time // when a clean-up saw it first; zero: none did
 }
 
-// Read returns what the record at path says, by image ID ("sha256:..."), and changes nothing: without a record nothing is known.
-func Read(path string) (map[string]Use, error) {
+// Read returns what the record at path says, by image ID ("sha256:..."), and whether a clean-up has begun, and changes nothing: without a
+// record nothing is known.
+func Read(path string) (uses map[string]Use, begun bool, err error) {
 	f, err := openFolder(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return map[string]Use{}, nil
+		return map[string]Use{}, false, nil
 	}
 	if err == nil {
 		defer f.Close()
 		if err = f.checkVersion(); errors.Is(err, fs.ErrNotExist) {
-			return map[string]Use{}, nil // it is just being made
+			return map[string]Use{}, false, nil // it is just being made
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("record of image use: %w", err)
+		return nil, false, fmt.Errorf("record of image use: %w", err)
 	}
-	return f.Uses()
+	uses, err = f.Uses()
+	return uses, f.Begun(), err
 }
 
 // Uses returns what the record says, by image ID. Files that are none of its own are passed over.

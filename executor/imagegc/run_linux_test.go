@@ -1,0 +1,214 @@
+package imagegc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/storage/imageuse"
+)
+
+func TestCyclesBringTheHostUnderTheMark(t *testing.T) {
+	h := newHost(t, 92)
+	h.used(t, id(0), time.Minute) // in use again
+	h.containers[id(1)] = 1
+	for _, want := range []string{"2 3 4 5 6", "7 8 9 a b", "c d e f 10", "11", ""} {
+		r := h.cycle(t)
+		if r.removed() != want || r.Ended != "" || r.Left.None() != (len(h.images) <= 80) {
+			t.Errorf("removed %q, want %q; ended: %q; left: %+v", r.removed(), want, r.Ended, r.Left)
+		}
+		if want == "7 8 9 a b" { // others come meanwhile
+			h.images = append(h.images, engine.ListedImage{ID: id(500), Size: gib}, engine.ListedImage{ID: id(501), Size: gib},
+				engine.ListedImage{ID: id(502), Size: gib}, engine.ListedImage{ID: id(503), Size: gib})
+		}
+	}
+	if uses, _, err := imageuse.Read(h.dir); err != nil || len(uses) != len(h.images) {
+		t.Errorf("the record has %d images, the engine %d; %v", len(uses), len(h.images), err)
+	}
+}
+
+func TestNothingIsRemovedWhileThereIsRoom(t *testing.T) {
+	h := newHost(t, 80)
+	if r := h.cycle(t); len(r.Done) > 0 || !r.Left.None() {
+		t.Errorf("%+v", r)
+	}
+	uses, _, err := imageuse.Read(h.dir)
+	if err != nil || uses[id(5)].Seen.IsZero() {
+		t.Errorf("what is there is not written down: %+v, %v", uses[id(5)], err)
+	}
+}
+
+func TestPlanChangesNothing(t *testing.T) {
+	h := newHost(t, 90)
+	before, _, err := imageuse.Read(h.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Look(t.Context(), h.Options, before, false)
+	after, _, readErr := imageuse.Read(h.dir)
+	if err != nil || readErr != nil || plan.Goal.None() || len(h.asked) > 0 || fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("%v, %v, goal %+v, asked to remove %q", err, readErr, plan.Goal, h.asked)
+	}
+}
+
+// Between plan and removal much can happen; the pause is a moment of it.
+func TestImageThatComesIntoUseStays(t *testing.T) {
+	h := newHost(t, 90)
+	moments := 0
+	h.Hindrance = func() string {
+		switch moments++; moments {
+		case 2:
+			h.used(t, id(1), 0)
+		case 3:
+			h.containers[id(2)] = 1
+		}
+		return ""
+	}
+	r := h.cycle(t)
+	if r.removed() != "0 3 4" || len(r.Done) != 5 {
+		t.Errorf("%+v", r.Done)
+	}
+	for _, one := range r.Done[1:3] {
+		if !strings.Contains(one.Why, "came into use") || one.Err != nil {
+			t.Errorf("%+v", one)
+		}
+	}
+}
+
+func TestLaunchLearnsOfTheRemovalOfItsImage(t *testing.T) {
+	h := newHost(t, 90)
+	told := make(chan error, 1)
+	h.Engine = during{h.fakeEngine, func() {
+		began := make(chan bool)
+		go func() {
+			close(began)
+			again, err := imageuse.Note(t.Context(), h.dir, id(0))
+			if !again && err == nil {
+				err = errors.New("the launch was not told")
+			}
+			told <- err
+		}()
+		<-began
+		for used := (time.Time{}); time.Since(used) > time.Minute; { // until it has touched the record
+			uses, _, err := imageuse.Read(h.dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			used = uses[id(0)].Used
+		}
+	}}
+	h.Rules.Cycle = 1
+	if r := h.cycle(t); r.removed() != "0" {
+		t.Errorf("%+v", r)
+	}
+	if err := <-told; err != nil {
+		t.Log(err) // it touched the record, and looked when the removal was over already
+	}
+}
+
+// during does something while an image is being removed.
+type during struct {
+	*fakeEngine
+	do func()
+}
+
+func (d during) RemoveImage(ctx context.Context, ref string) error {
+	d.do()
+	return d.fakeEngine.RemoveImage(ctx, ref)
+}
+
+func TestImageThatWasTaggedLatelyStaysAndTheNextGoes(t *testing.T) {
+	h := newHost(t, 90)
+	h.Rules.Cycle = 2
+	h.tagged[id(0)] = time.Now()
+	if r := h.cycle(t); r.removed() != "1 2" {
+		t.Errorf("%+v", r.Done)
+	}
+}
+
+func TestNamesOfAnImageGoOneByOneAndForeignOnesStay(t *testing.T) {
+	h := newHost(t, 90)
+	h.Rules.Cycle = 1
+	h.images[0].Names = []string{"a:1", "a:2", "b:1"}
+	h.Hindrance = func() string { // a pull gives a:2 to another image
+		h.images[0].Names = []string{"a:1", "b:1"}
+		h.images[50].Names = []string{"a:2"}
+		return ""
+	}
+	if r := h.cycle(t); r.removed() != "0" || !slices.Equal(h.asked, []string{"a:1", id(0)}) {
+		t.Errorf("asked to remove %q: %+v", h.asked, r.Done)
+	}
+}
+
+func TestRefusalCostsOneImageOnly(t *testing.T) {
+	h := newHost(t, 90)
+	h.fail[id(0)] = refused(engine.ErrConflict)
+	if r := h.cycle(t); r.removed() != "1 2 3 4" || !errors.Is(r.Done[0].Err, engine.ErrConflict) || r.Ended != "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestEngineThatDoesNotAnswerIsSpared(t *testing.T) {
+	h := newHost(t, 90)
+	h.fail[id(1)] = unknown()
+	if r := h.cycle(t); r.removed() != "0" || len(r.Done) != 2 || r.Ended == "" {
+		t.Errorf("%+v", r)
+	}
+	delete(h.fail, id(1))
+	if r := h.cycle(t); len(r.Done) > 0 || !strings.Contains(r.Ended, "no image is removed before") {
+		t.Errorf("%+v", r)
+	}
+	h.Now = func() time.Time { return time.Now().Add(Spared) }
+	if r := h.cycle(t); r.removed() != "1 2 3 4 5" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestHindranceEndsTheCycle(t *testing.T) {
+	h := newHost(t, 90)
+	h.Hindrance = func() string {
+		if len(h.images) < 89 {
+			return "a launch waits"
+		}
+		return ""
+	}
+	if r := h.cycle(t); r.removed() != "0 1" || r.Ended != "a launch waits" || r.Left.None() {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestBrokenAnswerRemovesNothing(t *testing.T) {
+	h := newHost(t, 90)
+	h.broken = unknown()
+	if r, err := Run(t.Context(), h.Options, h.record); err == nil || len(h.asked) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestLoadOfTheHost(t *testing.T) {
+	const pressure = "some avg10=41.50 avg60=3.45 avg300=5.51 total=2009672387\nfull avg10=99.47 avg60=0.91 avg300=0.99 total=549181683\n"
+	for name, c := range map[string]struct {
+		average, pressure string
+		load              Load
+		want              string
+	}{
+		"quiet":             {"0.10 8.10 8.11 2/149 27304\n", "some avg10=0.00 avg60=3.45", Load{200, 40}, ""},
+		"at the limit":      {"4.00 8.10", "some avg10=40.00 avg60=3", Load{200, 40}, ""},
+		"many processes":    {"4.01 0.10", "", Load{200, 40}, "load average of 4.01 with 2 CPUs"},
+		"waiting for disks": {"0.10 0.10", pressure, Load{200, 40}, "wait for disks 41.50 %"},
+		"no limits":         {"99.0 0.10", pressure, Load{}, ""},
+		"not there":         {"", "", Load{200, 40}, ""},
+		"something else":    {"x y", "some\nsome avg10=\nx", Load{200, 40}, ""},
+	} {
+		got := c.load.exceeded(c.average, c.pressure, 2)
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
