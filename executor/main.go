@@ -3,7 +3,7 @@
 // A Mesos agent starts it once per task, in one of two ways: as the executor of its Docker containerizer (drop-in mode,
 // recognised by the containerizer's flags), or because a framework names it in TaskInfo.executor (custom mode). People
 // start it as `try`, which runs a task without Mesos, `explain`, which says what would become of one, and `report`, which shows what
-// became of one; those who write its files, as `check`, `policy` and `classes`; those who run the host, as `doctor`.
+// became of one; those who write its files, as `check`, `policy` and `classes`; those who run the host, as `doctor` and `gc`.
 //
 // This package only wires: each file holds one command, and what they do is in the packages below and beside it.
 package main
@@ -99,7 +99,7 @@ func newApp(words []string, status *int) *cli.App {
 		// The default command has run's flags as well.
 		Flags:          run.Flags,
 		Action:         run.Action,
-		Commands:       []*cli.Command{run, tryCommand(), explainCommand(), reportCommand(), checkCommand(), policyCommand(), classesCommand(), doctorCommand()},
+		Commands:       []*cli.Command{run, tryCommand(), explainCommand(), reportCommand(), checkCommand(), policyCommand(), classesCommand(), doctorCommand(), gcCommand()},
 		OnUsageError:   usageError,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}

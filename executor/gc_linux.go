@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mesos-docker-executor/cgroupnet"
+	"mesos-docker-executor/executor/admission"
+	"mesos-docker-executor/executor/config"
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/imagegc"
+	"mesos-docker-executor/executor/supervise"
+	"mesos-docker-executor/storage"
+	"mesos-docker-executor/storage/cleanup"
+	"mesos-docker-executor/storage/imageuse"
+)
+
+const (
+	gcSweepLimit = time.Minute      // nobody waits for it, unlike for that of a launch
+	gcCgroupAge  = 10 * time.Minute // the agent may be removing a younger one
+)
+
+func gc(c *cli.Context) error {
+	err := noWords(c)
+	if errors.Is(err, flag.ErrHelp) {
+		return cli.ShowSubcommandHelp(c)
+	}
+	if err != nil {
+		return cli.Exit("gc: "+err.Error(), exitUsage)
+	}
+	file, err := configFlagged(c)
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	g := gcRun{file: file, settings: storage.DefaultSettings(), result: gcResult{DryRun: c.Bool("dry-run")}}
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := g.run(ctx); err != nil {
+		return cli.Exit("gc: "+err.Error(), exitUsage)
+	}
+	if c.Bool("json") {
+		if err := writeJSON(c.App.Writer, g.result); err != nil {
+			return cli.Exit(err.Error(), exitFail)
+		}
+	} else {
+		g.result.print(c.App.Writer)
+	}
+	return cli.Exit("", g.result.status())
+}
+
+// gcRun is one run of gc.
+type gcRun struct {
+	file     config.File
+	settings storage.Settings
+	result   gcResult
+
+	gate   *admission.Gate
+	docker *engine.Engine // nil while it is in trouble
+	info   engine.Info
+}
+
+// rules are those of the configuration.
+func gcRules(keys config.GC) cleanup.Rules {
+	return cleanup.Rules{
+		Begin: keys.BeginPercent, Until: keys.UntilPercent, Cycle: keys.MaxImages, MinAge: keys.MinAge, Keep: keys.Kept(),
+	}
+}
+
+// run returns an error for what is wrong with the call itself; all else is in the result.
+func (g *gcRun) run(ctx context.Context) error {
+	if err := gcRules(g.file.GC).Check(); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("it has to be run as root, as the executors are")
+	}
+	docker, err := engine.Open(g.file.Engine.Host, engine.Limits(g.file.Engine.Limits))
+	if err != nil {
+		return err
+	}
+	defer docker.Close()
+	if g.result.DryRun {
+		g.meet(ctx, docker)
+		g.look(ctx)
+		g.cgroups(false)
+		return nil
+	}
+	record, err := imageuse.Open(g.file.GC.Directory)
+	if err != nil {
+		// What dead executors left is in nobody's record.
+		g.meet(ctx, docker)
+		g.result.fail(fmt.Errorf("no image is removed: %w", err))
+		g.sweep(ctx)
+		g.cgroups(true)
+		return nil
+	}
+	defer record.Close()
+	release, err := record.Lock()
+	if errors.Is(err, imageuse.ErrBusy) {
+		g.result.PutOff = "another gc of this host is at work"
+		return nil
+	}
+	if err != nil {
+		g.result.fail(err)
+		return nil
+	}
+	defer release()
+	g.meet(ctx, docker)
+	g.images(ctx, record)
+	g.sweep(ctx)
+	g.cgroups(true)
+	return nil
+}
+
+// meet sees whether the engine may be asked, and asks it who it is.
+func (g *gcRun) meet(ctx context.Context, docker *engine.Engine) {
+	g.gate = admission.New(admission.Options{
+		Dir: filepath.Join(g.file.RunDirectory, "engine"), Engine: g.file.Engine.Host,
+		Note: func(line string) { g.result.Notes = append(g.result.Notes, line) },
+	})
+	if trouble := g.trouble(); trouble != "" {
+		g.result.Images.Ended = trouble
+		return
+	}
+	info, err := docker.Probe(ctx)
+	if err != nil {
+		g.result.fail(err)
+		return
+	}
+	g.docker, g.info = docker, info
+}
+
+// trouble says what the host's executors know of an engine that is unfit, "" if they know of nothing.
+func (g *gcRun) trouble() string {
+	open, state := g.gate.Open()
+	if !open {
+		return ""
+	}
+	return fmt.Sprintf("the engine at %s has been unfit since %s: %s", g.file.Engine.Host, state.Changed.Format(time.RFC3339), state.Cause)
+}
+
+// hindrance says why nothing may be removed just now.
+func (g *gcRun) hindrance() string {
+	if trouble := g.trouble(); trouble != "" {
+		return trouble
+	}
+	for _, kind := range []admission.Kind{admission.Start, admission.Pull} {
+		if g.gate.Awaited(kind) {
+			return fmt.Sprintf("a launch waits for its %s", kind)
+		}
+	}
+	return imagegc.Load{Average: g.file.GC.MaxLoad, Pressure: g.file.GC.MaxIOPressure}.Exceeded()
+}
+
+func (g *gcRun) options() imagegc.Options {
+	looker := &storage.Looker{}
+	return imagegc.Options{
+		Engine: g.docker,
+		Rooms: func(ctx context.Context) []storage.Room {
+			said := gcEngine(g.info)
+			pools := storage.Pools(said)
+			if len(pools) > 0 { // they are what the engine says
+				if info, err := g.docker.Probe(ctx); err == nil {
+					pools = storage.Pools(gcEngine(info))
+				}
+			}
+			return append(looker.Look(ctx, storage.LookLimit, storage.Places(said, g.settings.ContainerdRoot, "")), pools...)
+		},
+		Rules:      gcRules(g.file.GC),
+		Thresholds: g.settings.Thresholds,
+		Pause:      g.file.GC.Pause,
+		Hindrance:  g.hindrance,
+	}
+}
+
+func gcEngine(i engine.Info) storage.Engine {
+	return storage.Engine{
+		Driver: i.Driver, DriverStatus: i.DriverStatus, DockerRootDir: i.DockerRootDir, KernelVersion: i.KernelVersion, Warnings: i.Warnings,
+	}
+}
+
+// look plans, and changes nothing.
+func (g *gcRun) look(ctx context.Context) {
+	if g.docker == nil {
+		return
+	}
+	uses, begun, err := imageuse.Read(g.file.GC.Directory)
+	if err == nil {
+		err = gcEngine(g.info).Check()
+	}
+	var plan cleanup.Plan
+	if err == nil {
+		plan, err = imagegc.Look(ctx, g.options(), uses, begun)
+	}
+	if err != nil {
+		g.result.fail(fmt.Errorf("no image would be removed: %w", err))
+		return
+	}
+	g.result.planned(plan)
+	g.result.Images.Ended = g.hindrance()
+}
+
+func (g *gcRun) images(ctx context.Context, record *imageuse.Folder) {
+	if g.docker == nil {
+		return
+	}
+	err := gcEngine(g.info).Check()
+	var report imagegc.Report
+	if err == nil {
+		report, err = imagegc.Run(ctx, g.options(), record)
+	}
+	if err != nil {
+		g.result.fail(fmt.Errorf("no image is removed: %w", err))
+		return
+	}
+	g.result.carriedOut(report)
+}
+
+// sweep cleans up after dead executors; what needs the engine stays for later while that is in trouble.
+func (g *gcRun) sweep(ctx context.Context) {
+	options := supervise.SweepOptions{
+		RunDir: g.file.RunDirectory, CgroupRoot: g.file.Cgroup.Root, Log: slog.New(slog.DiscardHandler),
+		Thorough: true, Limit: gcSweepLimit,
+	}
+	if g.docker != nil && g.trouble() == "" {
+		options.Engine, options.EngineHost = g.docker, g.docker.Host()
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	report, err := supervise.Sweep(ctx, options)
+	if err != nil {
+		g.result.fail(err)
+		return
+	}
+	g.result.Sweep = &report
+}
+
+// cgroups removes those of destroyed containers, or only names them.
+func (g *gcRun) cgroups(remove bool) {
+	claimed := func(id string) bool {
+		_, err := os.Lstat(filepath.Join(supervise.ClaimDir(g.file.RunDirectory), id))
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	hierarchies, err := cgroupnet.Hierarchies()
+	if errors.Is(err, cgroupnet.ErrNoHierarchy) {
+		return
+	}
+	var left []cgroupnet.Leftover
+	if err == nil {
+		left, err = cgroupnet.Leftovers(hierarchies, cgroupnet.AgentRoot, gcCgroupAge, claimed)
+	}
+	if err != nil {
+		g.result.fail(err)
+		return
+	}
+	for _, l := range left {
+		one := gcCgroup{Cgroup: l.Folder()}
+		if remove {
+			if err := l.Remove(); err != nil {
+				one.Why = err.Error()
+				g.result.fail(err)
+			}
+			one.Removed = one.Why == ""
+		}
+		g.result.Cgroups = append(g.result.Cgroups, one)
+	}
+}
