@@ -86,18 +86,18 @@ func TestHostComesBackUnderItsMark(t *testing.T) {
 
 func TestKilledAtAnyMoment(t *testing.T) {
 	h := newHost(t)
-	ids := h.images("b.example", 34, 1000)
+	ids := h.images("b.example", 125, 250)
 	recent := ids[:3]
 	for _, id := range recent {
 		h.used(id, time.Minute)
 	}
 	kills := 0
-	for h.free() < begin-1000 && kills < 40 {
+	for h.free() < begin && kills < 40 {
 		cmd := h.gc()
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond) // the moment is the test
+		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // the moment is the test
 		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	t.Logf("%d runs were killed", kills)
 	for runs := 0; h.gcOnce().Images.Left.Inodes > 0; runs++ { // nobody holds a lock any more
-		if runs == 10 {
+		if runs == 30 {
 			t.Fatal("what was killed keeps others from finishing")
 		}
 	}

@@ -32,8 +32,9 @@ type Removal struct {
 	Err     error    // of the engine or of the record, nil if it came into use
 }
 
-// Run plans a cycle and carries it out. One that has begun is gone on with by the next until the low-water mark is reached. The caller holds the record's lock. An error says that there is no plan, or that the record cannot be
-// kept; what happened to single images is in the report.
+// Run plans a cycle and carries it out. One that has begun is gone on with by the next until the low-water mark is reached. The caller
+// holds the record's lock. An error says that there is no plan, or that the record cannot be kept; what happened to single images
+// is in the report.
 func Run(ctx context.Context, o Options, record *imageuse.Folder) (Report, error) {
 	listed, uses, err := o.record(ctx, record)
 	if err != nil {
@@ -44,33 +45,56 @@ func Run(ctx context.Context, o Options, record *imageuse.Folder) (Report, error
 		return Report{}, err
 	}
 	r.Left = r.Plan.Goal
-	if err := record.SetBegun(!r.Left.None()); err != nil {
-		return Report{}, fmt.Errorf("record of image use: %w", err)
+	if err = record.SetBegun(!r.Left.None()); err == nil {
+		o.carryOut(ctx, record, &r)
+		err = record.SetBegun(!r.Left.None())
 	}
+	if err != nil {
+		err = fmt.Errorf("record of image use: %w", err)
+	}
+	return r, err
+}
+
+// carryOut removes what the plan says, one image after the other.
+func (o Options) carryOut(ctx context.Context, record *imageuse.Folder, r *Report) {
 	if until := record.Unanswered().Add(Spared); o.now().Before(until) && !r.Left.None() {
 		r.Ended = fmt.Sprintf("the engine did not finish the last removal: no image is removed before %s", until.Format(time.RFC3339))
-		return r, nil
+		return
 	}
 	for _, row := range r.Plan.Rows {
 		if row.Action != cleanup.Remove && row.Action != cleanup.Spare {
-			return r, nil
+			break
 		}
 		if r.Ended = o.pause(ctx, len(r.Done)); r.Ended != "" {
-			return r, nil
+			return
 		}
 		if len(r.Done) > 0 {
-			if r.Left = o.goal(ctx, true); r.Left.None() {
-				return r, nil
+			if o.lookAgain(ctx, r); r.Left.None() || r.Ended != "" {
+				return
 			}
 		}
 		one := o.remove(ctx, record, row.Image)
 		r.Done = append(r.Done, one)
-		if one.Err != nil && engine.OutcomeOf(one.Err) == engine.Unknown && !errors.Is(one.Err, imageuse.ErrBusy) {
+		if one.Err != nil && engine.OutcomeOf(one.Err) == engine.Unknown {
 			r.Ended = "an image was not removed for certain, so the rest is left alone"
-			return r, nil
+			return
 		}
 	}
-	return r, nil
+	if len(r.Done) > 0 {
+		o.lookAgain(ctx, r)
+	}
+}
+
+const stopped = "the time for this run is over, or it was told to stop"
+
+// lookAgain looks at the disks. When ctx ends meanwhile nothing is known of them, and nothing changes.
+func (o Options) lookAgain(ctx context.Context, r *Report) {
+	left := o.goal(ctx, true)
+	if ctx.Err() != nil {
+		r.Ended = stopped
+		return
+	}
+	r.Left = left
 }
 
 // record lists the engine's images and keeps the record in step with them.
@@ -111,7 +135,7 @@ func (o Options) pause(ctx context.Context, done int) (hindrance string) {
 		}
 	}
 	if ctx.Err() != nil {
-		return "the time for this run is over, or it was told to stop"
+		return stopped
 	}
 	if o.Hindrance == nil {
 		return ""

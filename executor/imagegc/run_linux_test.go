@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/storage"
 	"mesos-docker-executor/storage/imageuse"
 )
 
@@ -180,6 +181,25 @@ func TestHindranceEndsTheCycle(t *testing.T) {
 	}
 	if r := h.cycle(t); r.removed() != "0 1" || r.Ended != "a launch waits" || r.Left.None() {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestRunThatIsToldToStopGoesOnNextTime(t *testing.T) {
+	h := newHost(t, 90)
+	ctx, cancel := context.WithCancel(t.Context())
+	looks := 0
+	h.Rooms = func(ctx context.Context) []storage.Room {
+		if looks++; looks == 3 { // after the second removal
+			cancel()
+		}
+		if ctx.Err() != nil {
+			return []storage.Room{{Places: []storage.Place{{Path: "/d", Use: storage.Layers}}, Err: &storage.SilentError{Path: "/d"}}}
+		}
+		return h.rooms(ctx)
+	}
+	r, err := Run(ctx, h.Options, h.record)
+	if err != nil || r.removed() != "0 1" || r.Ended == "" || r.Left.None() || !h.record.Begun() {
+		t.Errorf("%v, removed %q, ended %q, left %+v", err, r.removed(), r.Ended, r.Left)
 	}
 }
 
