@@ -37,7 +37,7 @@ func newHost(t *testing.T) *host {
 	dir := t.TempDir()
 	h := &host{t: t, config: filepath.Join(dir, "config.yaml"), run: filepath.Join(dir, "run"), record: filepath.Join(dir, "images")}
 	text := fmt.Sprintf(`version: 1
-engine: {host: %q}
+engine: {host: %q, limits: {remove: 2s}}
 run_directory: %q
 gc: {directory: %q, min_age: 1h, pause: 0s, max_load: 0, max_io_pressure: 0, keep: "kept.example/*"}
 `, private.Host, h.run, h.record)
