@@ -92,7 +92,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		h.used(id, time.Minute)
 	}
 	kills := 0
-	for h.free() < begin && kills < 40 {
+	for h.free() < begin && kills < 20 {
 		cmd := h.gc()
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

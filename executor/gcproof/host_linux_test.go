@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -135,7 +136,7 @@ func (h *host) gcOnce() (r result) {
 	return r
 }
 
-// there are the images that the engine has, each looked up.
+// there are the images that the engine has, each looked up. The daemon goes on with a removal whose gc was killed: what is not found is not there.
 func (h *host) there() map[string]bool {
 	h.t.Helper()
 	listed, err := h.engine.Images(h.t.Context())
@@ -144,11 +145,12 @@ func (h *host) there() map[string]bool {
 	}
 	there := map[string]bool{}
 	for _, l := range listed {
-		there[l.ID] = true
-		for _, name := range append(l.Names, l.ID) {
-			if said, err := h.engine.Image(h.t.Context(), name); err != nil || said.ID != l.ID {
+		for _, name := range append(l.Names, l.ID) { // the ID comes last, and decides
+			said, err := h.engine.Image(h.t.Context(), name)
+			if err != nil && !errors.Is(err, engine.ErrNotFound) || err == nil && said.ID != l.ID {
 				h.t.Errorf("%s is listed, and looked up it is %s: %v", name, said.ID, err)
 			}
+			there[l.ID] = err == nil
 		}
 	}
 	return there
