@@ -43,7 +43,7 @@ func gc(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	g := gcRun{file: file, settings: storage.DefaultSettings(), result: gcResult{DryRun: c.Bool("dry-run")}}
+	g := gcRun{file: file, settings: file.Storage.Settings(), result: gcResult{DryRun: c.Bool("dry-run")}}
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := g.run(ctx); err != nil {
@@ -166,7 +166,9 @@ func (g *gcRun) hindrance() string {
 func (g *gcRun) options() imagegc.Options {
 	looker := &storage.Looker{}
 	return imagegc.Options{
-		Engine: g.docker,
+		Engine: imagegc.Engine{
+			Images: g.docker.Images, ImagesInUse: g.docker.ImagesInUse, Image: g.docker.Image, RemoveImage: g.docker.RemoveImage,
+		},
 		Rooms: func(ctx context.Context) []storage.Room {
 			said := gcEngine(g.info)
 			pools := storage.Pools(said)

@@ -39,6 +39,10 @@ func newFake(images int) *fakeEngine {
 	return f
 }
 
+func (f *fakeEngine) engine() Engine {
+	return Engine{Images: f.Images, ImagesInUse: f.ImagesInUse, Image: f.Image, RemoveImage: f.RemoveImage}
+}
+
 func (f *fakeEngine) Images(context.Context) ([]engine.ListedImage, error) {
 	return slices.Clone(f.images), f.broken
 }
@@ -107,7 +111,7 @@ func newHost(t *testing.T, images int) *host {
 	}
 	t.Cleanup(record.Close)
 	h := &host{fakeEngine: f, record: record, dir: dir}
-	h.Options = Options{Engine: f, Rooms: f.rooms, Rules: cleanup.DefaultRules(), Thresholds: storage.DefaultThresholds()}
+	h.Options = Options{Engine: f.engine(), Rooms: f.rooms, Rules: cleanup.DefaultRules(), Thresholds: storage.DefaultThresholds()}
 	for n := range images {
 		h.used(t, id(n), time.Duration(1000-n)*time.Hour)
 	}

@@ -84,7 +84,7 @@ func TestImageThatComesIntoUseStays(t *testing.T) {
 func TestLaunchLearnsOfTheRemovalOfItsImage(t *testing.T) {
 	h := newHost(t, 90)
 	told := make(chan error, 1)
-	h.Engine = during{h.fakeEngine, func() {
+	h.Engine.RemoveImage = func(ctx context.Context, ref string) error {
 		began := make(chan bool)
 		go func() {
 			close(began)
@@ -99,11 +99,12 @@ func TestLaunchLearnsOfTheRemovalOfItsImage(t *testing.T) {
 			uses, _, err := imageuse.Read(h.dir)
 			if err != nil {
 				t.Error(err)
-				return
+				break
 			}
 			used = uses[id(0)].Used
 		}
-	}}
+		return h.RemoveImage(ctx, ref)
+	}
 	h.Rules.Cycle = 1
 	if r := h.cycle(t); r.removed() != "0" {
 		t.Errorf("%+v", r)
@@ -111,17 +112,6 @@ func TestLaunchLearnsOfTheRemovalOfItsImage(t *testing.T) {
 	if err := <-told; err != nil {
 		t.Log(err) // it touched the record, and looked when the removal was over already
 	}
-}
-
-// during does something while an image is being removed.
-type during struct {
-	*fakeEngine
-	do func()
-}
-
-func (d during) RemoveImage(ctx context.Context, ref string) error {
-	d.do()
-	return d.fakeEngine.RemoveImage(ctx, ref)
 }
 
 func TestImageThatWasTaggedLatelyStaysAndTheNextGoes(t *testing.T) {
