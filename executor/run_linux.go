@@ -112,6 +112,7 @@ func (s start) run() int {
 		Mode:        s.mode,
 		CgroupRoot:  s.file.Cgroup.Root,
 		RunDir:      s.file.RunDirectory,
+		ImageUse:    s.file.GC.Directory,
 		Sandbox:     s.sandbox,
 		ContainerID: s.containerID,
 		Stdout:      supervise.NewSink(os.Stdout),

@@ -43,9 +43,9 @@ func (r *runner) createContainer(plan *task.Plan) {
 		err = fmt.Errorf("a lease of this container is there already, beside %s: another executor serves it", r.lease.Path)
 	}
 	r.ops.Go(func() {
-		c := &container{name: plan.Spec.Name, tty: plan.Spec.Config.Tty, hostPID: plan.Spec.Host.PidMode.IsHost(), leave: func() {}}
+		c := &container{name: plan.Spec.Name, image: imageID, tty: plan.Spec.Config.Tty, hostPID: plan.Spec.Host.PidMode.IsHost(), leave: func() {}}
 		if err == nil {
-			err = r.create(c, plan, imageID)
+			err = r.create(c, plan)
 		}
 		if err != nil {
 			c.leave()
@@ -92,7 +92,7 @@ func (r *runner) claimMore(change func(*process.ClaimRecord)) error {
 //
 // The container is made from the image that was reviewed, by its ID: another task's pull may have given the name to another image
 // meanwhile. So Docker shows the ID, and the name is in a label.
-func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
+func (r *runner) create(c *container, plan *task.Plan) error {
 	spec := plan.Spec
 	if err := r.awaitRoom(r.launch, storage.Need{}); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (r *runner) create(c *container, plan *task.Plan, imageID string) error {
 	}
 	spec.Host.CgroupParent = c.placement.Parent
 	spec.Config.Labels = r.operatorLabels(plan, c.class)
-	spec.Config.Image = imageID
+	spec.Config.Image = c.image
 	if err := r.createOrAdopt(c, spec); err != nil {
 		return explainCreate(err, c, plan.Spec.Image)
 	}

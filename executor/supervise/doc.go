@@ -45,6 +45,9 @@
 // [Options].LaunchWait at most until it can. A pull that turns out to need more than is free is cancelled. The engine's description of itself, which
 // that rests on, is shared through the Gate. A task that runs is never touched, and nobody looks at the disks for its sake.
 //
+// When the image is found, and before the container is removed, its use is written down for the host's clean-up (package imageuse), which leaves it
+// alone then. An image that was being removed just when it was found is looked for again.
+//
 // # What survives a crash
 //
 // No state: a SIGKILLed executor leaves the container to whoever owns its cgroup (in custom mode the agent's launcher, whose

@@ -22,13 +22,7 @@ func (r *runner) ensureImage(plan *task.Plan) {
 	ref, force := plan.Spec.Image, r.forcesPull(plan)
 	r.spawn(func() delivery {
 		defer cancel()
-		image, err := engine.Image{}, engine.ErrNotFound
-		if !force {
-			image, err = r.lookUp(ctx, ref)
-		}
-		if errors.Is(err, engine.ErrNotFound) {
-			image, err = r.pull(ctx, ref, force)
-		}
+		image, err := r.findImage(ctx, ref, force)
 		return delivery{ImageReady{image, err}, func() { r.image = image }}
 	})
 }

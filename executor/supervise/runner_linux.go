@@ -48,6 +48,7 @@ type Options struct {
 	Mode        task.Mode
 	CgroupRoot  string // above our leaves, when they are not nested in the agent's
 	RunDir      string // config's run_directory: leases and staged volumes go below it
+	ImageUse    string // config's gc.directory: where it is written down that an image is in use; "": nowhere
 	Sandbox     string // host path
 	ContainerID string // Mesos container id
 	Stdout      *Sink  // the container's, as it is
@@ -114,6 +115,7 @@ type runner struct {
 type container struct {
 	id        string
 	name      string
+	image     string // its ID
 	tty       bool
 	hostPID   bool           // its processes are in the host's PID namespace
 	leave     func()         // gives the place among the host's starts back

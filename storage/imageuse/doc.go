@@ -11,7 +11,8 @@
 //
 // Note touches the record first and then looks whether the image is being removed; Hold says that it is being removed first and then reads
 // the record. So either the clean-up sees the use and leaves the image alone, or the executor sees the removal, waits for its
-// end, and is told to look the image up again.
+// end, and is told to look the image up again. A removal that began and ended between the look-up and Note is seen by [Removals],
+// which changes at its end.
 //
 // # Files
 //

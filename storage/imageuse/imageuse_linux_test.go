@@ -157,6 +157,39 @@ func TestUseDuringARemoval(t *testing.T) {
 	release()
 }
 
+// An image that was removed between a look-up and the note of its use is held by nobody any more.
+func TestRemovalThatIsOverIsSeen(t *testing.T) {
+	f := record(t)
+	if at := Removals(f.path); !at.IsZero() {
+		t.Errorf("without any removal: %s", at)
+	}
+	for range 3 { // in quicker succession than a clock tells apart
+		before := Removals(f.path)
+		_, release, err := f.Hold(id(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := Removals(f.path)
+		release()
+		if after := Removals(f.path); after.Equal(before) || after.Equal(held) {
+			t.Errorf("%s before, %s during, %s after the removal", before, held, after)
+		}
+		note(t, f, id(1))
+	}
+	if err := os.Chtimes(filepath.Join(f.path, removals), time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	before := Removals(f.path) // the clock was set back since
+	_, release, err := f.Hold(id(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if Removals(f.path).Equal(before) {
+		t.Error("a removal after the clock was set back is not seen")
+	}
+}
+
 func TestOnlyOneCleanUp(t *testing.T) {
 	f := record(t)
 	release, err := f.Lock()

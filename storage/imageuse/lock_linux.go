@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -47,6 +48,7 @@ func (f *Folder) Hold(imageID string) (used time.Time, release func(), err error
 		return time.Time{}, nil, err
 	}
 	release = sync.OnceFunc(func() {
+		_ = f.step() // by what it can; the rest is the next look-up's to find out
 		_ = lock(fd, unix.F_UNLCK, place(name))
 		unix.Close(fd)
 	})
@@ -59,6 +61,38 @@ func (f *Folder) Hold(imageID string) (used time.Time, release func(), err error
 		return time.Time{}, nil, err
 	}
 	return used, release, nil
+}
+
+// Removals changes whenever a removal, of whatever image, ends. Whoever looks an image up reads it before, and again after [Note]: if it is
+// another one, the image may have been removed in between. Without a record, it is the zero time.
+func Removals(dir string) time.Time {
+	var st unix.Stat_t
+	_, err := again(func() (int, error) { return 0, unix.Lstat(filepath.Join(dir, removals), &st) })
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(st.Mtim.Unix())
+}
+
+// step gives removals.lock another time than it has: now, but a later one than before if the clock or the filesystem is too coarse to
+// tell the two apart. It takes no space on a full disk. Only one clean-up at a time has removals.
+func (f *Folder) step() error {
+	before, err := f.modified(removals)
+	if err != nil {
+		return err
+	}
+	next := max(time.Now().UnixNano(), before.UnixNano()+1)
+	for range 2 {
+		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(next)}
+		if err := unix.UtimesNanoAt(f.fd, removals, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return f.failed(removals, err)
+		}
+		if after, err := f.modified(removals); err != nil || !after.Equal(before) {
+			return err
+		}
+		next = before.UnixNano() + int64(time.Second)
+	}
+	return nil
 }
 
 // removing reports whether somebody holds the image.

@@ -1,0 +1,136 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/task"
+	"mesos-docker-executor/storage/imageuse"
+)
+
+// recording keeps a record of image use, and hands over the image that was found.
+func recording(t *testing.T, found chan<- string) (dir string, option lifeOption) {
+	dir = filepath.Join(t.TempDir(), "images")
+	return dir, func(_ *life, o *Options) {
+		o.ImageUse = dir
+		o.Settings.ReviewImage = func(image engine.Image, _ *task.Plan) *task.Refusal {
+			found <- image.ID
+			return nil
+		}
+	}
+}
+
+func usedAt(t *testing.T, dir, imageID string) time.Time {
+	t.Helper()
+	uses, _, err := imageuse.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uses[imageID].Used
+}
+
+func TestUseOfTheImageIsWrittenDownAtBothEnds(t *testing.T) {
+	found := make(chan string, 1)
+	dir, option := recording(t, found)
+	l := begin(t, option)
+	l.launch(busybox("exec sleep 600"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	image := <-found
+	atStart := usedAt(t, dir, image)
+	if atStart.IsZero() {
+		t.Error("nothing is written down at the start")
+	}
+	kill(l, 0)
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(0)
+	if atEnd := usedAt(t, dir, image); !atEnd.After(atStart) {
+		t.Errorf("written down at the start %s, at the end %s", atStart, atEnd)
+	}
+}
+
+func TestRecordThatCannotBeKeptKeepsNoTaskFromRunning(t *testing.T) {
+	l := begin(t, func(_ *life, o *Options) {
+		o.ImageUse = filepath.Join(t.TempDir(), "images")
+		if err := os.WriteFile(o.ImageUse, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	l.launch(busybox("true"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	if log := l.log.String(); !strings.Contains(log, "not written down for gc") || !strings.Contains(log, "images: not a directory") {
+		t.Error(log)
+	}
+}
+
+func TestImageThatWasBeingRemovedIsLookedForAgain(t *testing.T) {
+	r := startRegistry(t)
+	pushed := pushShell(t, r, "cleaned", "back again")
+	other := openEngine(t, docker.Host)
+	if _, err := other.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Pull(t.Context(), pushed.Ref, engine.PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	image, err := other.Image(t.Context(), pushed.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, option := recording(t, make(chan string, 1))
+	record, err := imageuse.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer record.Close()
+	_, release, err := record.Hold(image.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	l := begin(t, option)
+	l.launch(shell(pushed.Ref, false))
+	await(t, "the launch to have found its image", func() bool { return !usedAt(t, dir, image.ID).IsZero() })
+	if err := other.RemoveImage(t.Context(), pushed.Ref); err != nil {
+		t.Error(err)
+	}
+	release()
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	wantFile(t, l.stdout, "version back again\n")
+	if log := l.log.String(); !strings.Contains(log, "is looked for again") {
+		t.Error(log)
+	}
+}
+
+// A disk that hangs does not hear that nobody waits any more.
+func TestRecordThatHangsKeepsNobodyWaiting(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	hangs, done := make(chan struct{}), make(chan struct{})
+	defer func() { close(hangs); <-done }()
+	told := errors.New("the task is given up")
+	_, err := beside(ctx, func(context.Context) (bool, error) {
+		defer close(done)
+		cancel(told)
+		<-hangs
+		return false, io.EOF
+	})
+	if !errors.Is(err, told) {
+		t.Errorf("got %v", err)
+	}
+}
