@@ -30,6 +30,8 @@
 // they use. Executors with different limits (the configuration was edited) share the slots
 // that both know; the larger limit is the one that holds until the last of them is gone.
 //
+// [Gate.Watch] gives one of them the watch over what they share, without a wait.
+//
 // # Files
 //
 // In [Options].Dir, root's and 0700, per engine NAME.json, the state, NAME.info.json, what it said of itself last ([Gate.Keep]), and

@@ -43,7 +43,8 @@
 //
 // Before a pull and again before a create the launch asks package storage whether the host can take one more container, and waits
 // [Options].LaunchWait at most until it can. A pull that turns out to need more than is free is cancelled. The engine's description of itself, which
-// that rests on, is shared through the Gate. A task that runs is never touched, and nobody looks at the disks for its sake.
+// that rests on, is shared through the Gate. A task that runs is never touched. While it runs,
+// one executor of the host looks at the disks every 30 s, and says in its log and report when the room for new containers will soon be used up.
 //
 // When the image is found, and before the container is removed, its use is written down for the host's clean-up (package imageuse), which leaves it
 // alone then. An image that was being removed just when it was found is looked for again.

@@ -17,6 +17,7 @@ func (r *runner) carryOut(c Command) {
 		r.Agent.Update(c.Status)
 		if c.Status.GetState() == mesos.TASK_RUNNING {
 			r.calmLater()
+			r.ops.Go(func() { r.watchDisks(r.ctx) })
 		}
 	case ProbeEngine:
 		r.probe()
