@@ -51,7 +51,7 @@ func (p Process) String() string {
 	return fmt.Sprintf("%s (pid %d, state %s)", p.Name, p.PID, p.State)
 }
 
-// Diagnosis is what [Engine.Diagnose] found out. Its String is for the operator and says what to do.
+// Diagnosis is what [Engine.Diagnose] found out. Its String and its Advice are for the operator and say what to do.
 type Diagnosis struct {
 	Health     Health
 	Host       string  // of the engine
@@ -172,41 +172,65 @@ func refusedConnection(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
+// String is the [Diagnosis.Advice] in one line.
 func (d Diagnosis) String() string {
+	wrong, remedy := d.Advice()
+	if remedy == "" {
+		return wrong
+	}
+	return wrong + ": " + remedy
+}
+
+// Advice says what is wrong and what the operator does about it; of an engine that is healthy, or was not diagnosed, there is nothing to
+// advise.
+func (d Diagnosis) Advice() (wrong, remedy string) {
 	because := ""
 	if d.Err != nil {
 		because = " (" + brief(d.Err) + ")"
 	}
 	switch d.Health {
 	case Healthy:
-		return "the Docker daemon is healthy"
+		return "the Docker daemon is healthy", ""
 	case Frozen:
 		if d.Dockerd.PID == 0 {
-			return "the Docker daemon at " + d.Host + " is frozen" + because + ": look for a stopped dockerd (state T in ps) and continue it with kill -CONT, or restart it"
+			return "the Docker daemon at " + d.Host + " is frozen" + because, "look for a stopped dockerd (state T in ps) and continue it with kill -CONT, or restart it"
 		}
-		return d.Dockerd.String() + " is stopped" + because + ": " + d.Dockerd.goOn()
+		return d.Dockerd.String() + " is stopped" + because, d.Dockerd.goOn()
 	case Hung:
-		return d.Dockerd.String() + " does not answer" + because + ": look at its log and at the host's load and disks, take its stacks with kill -USR1, and restart it"
+		return d.Dockerd.String() + " does not answer" + because, "look at its log and at the host's load and disks, take its stacks with kill -USR1, and restart it"
 	case Down:
 		if d.Dockerd.State != "" {
-			return d.Dockerd.String() + " runs, but does not listen at " + d.Host + because + ": check the engine's host in the configuration"
+			return d.Dockerd.String() + " runs, but does not listen at " + d.Host + because, "check the engine's host in the configuration"
 		}
-		return "the Docker daemon at " + d.Host + " is down" + because + ": start it, for example with systemctl start docker"
+		return "the Docker daemon at " + d.Host + " is down" + because, "start it, for example with systemctl start docker"
 	case RuntimeStuck:
 		if d.Containerd.stopped() {
-			return d.Containerd.String() + " is stopped" + because + ": " + d.Containerd.goOn()
+			return d.Containerd.String() + " is stopped" + because, d.Containerd.goOn()
 		}
-		return d.Dockerd.String() + " waits for its runtime, " + d.Containerd.String() + because + ": look at containerd's log, restart containerd, and then dockerd if that doesn't help"
+		return d.Dockerd.String() + " waits for its runtime, " + d.Containerd.String() + because,
+			"look at containerd's log, restart containerd, and then dockerd if that doesn't help"
 	case ContainerWedged:
-		text := "the Docker daemon is alive, and its container " + d.Container + " is wedged" + because + ": "
+		wrong = "the Docker daemon is alive, and its container " + d.Container + " is wedged" + because
 		if d.Shim.stopped() {
-			return text + d.Shim.String() + " is stopped, " + d.Shim.goOn()
+			return wrong, d.Shim.String() + " is stopped, " + d.Shim.goOn()
 		}
-		return text + "look at " + d.Shim.String() + " with ps and /proc, and at containerd's log"
+		return wrong, "look at " + d.Shim.String() + " with ps and /proc, and at containerd's log"
 	case Unusable:
-		return "what listens at " + d.Host + " is unusable" + because + ": check that it is a Docker daemon, and its log"
+		return "what listens at " + d.Host + " is unusable" + because, unusableRemedy(d.Err)
 	}
-	return "the Docker daemon at " + d.Host + " was not diagnosed to the end" + because
+	return "the Docker daemon at " + d.Host + " was not diagnosed to the end" + because, ""
+}
+
+// unusableRemedy is for a daemon that says no, or none at all.
+func unusableRemedy(err error) string {
+	var old *oldAPIError
+	switch {
+	case errors.As(err, &old):
+		return "upgrade it to Docker Engine 20.10 or newer"
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return "run this as root or as a member of the socket's group"
+	}
+	return "check that it is a Docker daemon, and its log"
 }
 
 // goOn is the remedy for a stopped process.

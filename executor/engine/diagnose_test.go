@@ -58,7 +58,7 @@ func TestDiagnosis(t *testing.T) {
 		{"ping is silent after its headers", map[string]reaction{"_ping": {text: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", hangs: true}}, someID, Hung, 1, "kill -USR1"},
 		{"ping is cut off", map[string]reaction{"_ping": {}}, someID, Unusable, 1, "check that it is a Docker daemon"},
 		{"a proxy", map[string]reaction{"_ping": html}, someID, Unusable, 1, "502"},
-		{"too old", map[string]reaction{"_ping": {text: "HTTP/1.1 200 OK\r\nApi-Version: 1.24\r\nContent-Length: 0\r\n\r\n"}}, someID, Unusable, 1, "1.24"},
+		{"too old", map[string]reaction{"_ping": {text: "HTTP/1.1 200 OK\r\nApi-Version: 1.24\r\nContent-Length: 0\r\n\r\n"}}, someID, Unusable, 1, "upgrade it to Docker Engine 20.10"},
 		{"info hangs", map[string]reaction{"info": {hangs: true}}, someID, RuntimeStuck, 2, "restart containerd"},
 		{"info fails", map[string]reaction{"info": {text: jsonAnswer(500, `{"message":"containerd: unavailable"}`)}}, someID, RuntimeStuck, 2, "unavailable"},
 		{"info is nonsense", map[string]reaction{"info": {text: jsonAnswer(200, `{}`)}}, someID, Unusable, 2, "lacks"},

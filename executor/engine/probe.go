@@ -108,6 +108,13 @@ func boundText(text string) string {
 
 var apiVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,2}\.[0-9]{1,4}$`) })
 
+// oldAPIError says that a daemon is too old for this package.
+type oldAPIError struct{ host, speaks string }
+
+func (e *oldAPIError) Error() string {
+	return fmt.Sprintf("the daemon at %s speaks API %s, at least %s (Docker Engine 20.10) is needed: upgrade it", e.host, e.speaks, oldestAPI)
+}
+
 // ping returns the daemon's API version.
 func (e *Engine) ping(ctx context.Context) (theirs string, err error) {
 	kind := call{name: "ping", limit: e.limits.Ping, accept: []int{http.StatusOK}}
@@ -125,7 +132,7 @@ func (e *Engine) ping(ctx context.Context) (theirs string, err error) {
 		case !apiVersion().MatchString(theirs):
 			return fmt.Errorf("the answer's Api-Version is %q, not a version: is a Docker daemon listening at %s?", theirs, e.host)
 		case versions.LessThan(theirs, oldestAPI):
-			return fmt.Errorf("the daemon at %s speaks API %s, at least %s (Docker Engine 20.10) is needed: upgrade it", e.host, theirs, oldestAPI)
+			return &oldAPIError{host: e.host, speaks: theirs}
 		}
 		return nil
 	})
