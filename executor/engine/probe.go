@@ -25,6 +25,7 @@ type Info struct {
 	Driver        string // storage driver or snapshotter, "overlay2"; empty in the answer of a daemon in trouble
 	CgroupDriver  string // "cgroupfs" or "systemd"
 	CgroupVersion string // "1" or "2"
+	LoggingDriver string // of containers that name none, "json-file"
 	KernelVersion string
 	DockerRootDir string // where images and containers are, "/var/lib/docker"
 

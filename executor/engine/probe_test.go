@@ -117,7 +117,7 @@ func TestProbeAgreesUponTheLowerVersion(t *testing.T) {
 }
 
 func TestInfoIsKeptSmall(t *testing.T) {
-	const said = `{"ServerVersion":"v","KernelVersion":"k","DockerRootDir":"/data","LiveRestoreEnabled":true,"NGoroutines":46,"NFd":29,` +
+	const said = `{"ServerVersion":"v","KernelVersion":"k","DockerRootDir":"/data","LiveRestoreEnabled":true,"LoggingDriver":"json-file","NGoroutines":46,"NFd":29,` +
 		`"ContainersRunning":3,"Warnings":[%s],"Plugins":{"Volume":["local"]}}`
 	long := `"WARNING: ` + strings.Repeat("x", 1000) + `"`
 	for warnings, want := range map[string][]string{
@@ -138,7 +138,7 @@ func TestInfoIsKeptSmall(t *testing.T) {
 		}
 		got, err := e.Probe(t.Context())
 		full := Info{ServerVersion: "v", KernelVersion: "k", APIVersion: "1.41", DockerRootDir: "/data", LiveRestoreEnabled: true,
-			NGoroutines: 46, NFd: 29, ContainersRunning: 3, Warnings: want}
+			NGoroutines: 46, NFd: 29, ContainersRunning: 3, LoggingDriver: "json-file", Warnings: want}
 		if diff := cmp.Diff(full, got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
