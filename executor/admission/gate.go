@@ -97,8 +97,17 @@ const forgotten = 10 * time.Minute
 // a failure in any case.
 func (g *Gate) Open() (bool, State) {
 	s := g.read()
-	return s.Phase != Closed && time.Since(s.Next) < forgotten, s
+	return s.open(), s
 }
+
+// Shared is as Open, for somebody who wants to know what the executors of the host share, and not to be one of them: an error
+// says why they share nothing. The gate has to have a folder.
+func (g *Gate) Shared() (open bool, s State, err error) {
+	s, err = g.shared.read()
+	return s.open(), s, err
+}
+
+func (s State) open() bool { return s.Phase != Closed && time.Since(s.Next) < forgotten }
 
 // tell applies an event to the breaker's state, now. One that tells nothing new locks nothing: most of many
 // launches that fail at the same moment find the breaker open.
