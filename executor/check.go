@@ -161,11 +161,14 @@ func checkFile(path string, stdin io.Reader) checkedFile {
 }
 
 // checkDefault checks a file that executors of this host read, as what they take it for.
-func checkDefault(d defaultFile) checkedFile {
+func checkDefault(d defaultFile) checkedFile { return d.check(d.demanded) }
+
+// check takes demanded for what the host's config.yaml has against it that the file is missing.
+func (d defaultFile) check(demanded func() error) checkedFile {
 	var data []byte
 	var err error
 	if missing(d.path) {
-		if err = d.demanded(); err == nil {
+		if err = demanded(); err == nil {
 			return checkedFile{File: d.path, Kind: d.kind, OK: true, Missing: d.without}
 		}
 	} else {

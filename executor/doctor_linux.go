@@ -33,9 +33,13 @@ func lookAtFiles(named files, file config.File) hostcheck.Operator {
 	for _, d := range defaultFiles() {
 		if path := paths[d.path]; path != "" {
 			found.Files = append(found.Files, shownFile(checkNamed(path, d.kind)))
-		} else {
-			found.Files = append(found.Files, shownFile(checkDefault(d)))
+			continue
 		}
+		demanded := func() error { return nil }
+		if d.path == classes.DefaultPath {
+			demanded = func() error { return checkClassesThere(classes.None(d.path), file) }
+		}
+		found.Files = append(found.Files, shownFile(d.check(demanded)))
 	}
 	registry, err := loadClasses(named.classes)
 	if err == nil && checkClassesThere(registry, file) == nil {

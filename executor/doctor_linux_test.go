@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-executor/cgroupnet/classes"
 	"mesos-docker-executor/executor/hostcheck"
 )
 
@@ -70,6 +71,17 @@ func TestDoctorChecksTheFilesAsWhatTheyAreNamed(t *testing.T) {
 	page, _ = doctored(t, "--policy", in("loose"))
 	if said, text, _ := page.line(t, "files", "policy"); said != "fail" || !strings.Contains(text, "no task starts") {
 		t.Errorf("a policy that others can change: %s %s", said, text)
+	}
+}
+
+func TestDoctorGoesByTheConfigThatIsNamed(t *testing.T) {
+	if !missing(classes.DefaultPath) {
+		t.Fatalf("%s is there: this test is about a host without", classes.DefaultPath)
+	}
+	in := folder(t, map[string]string{"config": "version: 1\ncgroup: {require_classes: true}\nengine: {host: \"unix:///nowhere.sock\"}\n"})
+	page, status := doctored(t, "--config", in("config"))
+	if said, text, _ := page.line(t, "files", "classes"); status != exitFail || said != "fail" || !strings.Contains(text, "require_classes") || !strings.Contains(text, "no task starts") {
+		t.Errorf("%s: %s", said, text)
 	}
 }
 
