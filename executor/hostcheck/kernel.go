@@ -16,14 +16,17 @@ type Kernel struct {
 
 	Inotify Inotify
 
+	CgroupDir  string // where the first cgroup hierarchy that executors find is mounted
+	CgroupsErr error  // why they find none
+
 	Classes    cgroupnet.Support
 	ClassesErr error // why it is not known
 	ClassIDs   ClassIDs
 }
 
-// Inotify are the inotify(7) instances of root's.
+// Inotify are the inotify(7) instances of root's, which only root can count.
 type Inotify struct {
-	InUse int  // about: those of processes that could be looked at
+	InUse int  // about
 	Most  int  // fs.inotify.max_user_instances; 0 if it is not known
 	None  bool // no more is to be had
 }
@@ -76,16 +79,19 @@ func (k Kernel) pidfd(l *lines) {
 }
 
 func (k Kernel) cgroups(l *lines) {
-	switch k.Classes.Mode {
-	case "legacy":
+	const mountThem = "mount the v1 hierarchies below /sys/fs/cgroup, as systemd or cgroupfs-mount do"
+	switch mode := k.Classes.Mode; {
+	case k.CgroupsErr != nil:
+		l.fail("cgroups", fmt.Sprintf("no task can be placed or found: %v", k.CgroupsErr), mountThem)
+	case mode == "legacy":
 		l.ok("cgroups", "v1")
-	case "hybrid":
+	case mode == "hybrid":
 		l.ok("cgroups", "v1, and v2 beside it without controllers (hybrid)")
-	case "unified":
+	case mode == "unified":
 		l.warn("cgroups", "v2 only: the agent's Docker containerizer does not start, and there are no class IDs",
 			"boot with systemd.unified_cgroup_hierarchy=0 if systemd still can; custom mode is not tested with v2")
 	default:
-		l.fail("cgroups", "none are mounted at /sys/fs/cgroup", "mount the v1 hierarchies below it, as systemd or cgroupfs-mount do")
+		l.warn("cgroups", "not mounted at /sys/fs/cgroup, where Docker and the agent look for them, but elsewhere, such as at "+k.CgroupDir, mountThem)
 	}
 }
 
@@ -109,13 +115,18 @@ func (k Kernel) netCLS(l *lines) {
 		l.fail("net_cls", problem.Missing+"; no task with a class can start", problem.Remedy)
 	case ClassesPreferred:
 		l.warn("net_cls", problem.Missing+"; tasks run without a class", problem.Remedy)
-	default:
+	case ClassesOff:
 		l.ok("net_cls", problem.Missing+", and class IDs are off")
+	default:
+		l.warn("net_cls", problem.Missing+"; whether tasks need it is not known, as the class file was not read", problem.Remedy)
 	}
 }
 
 // inotify instances are what watches on class IDs take, one for each task.
 func (k Kernel) inotify(l *lines) {
+	if !k.Root {
+		return
+	}
 	i := k.Inotify
 	text := fmt.Sprintf("%d of root's instances in use", i.InUse)
 	if i.Most > 0 {

@@ -27,6 +27,10 @@ func lookAtKernel(proc string) Kernel {
 		unix.Close(fd)
 	}
 	k.Inotify = inotifyInstances(proc)
+	hierarchies, err := cgroupnet.Hierarchies()
+	if k.CgroupsErr = err; err == nil {
+		k.CgroupDir = hierarchies[0].Dir
+	}
 	k.Classes, k.ClassesErr = cgroupnet.Probe()
 	return k
 }

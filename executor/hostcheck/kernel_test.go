@@ -26,7 +26,7 @@ func TestKernel(t *testing.T) {
 		want   []string
 	}{
 		{"all is there", func(*Kernel) {}, fit},
-		{"not root", func(k *Kernel) { k.Root = false }, append([]string{"warn user: not root"}, fit...)},
+		{"not root", func(k *Kernel) { k.Root = false }, append([]string{"warn user: not root"}, fit[:5]...)},
 		{"no pidfd", func(k *Kernel) { *k = Kernel{Release: "4.19.0", Root: true, Classes: k.Classes} },
 			append([]string{"fail version: Linux 4.19.0 has no pidfd"}, with(map[int]string{5: "ok inotify: 0 of root's instances"})[3:]...)},
 		{"before 6.15", func(k *Kernel) { k.ExitStatus, k.Openat2 = false, false },
@@ -34,7 +34,12 @@ func TestKernel(t *testing.T) {
 		{"v2 only", func(k *Kernel) {
 			k.Classes = cgroupnet.Support{Mode: "unified", Problem: &cgroupnet.UnsupportedError{Missing: "it has cgroup v2 only", Remedy: "boot it"}}
 		}, with(map[int]string{3: "warn cgroups: v2 only", 4: "ok net_cls: it has cgroup v2 only, and class IDs are off"})},
-		{"no cgroups", func(k *Kernel) { k.Classes.Mode = "unavailable" }, with(map[int]string{3: "fail cgroups: none are mounted"})},
+		{"no cgroups", func(k *Kernel) { k.Classes.Mode, k.CgroupsErr = "unavailable", cgroupnet.ErrNoHierarchy },
+			with(map[int]string{3: "fail cgroups: no task can be placed or found: no cgroup hierarchy is mounted"})},
+		{"cgroups elsewhere", func(k *Kernel) { k.Classes.Mode, k.CgroupDir = "unavailable", "/cgroup/cpu" },
+			with(map[int]string{3: "warn cgroups: not mounted at /sys/fs/cgroup, where Docker and the agent look for them, but elsewhere, such as at /cgroup/cpu"})},
+		{"a class file that was not read", func(k *Kernel) { k.Classes, k.ClassIDs = unmounted, "" },
+			with(map[int]string{3: "ok cgroups: v1", 4: "warn net_cls: whether tasks need it is not known"})},
 		{"classes are required", func(k *Kernel) { k.Classes, k.ClassIDs = unmounted, ClassesRequired },
 			with(map[int]string{3: "ok cgroups: v1", 4: "fail net_cls: net_cls is mounted nowhere; no task with a class can start"})},
 		{"classes are preferred", func(k *Kernel) { k.Classes, k.ClassIDs = unmounted, ClassesPreferred },
