@@ -28,7 +28,7 @@ func exampleHost(t *testing.T) healthPage {
 	docker := hostcheck.Engine{
 		Diagnosis: engine.Diagnosis{Health: engine.Healthy, Host: "unix:///var/run/docker.sock", Dockerd: engine.Process{Name: "dockerd", PID: 812, State: "S"}},
 		Calls:     []engine.CallRecord{{Call: "ping", Took: time.Millisecond}, {Call: "info", Took: 22 * time.Millisecond}},
-		Info:      engine.Info{ServerVersion: "20.10.24+dfsg1", APIVersion: "1.41", CgroupDriver: "cgroupfs", CgroupVersion: "1", NGoroutines: 214, ContainersRunning: 14},
+		Info:      engine.Info{ServerVersion: "20.10.24+dfsg1", APIVersion: "1.41", CgroupDriver: "cgroupfs", CgroupVersion: "1", LoggingDriver: "json-file", NGoroutines: 214, ContainersRunning: 14},
 		Files:     hostcheck.Files{Open: 187, Limit: 1048576},
 	}
 	const gib = 1 << 30
@@ -42,7 +42,7 @@ func exampleHost(t *testing.T) healthPage {
 		ClassIDs: hostcheck.ClassesRequired,
 	}
 	agent := hostcheck.NewAgent(1204, "mesos-agent", []string{"--containerizers=docker,mesos", "--launcher_dir=/opt/mesos-docker-executor/libexec",
-		"--isolation=cgroups/cpu,cgroups/mem", "--work_dir=/var/lib/mesos"}, []string{"PATH=/usr/bin"})
+		"--isolation=cgroups/cpu,cgroups/mem", "--work_dir=/var/lib/mesos"}, []string{"PATH=/usr/bin"}, nil)
 	agent.Executor = hostcheck.ThisOne
 	operator := hostcheck.Operator{Files: []hostcheck.File{
 		{Kind: "config", Path: "/etc/mesos-docker-executor/config.yaml", Without: "the defaults hold"},
@@ -54,7 +54,7 @@ func exampleHost(t *testing.T) healthPage {
 		hostcheck.Storage{Settings: storage.DefaultSettings(), Engine: recorded, Rooms: []storage.Room{disk}}.Lines(),
 		kernel.Lines(), operator.Lines(),
 		hostcheck.Agents{Agents: []hostcheck.Agent{agent}, EngineHost: "unix:///var/run/docker.sock", EngineAPI: "1.41", ClassIDs: hostcheck.ClassesRequired}.Lines(),
-		{hostcheck.NestedLeaf{Freezer: "/sys/fs/cgroup/freezer", Root: "mesos", Found: true}.Line("cgroupfs", true)},
+		hostcheck.NestedLeaves{Freezer: "/sys/fs/cgroup/freezer", Leaves: []hostcheck.NestedLeaf{{Root: "mesos", Found: true}}}.Lines("cgroupfs"),
 		{hostcheck.Claims{Living: 14}.Line()},
 	} {
 		lines = append(lines, more...)

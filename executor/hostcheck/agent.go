@@ -25,17 +25,22 @@ type Agents struct {
 type Agent struct {
 	PID  int
 	Name string // "mesos-agent", or "mesos-slave"
+	User int    // effective user id; of one that is not root nothing else is known
 	// Flags that the checks are about; see agentFlags.
 	flags flags
 	// NoEnvironment says that its environment, where flags may be as well, could not be read.
 	NoEnvironment bool
-	DockerAPI     string // DOCKER_API_VERSION in its environment
-	Executor      Installed
+	// FlagsErr says why its flags are not known: one is in a file that cannot be read.
+	FlagsErr  error
+	DockerAPI string // DOCKER_API_VERSION in its environment
+	Executor  Installed
 }
 
-// NewAgent keeps of a command line and an environment what the checks are about.
-func NewAgent(pid int, name string, words, environ []string) Agent {
+// NewAgent keeps of a command line and an environment of root's what the checks are about. read reads a file in which a flag is
+// (--isolation=file:///path), as the agent sees it.
+func NewAgent(pid int, name string, words, environ []string, read func(path string) (string, error)) Agent {
 	a := Agent{PID: pid, Name: name, flags: parseFlags(words, environ), NoEnvironment: environ == nil}
+	a.FlagsErr = a.flags.resolve(read)
 	for _, variable := range environ {
 		if value, ok := strings.CutPrefix(variable, "DOCKER_API_VERSION="); ok {
 			a.DockerAPI = value
@@ -58,11 +63,11 @@ const (
 // ExecutorName is what an agent starts in its --launcher_dir (src/slave/constants.hpp: MESOS_DOCKER_EXECUTOR).
 const ExecutorName = "mesos-docker-executor"
 
-// DropIn reports whether it can run the executor in drop-in mode, Custom whether in custom mode.
-func (a Agent) DropIn() bool { return a.flags.has("containerizers", "docker") }
+// DropIn reports whether it can run the executor in drop-in mode.
+func (a Agent) DropIn() bool { return a.User == 0 && a.flags.has("containerizers", "docker") }
 
 // Custom reports whether it can run the executor in custom mode.
-func (a Agent) Custom() bool { return a.flags.has("containerizers", "mesos") }
+func (a Agent) Custom() bool { return a.User == 0 && a.flags.has("containerizers", "mesos") }
 
 // CgroupsRoot is its --cgroups_root.
 func (a Agent) CgroupsRoot() string { return strings.Trim(a.flags.get("cgroups_root"), "/") }
@@ -72,16 +77,6 @@ func (a Agent) WorkDir() string { return a.flags.get("work_dir") }
 
 // LauncherDir is its --launcher_dir, "" if that is not known.
 func (a Agent) LauncherDir() string { return a.flags.get("launcher_dir") }
-
-// Custom reports whether one of them can run the executor in custom mode.
-func (a Agents) Custom() bool {
-	for _, one := range a.Agents {
-		if one.Custom() {
-			return true
-		}
-	}
-	return false
-}
 
 // Lines are about each agent.
 func (a Agents) Lines() Lines {
@@ -93,16 +88,29 @@ func (a Agents) Lines() Lines {
 		l.warn("process", "no mesos-agent and no mesos-slave runs here", "start it, and run doctor again: it reads the agent's flags")
 	}
 	for _, one := range a.Agents {
+		before := len(l.all)
 		a.one(one, l)
+		for i := before; i < len(l.all) && len(a.Agents) > 1; i++ {
+			l.all[i].Text = fmt.Sprintf("agent %d: %s", one.PID, l.all[i].Text)
+		}
 	}
 	return l.all
 }
 
 func (a Agents) one(agent Agent, l *lines) {
 	text := fmt.Sprintf("%s (pid %d)", agent.Name, agent.PID)
-	if agent.NoEnvironment {
+	switch {
+	case agent.User != 0:
+		l.warn("process", fmt.Sprintf("%s runs as user %d: executors need root, so its flags are not looked at", text, agent.User),
+			"run the agent as root, if it is one")
+		return
+	case agent.FlagsErr != nil:
+		l.warn("process", fmt.Sprintf("%s: its flags are not looked at, as one cannot be read: %v", text, agent.FlagsErr),
+			"run doctor as root, and see whether the file is there: the agent needs it at its next start")
+		return
+	case agent.NoEnvironment:
 		l.warn("process", text+": its environment, where flags may be, cannot be read", "run doctor as root")
-	} else {
+	default:
 		l.ok("process", text)
 	}
 	agent.containerizers(l)

@@ -3,6 +3,7 @@ package hostcheck
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -28,20 +29,85 @@ func lookAtAgents(proc string) Agents {
 		if err != nil || !isAgent(string(bytes.TrimSuffix(name, []byte("\n")))) {
 			continue
 		}
-		words, err := nulTerminated(folder + "/cmdline")
-		if err != nil || len(words) == 0 { // it has ended
-			continue
+		if agent, ok := lookAtAgent(folder, strings.TrimPrefix(string(bytes.TrimSpace(name)), "lt-")); ok {
+			found.Agents = append(found.Agents, agent)
 		}
-		environ, err := nulTerminated(folder + "/environ")
-		if err != nil {
-			environ = nil
-		}
-		pid, _ := strconv.Atoi(filepath.Base(folder)) // the pattern lets digits first only; 0 is shown as it is
-		agent := NewAgent(pid, strings.TrimPrefix(string(bytes.TrimSpace(name)), "lt-"), words[1:], environ)
-		agent.Executor = installed(filepath.Join(folder, "root"), agent.LauncherDir())
-		found.Agents = append(found.Agents, agent)
 	}
 	return found
+}
+
+// lookAtAgent reads the flags of a process of that name. Anybody can give a process the name, and the page is root's: what another user's
+// says is not looked at.
+func lookAtAgent(folder, name string) (agent Agent, ok bool) {
+	pid, _ := strconv.Atoi(filepath.Base(folder)) // the pattern lets digits first only; 0 is shown as it is
+	user, err := userOf(folder)
+	if err != nil { // it has ended
+		return Agent{}, false
+	}
+	if user != 0 {
+		return Agent{PID: pid, Name: name, User: user}, true
+	}
+	words, err := nulTerminated(folder + "/cmdline")
+	if err != nil || len(words) == 0 { // the same
+		return Agent{}, false
+	}
+	environ, err := nulTerminated(folder + "/environ")
+	if err != nil {
+		environ = nil
+	}
+	root := filepath.Join(folder, "root")
+	agent = NewAgent(pid, name, words[1:], environ, func(path string) (string, error) { return readBelow(root, path) })
+	agent.Executor = installed(root, agent.LauncherDir())
+	return agent, true
+}
+
+// userOf is a process's effective user id (proc_pid_status(5)). The owner of its folder is no proof: a process that is not dumpable, which
+// anybody's can be, has a folder of root's.
+func userOf(folder string) (int, error) {
+	text, err := os.ReadFile(folder + "/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if ids, ok := strings.CutPrefix(line, "Uid:"); ok {
+			if fields := strings.Fields(ids); len(fields) > 1 {
+				return strconv.Atoi(fields[1])
+			}
+		}
+	}
+	return 0, errors.New("no Uid in " + folder + "/status")
+}
+
+// longestFlag is the most that is read of a file with a flag's value, in bytes.
+const longestFlag = 4 << 10
+
+// readBelow reads a small regular file as a process with another root folder sees it. A link that leads out of that, as an absolute one does,
+// is not followed.
+func readBelow(root, path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", errors.New("is no absolute path")
+	}
+	folder, err := os.OpenRoot(root)
+	if err != nil {
+		return "", err
+	}
+	defer folder.Close()
+	path = strings.TrimLeft(path, "/")
+	if info, err := folder.Stat(path); err != nil {
+		return "", err
+	} else if !info.Mode().IsRegular() {
+		return "", regular.ErrType
+	}
+	file, err := folder.OpenFile(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, longestFlag+1))
+	if err == nil && len(text) > longestFlag {
+		err = fmt.Errorf("has more than %d bytes", longestFlag)
+	}
+	return string(text), err
 }
 
 // isAgent knows the names of an agent's program, that of libtool included, which runs it out of a build folder.

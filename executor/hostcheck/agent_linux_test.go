@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // processFolder makes what /proc shows of a process.
@@ -22,8 +24,13 @@ func processFolder(t *testing.T, proc, pid, name string, files map[string]string
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(folder, "comm"), []byte(name+"\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for file, text := range map[string]string{"comm": name + "\n", "status": "Name:\t" + name + "\nUid:\t0\t0\t0\t0\n"} {
+		if _, given := files[file]; given {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return folder
 }
@@ -34,11 +41,15 @@ func TestAgentsAreFoundByName(t *testing.T) {
 	processFolder(t, proc, "8", "mesos-slave", map[string]string{"cmdline": "/usr/sbin/mesos-slave\x00--containerizers=docker\x00", "environ": "MESOS_WORK_DIR=/var/lib/mesos\x00"})
 	processFolder(t, proc, "9", "lt-mesos-agent", map[string]string{"cmdline": "mesos-agent\x00--launcher_dir=/opt/x\x00"})
 	processFolder(t, proc, "10", "mesos-agent", map[string]string{"cmdline": "", "environ": ""}) // it has ended
+	processFolder(t, proc, "11", "mesos-agent", map[string]string{"cmdline": "mesos-agent\x00--work_dir=file:///etc/shadow\x00", "environ": "", "status": "Uid:\t0\t1000\t1000\t1000\n"})
 	found := lookAtAgents(proc)
-	if found.Err != nil || len(found.Agents) != 2 {
+	if found.Err != nil || len(found.Agents) != 3 {
 		t.Fatalf("%+v", found)
 	}
-	slave, agent := found.Agents[0], found.Agents[1]
+	if other := found.Agents[0]; other.PID != 11 || other.User != 1000 || other.WorkDir() != "" || other.Custom() {
+		t.Errorf("another user's: %+v", other)
+	}
+	slave, agent := found.Agents[1], found.Agents[2]
 	if slave.PID != 8 || slave.Name != "mesos-slave" || slave.WorkDir() != "/var/lib/mesos" || !slave.DropIn() || slave.Custom() || slave.NoEnvironment {
 		t.Errorf("%+v", slave)
 	}
@@ -100,13 +111,39 @@ func TestExecutorInTheAgentsFolder(t *testing.T) {
 }
 
 func TestNestedLeafIsFoundWhereTheAgentsCgroupIs(t *testing.T) {
-	agent := func(words ...string) Agents { return Agents{Agents: []Agent{NewAgent(1, "mesos-agent", words, nil)}} }
-	if n := lookAtNestedLeaf(agent("--containerizers=docker")); n != (NestedLeaf{}) {
+	agents := func(words ...string) Agents {
+		return Agents{Agents: []Agent{NewAgent(1, "mesos-agent", words, nil, noFile), NewAgent(2, "mesos-agent", append(words, "--cgroups_root=/"), nil, noFile)}}
+	}
+	if n := lookAtNestedLeaves(agents("--containerizers=docker")); n.Freezer != "" || len(n.Leaves) != 0 {
 		t.Errorf("nobody asks: %+v", n)
 	}
-	n := lookAtNestedLeaf(agent("--cgroups_root=no-such-cgroup-" + strings.Repeat("x", 8)))
-	if n.Err != nil || n.Freezer == "" || n.Found {
+	n := lookAtNestedLeaves(agents("--cgroups_root=no-such-cgroup-" + strings.Repeat("x", 8)))
+	if n.Err != nil || n.Freezer == "" || len(n.Leaves) != 2 || n.Leaves[0].Found || !n.Leaves[1].Found {
 		t.Errorf("%+v", n)
+	}
+}
+
+func TestFilesWithFlagsAreReadAsTheAgentSeesThem(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "isolation"), []byte("cgroups/cpu\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "long"), make([]byte, longestFlag+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/hostname", filepath.Join(root, "outside")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(root, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := readBelow(root, "/isolation"); err != nil || text != "cgroups/cpu\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, path := range []string{"isolation", "/long", "/outside", "/fifo", "/none", "/../etc/hostname", "/"} {
+		if text, err := readBelow(root, path); err == nil {
+			t.Errorf("%s: %q", path, text)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package hostcheck
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -66,7 +67,7 @@ func TestAgentFlags(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			environ := append([]string{"PATH=/bin"}, c.environ...)
-			agent := NewAgent(9, "mesos-agent", append(append([]string{}, fit...), c.words...), environ)
+			agent := NewAgent(9, "mesos-agent", append(append([]string{}, fit...), c.words...), environ, noFile)
 			agent.Executor = ThisOne
 			a := Agents{Agents: []Agent{agent}, EngineHost: "unix:///var/run/docker.sock", EngineAPI: "1.41", ClassIDs: ClassesOff}
 			if c.change != nil {
@@ -77,11 +78,36 @@ func TestAgentFlags(t *testing.T) {
 	}
 }
 
+// noFile is where no flag is in a file.
+func noFile(string) (string, error) { return "", errors.New("no such file") }
+
+func TestFlagsInFiles(t *testing.T) {
+	read := func(path string) (string, error) {
+		if path != "/etc/mesos/containerizers" {
+			return noFile(path)
+		}
+		return "docker,mesos\n", nil
+	}
+	agent := NewAgent(9, "mesos-agent", []string{"--containerizers=file:///etc/mesos/containerizers", "--credential=file:///etc/secret"}, []string{}, read)
+	if agent.FlagsErr != nil || !agent.DropIn() || !agent.Custom() || agent.flags.shown("containerizers") != "--containerizers=docker,mesos" {
+		t.Errorf("%+v", agent)
+	}
+	agent = NewAgent(9, "mesos-agent", nil, []string{"MESOS_ISOLATION=file:///gone"}, read)
+	expect(t, Agents{Agents: []Agent{agent}}.Lines(), "warn process: mesos-agent (pid 9): its flags are not looked at, as one cannot be read: --isolation=file:///gone: no such file")
+}
+
+func TestSeveralAgentsAreToldApart(t *testing.T) {
+	first := NewAgent(7, "mesos-agent", []string{"--containerizers=mesos", "--work_dir=/a"}, []string{}, noFile)
+	expect(t, Agents{Agents: []Agent{first, {PID: 9, Name: "mesos-slave", User: 1000}}}.Lines(),
+		"ok process: agent 7: mesos-agent (pid 7)", "ok modes: agent 7: ", "ok isolation: agent 7: ", "ok registration: agent 7: ", "ok recovery: agent 7: ",
+		"warn process: agent 9: mesos-slave (pid 9) runs as user 1000: executors need root")
+}
+
 func TestSecretsOfTheAgentAreNotKept(t *testing.T) {
 	words := []string{"--credential={\"principal\":\"p\",\"secret\":\"hunter2\"}", "--http_credentials=hunter2", "--modules=hunter2",
 		"--executor_environment_variables={\"A\":\"hunter2\"}", "--master=zk://u:hunter2@h/mesos", "--docker_config=hunter2", "hunter2"}
 	environ := []string{"MESOS_CREDENTIAL=hunter2", "AWS_SECRET_ACCESS_KEY=hunter2", "MESOS_DOCKER_CONFIG=hunter2"}
-	a := Agents{Agents: []Agent{NewAgent(9, "mesos-agent", words, environ)}}
+	a := Agents{Agents: []Agent{NewAgent(9, "mesos-agent", words, environ, noFile)}}
 	for name, value := range a.Agents[0].flags {
 		t.Errorf("--%s=%s is kept", name, value)
 	}

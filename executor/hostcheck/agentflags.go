@@ -1,6 +1,7 @@
 package hostcheck
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -27,6 +28,23 @@ func agentFlags() map[string]string {
 
 // flags are those of agentFlags that an agent was given.
 type flags map[string]string
+
+// resolve replaces values of the form file:///path by what read finds at the path, less the space around it, as an agent takes
+// them (3rdparty/stout/include/stout/flags/fetch.hpp). The error is about a flag whose file cannot be read.
+func (f flags) resolve(read func(path string) (string, error)) error {
+	for name, value := range f {
+		path, ok := strings.CutPrefix(value, "file://")
+		if !ok {
+			continue
+		}
+		text, err := read(path)
+		if err != nil {
+			return fmt.Errorf("--%s=%s: %w", name, value, err)
+		}
+		f[name] = strings.TrimSpace(text)
+	}
+	return nil
+}
 
 // parseFlags reads a command line and an environment as an agent does (3rdparty/stout/include/stout/flags/flags.hpp): --name=value in any
 // case, and MESOS_NAME, over which the command line wins.

@@ -7,6 +7,7 @@ import (
 
 	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/storage"
 )
 
 // Engine is what is known of the Docker engine, from its answers and from /proc.
@@ -16,7 +17,10 @@ type Engine struct {
 	Info      engine.Info         // zero if it did not answer
 	Files     Files               // of dockerd
 	Breaker   admission.State
-	Open      bool // the breaker
+	Open      bool  // the breaker
+	Unshared  error // why it is not known, and shared by nobody
+	// Kept is what the engine told an executor of the host last. The zero value is for nothing.
+	Kept storage.Known
 }
 
 // Files are the open files of a process. The zero value is for one that could not be looked at.
@@ -41,6 +45,7 @@ func (e Engine) Lines() Lines {
 	e.answers(l)
 	if e.answered() {
 		e.cgroupDriver(l)
+		e.logDriver(l)
 		e.liveRestore(l)
 	}
 	e.load(l)
@@ -60,17 +65,11 @@ func (e Engine) daemon(l *lines) {
 		l.ok("daemon", text)
 		return
 	}
-	text, remedy := cut(e.Diagnosis.String())
-	l.fail("daemon", text, remedy)
-}
-
-// cut takes the remedy off a message, which is what stands behind its last colon.
-func cut(message string) (text, remedy string) {
-	at := strings.LastIndex(message, ": ")
-	if at < 0 {
-		return message, "look at the daemon's log"
+	wrong, remedy := e.Diagnosis.Advice()
+	if remedy == "" {
+		remedy = "run doctor again, and look at the daemon's log"
 	}
-	return message[:at], message[at+2:]
+	l.fail("daemon", wrong, remedy)
 }
 
 // answers says how long they took. A ping says little: a daemon whose containerd hangs answers it, too. A daemon that was not asked,
@@ -86,7 +85,7 @@ func (e Engine) answers(l *lines) {
 		switch {
 		case c.Running || c.Error != "":
 			status = Fail
-			said = append(said, fmt.Sprintf("%s none in %s", c.Call, took))
+			said = append(said, fmt.Sprintf("%s failed after %s", c.Call, took))
 		case c.Call == "ping" && c.Took > slowPing, c.Took > slowInfo:
 			status = max(status, Warn)
 			said = append(said, fmt.Sprintf("%s in %s, which is slow", c.Call, took))
@@ -99,7 +98,7 @@ func (e Engine) answers(l *lines) {
 	case Warn:
 		remedy = "look at the load of the host and of its disks, and at how many images there are"
 	case Fail:
-		remedy = "see above"
+		remedy = "do what the line daemon says"
 	case OK:
 	}
 	l.add(status, "answers", strings.Join(said, ", "), remedy)
@@ -112,10 +111,24 @@ func (e Engine) cgroupDriver(l *lines) {
 		l.ok("cgroup driver", text)
 	case "systemd":
 		l.warn("cgroup driver", text+": the agent cannot end a container together with its executor, and no test runs it",
-			`set "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json and restart dockerd`)
+			`on a host without tasks, set "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json and restart dockerd`)
 	default:
 		l.fail("cgroup driver", fmt.Sprintf("%q: no task can be placed or found", e.Info.CgroupDriver),
 			"run dockerd as root with the cgroup driver cgroupfs")
+	}
+}
+
+// logDriver is where the executor goes on reading when its connection to dockerd broke.
+func (e Engine) logDriver(l *lines) {
+	const name, remedy = "log driver", `set "log-driver": "json-file" and "log-opts": {"max-size": "10m", "max-file": "3"} in /etc/docker/daemon.json ` +
+		`and restart dockerd on a host without tasks`
+	switch driver := e.Info.LoggingDriver; driver {
+	case "json-file", "local":
+		l.ok(name, driver)
+	case "none":
+		l.warn(name, "none: what tasks write while dockerd restarts is lost", remedy)
+	default:
+		l.warn(name, fmt.Sprintf("%q: no test runs it, and what tasks write while dockerd restarts may be lost", driver), remedy)
 	}
 }
 
@@ -125,7 +138,7 @@ func (e Engine) liveRestore(l *lines) {
 		return
 	}
 	l.warn("live-restore", "off: a restart of dockerd ends all tasks",
-		`set "live-restore": true in /etc/docker/daemon.json and reload dockerd (kill -HUP)`)
+		`set "live-restore": true in /etc/docker/daemon.json and reload dockerd, which ends nothing: systemctl reload docker`)
 }
 
 // load is what grows when calls hang.
@@ -151,16 +164,25 @@ func (e Engine) load(l *lines) {
 	case len(wrong) == 0:
 		l.ok("load", strings.Join(said, ", "))
 	default:
-		l.warn("load", strings.Join(append(said, wrong...), ", "), "take its stacks with kill -USR1, see what they wait for, and restart dockerd")
+		restart := "restart dockerd"
+		if e.answered() && !e.Info.LiveRestoreEnabled {
+			restart += ", which ends all tasks, as live-restore is off"
+		}
+		l.warn("load", strings.Join(append(said, wrong...), ", "), "take its stacks with kill -USR1, see what they wait for, and "+restart)
 	}
 }
 
 // breaker is what the executors of the host have seen.
 func (e Engine) breaker(l *lines) {
-	if !e.Open {
+	switch {
+	case e.Unshared != nil:
+		l.warn("breaker", fmt.Sprintf("not known, and not shared by executors where they cannot read it either: %v", e.Unshared),
+			"run doctor as root; a folder that others can change has to be root's again, with mode 0700, and what another version left be removed")
+		return
+	case !e.Open:
 		l.ok("breaker", "closed: no executor has been in trouble with it of late")
 		return
 	}
 	l.warn("breaker", fmt.Sprintf("open since %s, %d failures: %s", e.Breaker.Changed.UTC().Format(time.RFC3339), e.Breaker.Failures, e.Breaker.Cause),
-		fmt.Sprintf("launches wait; an executor asks again at %s and closes it once the engine answers", e.Breaker.Next.UTC().Format(time.RFC3339)))
+		fmt.Sprintf("do what the line daemon says; launches wait, and one of them asks again, not before %s, and closes it once the engine answers", e.Breaker.Next.UTC().Format(time.RFC3339)))
 }

@@ -11,6 +11,7 @@ import (
 	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/storage"
 )
 
 // askLimit is for the calls to the engine together, whatever config.yaml allows them.
@@ -37,9 +38,19 @@ func lookAtEngine(ctx context.Context, file config.File) Engine {
 	}
 	e.Calls = docker.History()
 	e.Files = filesOf(e.Diagnosis.Dockerd.PID)
-	gate := admission.New(admission.Options{Dir: filepath.Join(file.RunDirectory, "engine"), Engine: file.Engine.Host})
-	e.Open, e.Breaker = gate.Open()
+	e.shared(file)
 	return e
+}
+
+// shared reads what the executors of the host know of the engine.
+func (e *Engine) shared(file config.File) {
+	gate := admission.New(admission.Options{Dir: filepath.Join(file.RunDirectory, "engine"), Engine: file.Engine.Host})
+	e.Open, e.Breaker, e.Unshared = gate.Shared()
+	if text, err := gate.Kept(); err == nil && text != nil {
+		if known, err := storage.DecodeKnown(text); err == nil {
+			e.Kept = known
+		}
+	}
 }
 
 // filesOf counts the open files of a process; of one whose files cannot be seen it says nothing.

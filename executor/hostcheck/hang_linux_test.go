@@ -5,13 +5,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/enginetest"
+	"mesos-docker-executor/storage"
 )
 
 // server answers at a socket of its own in the place of an engine.
@@ -40,10 +43,46 @@ func TestDaemonThatAnswersNothing(t *testing.T) {
 	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "does not answer") {
 		t.Errorf("%+v", line)
 	}
-	if line := find(t, all, "engine", "answers"); line.Status != Fail || !strings.HasPrefix(line.Text, "ping none in ") || strings.Contains(line.Text, "info") {
+	if line := find(t, all, "engine", "answers"); line.Status != Fail || !strings.HasPrefix(line.Text, "ping failed after ") || strings.Contains(line.Text, "info") {
 		t.Errorf("%+v", line)
 	}
 	if line := find(t, all, "storage", "driver"); line.Status != Warn || !strings.Contains(line.Text, "not known") {
+		t.Errorf("%+v", line)
+	}
+}
+
+func TestStorageIsLookedAtByWhatTheEngineSaidBefore(t *testing.T) {
+	o := server(t, untilGone)
+	file := o.Config()
+	gate := admission.New(admission.Options{Dir: filepath.Join(file.RunDirectory, "engine"), Engine: file.Engine.Host})
+	root := t.TempDir()
+	said := storage.Known{Engine: storage.Engine{Driver: "overlay2", DockerRootDir: root}, At: time.Now().Add(-time.Hour)}
+	text, err := said.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Keep(func([]byte) []byte { return text }); err != nil {
+		t.Fatal(err)
+	}
+	all := within(t, lookLimit, o)
+	if line := find(t, all, "storage", "answer"); line.Status != Warn || !strings.Contains(line.Text, "by what it told an executor at "+said.At.UTC().Format(time.RFC3339)) {
+		t.Errorf("%+v", line)
+	}
+	if line := find(t, all, "storage", "room"); line.Status != OK || !strings.Contains(line.Text, root) {
+		t.Errorf("%+v", line)
+	}
+}
+
+func TestBreakerThatCannotBeReadIsNotClosed(t *testing.T) {
+	o := server(t, untilGone)
+	folder := filepath.Join(o.Config().RunDirectory, "engine")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if line := find(t, within(t, lookLimit, o), "engine", "breaker"); line.Status != Warn || !strings.Contains(line.Text, "not known") {
 		t.Errorf("%+v", line)
 	}
 }
@@ -61,14 +100,14 @@ func TestPingIsNotHealth(t *testing.T) {
 	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "waits for its runtime") {
 		t.Errorf("%+v", line)
 	}
-	if line := find(t, all, "engine", "answers"); line.Status != Fail || !strings.HasPrefix(line.Text, "ping in ") || !strings.Contains(line.Text, "info none in ") {
+	if line := find(t, all, "engine", "answers"); line.Status != Fail || !strings.HasPrefix(line.Text, "ping in ") || !strings.Contains(line.Text, "info failed after ") {
 		t.Errorf("%+v", line)
 	}
 }
 
 func TestDaemonThatIsTooOld(t *testing.T) {
 	all := within(t, lookLimit, server(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.24") }))
-	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "speaks API 1.24, at least 1.41") {
+	if line := find(t, all, "engine", "daemon"); line.Status != Fail || !strings.Contains(line.Text, "speaks API 1.24, at least 1.41") || !strings.HasPrefix(line.Remedy, "upgrade it") {
 		t.Errorf("%+v", line)
 	}
 }

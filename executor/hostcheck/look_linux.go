@@ -2,10 +2,11 @@ package hostcheck
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"mesos-docker-executor/executor/config"
-	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/storage"
 )
 
@@ -56,8 +57,8 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 	e, engineLines := docker.take(func(e Engine) Lines { return e.Lines() }, "engine")
 	a, lost := agents.take(nil, "agent")
 	written, fileLines := files.take(Operator.Lines, "files")
-	rooms := begin(ctx, limit.look, func(ctx context.Context) Storage { return lookAtStorage(ctx, file.Storage.Settings(), e.Info, a) })
-	leaf := begin(ctx, limit.look, func(context.Context) NestedLeaf { return lookAtNestedLeaf(a) })
+	rooms := begin(ctx, limit.look, func(ctx context.Context) Storage { return lookAtStorage(ctx, file.Storage.Settings(), e, a) })
+	leaves := begin(ctx, limit.look, func(context.Context) NestedLeaves { return lookAtNestedLeaves(a) })
 
 	all := engineLines
 	_, some := rooms.take(Storage.Lines, "storage")
@@ -71,7 +72,7 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 	}, "agent")
 	all = append(all, some...)
 	if lost == nil { // else nobody knows whether it is needed
-		_, some = leaf.take(func(n NestedLeaf) Lines { return Lines{n.Line(e.Info.CgroupDriver, a.Custom())} }, "agent")
+		_, some = leaves.take(func(n NestedLeaves) Lines { return n.Lines(e.Info.CgroupDriver) }, "agent")
 		all = append(all, some...)
 	}
 	_, some = claims.take(func(c Claims) Lines { return Lines{c.Line()} }, "executors")
@@ -115,22 +116,28 @@ func (u *under[T]) take(say func(T) Lines, subject string) (found T, all Lines) 
 	return u.found, all
 }
 
-// lookAtStorage asks the filesystems, each of which may hang.
-func lookAtStorage(ctx context.Context, s storage.Settings, info engine.Info, agents Agents) Storage {
+// lookAtStorage asks the filesystems, each of which may hang. Of an engine that says nothing now, what it said before will do.
+func lookAtStorage(ctx context.Context, s storage.Settings, e Engine, agents Agents) Storage {
 	found := Storage{Settings: s, Engine: storage.Engine{
-		Driver:        info.Driver,
-		DriverStatus:  info.DriverStatus,
-		DockerRootDir: info.DockerRootDir,
-		KernelVersion: info.KernelVersion,
-		Warnings:      info.Warnings,
+		Driver:        e.Info.Driver,
+		DriverStatus:  e.Info.DriverStatus,
+		DockerRootDir: e.Info.DockerRootDir,
+		KernelVersion: e.Info.KernelVersion,
+		Warnings:      e.Info.Warnings,
 	}}
+	if found.Engine.Check() != nil {
+		found.Engine, found.Said = e.Kept.Engine, e.Kept.At
+	}
 	if found.Engine.Check() != nil {
 		return found
 	}
-	workDir := ""
-	if len(agents.Agents) > 0 {
-		workDir = agents.Agents[0].WorkDir()
+	places := storage.Places(found.Engine, s.ContainerdRoot, "")
+	for _, agent := range agents.Agents {
+		place := storage.Place{Path: agent.WorkDir(), Use: storage.Sandbox}
+		if filepath.IsAbs(place.Path) && !slices.Contains(places, place) {
+			places = append(places, place)
+		}
 	}
-	found.Rooms = append(new(storage.Looker).Look(ctx, storage.LookLimit, storage.Places(found.Engine, s.ContainerdRoot, workDir)), storage.Pools(found.Engine)...)
+	found.Rooms = append(new(storage.Looker).Look(ctx, storage.LookLimit, places), storage.Pools(found.Engine)...)
 	return found
 }

@@ -4,20 +4,20 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"mesos-docker-executor/cgroupnet"
 )
 
-// lookAtNestedLeaf looks for the cgroup of the first agent that could run the executor in custom mode.
-func lookAtNestedLeaf(agents Agents) NestedLeaf {
-	var n NestedLeaf
+// lookAtNestedLeaves looks for the cgroup of each agent that could run the executor in custom mode. It makes none.
+func lookAtNestedLeaves(agents Agents) NestedLeaves {
+	var n NestedLeaves
 	for _, a := range agents.Agents {
 		if a.Custom() {
-			n.Root = a.CgroupsRoot()
-			break
+			n.Leaves = append(n.Leaves, NestedLeaf{Root: a.CgroupsRoot()})
 		}
 	}
-	if n.Root == "" { // nobody asks for it
+	if len(n.Leaves) == 0 { // nobody asks for it
 		return n
 	}
 	hierarchies, err := cgroupnet.Hierarchies()
@@ -26,16 +26,21 @@ func lookAtNestedLeaf(agents Agents) NestedLeaf {
 		return n
 	}
 	for _, h := range hierarchies {
-		if h.Unified || !h.Has("freezer") {
-			continue
+		if !h.Unified && h.Has("freezer") {
+			n.Freezer = h.Dir
 		}
-		n.Freezer = h.Dir
-		info, err := os.Stat(h.Folder("/" + n.Root))
+	}
+	if n.Freezer == "" {
+		return n
+	}
+	for i := range n.Leaves {
+		leaf := &n.Leaves[i]
+		info, err := os.Stat(filepath.Join(n.Freezer, leaf.Root))
 		switch {
 		case err == nil:
-			n.Found = info.IsDir()
+			leaf.Found = info.IsDir()
 		case !errors.Is(err, fs.ErrNotExist):
-			n.Err = err
+			leaf.Err = err
 		}
 	}
 	return n

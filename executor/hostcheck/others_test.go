@@ -8,23 +8,27 @@ import (
 
 func TestNestedLeaf(t *testing.T) {
 	const outlives = "a container outlives an executor that is killed"
-	there := NestedLeaf{Freezer: "/sys/fs/cgroup/freezer", Root: "mesos", Found: true}
+	with := func(leaves ...NestedLeaf) NestedLeaves {
+		return NestedLeaves{Freezer: "/sys/fs/cgroup/freezer", Leaves: leaves}
+	}
+	there, missing := NestedLeaf{Root: "mesos", Found: true}, NestedLeaf{Root: "other"}
 	for _, c := range []struct {
 		name   string
-		leaf   NestedLeaf
+		leaves NestedLeaves
 		driver string
-		custom bool
-		want   string
+		want   []string
 	}{
-		{"there", there, "cgroupfs", true, "ok nested leaf: /sys/fs/cgroup/freezer/mesos is there"},
-		{"an engine that does not answer", there, "", true, "ok nested leaf: /sys/fs/cgroup/freezer/mesos is there"},
-		{"no custom mode", NestedLeaf{}, "systemd", false, "ok nested leaf: not needed"},
-		{"systemd", there, "systemd", true, "warn nested leaf: Docker's cgroup driver is systemd: in custom mode " + outlives},
-		{"no freezer", NestedLeaf{Root: "mesos"}, "cgroupfs", true, "warn nested leaf: no freezer hierarchy of cgroup v1: in custom mode " + outlives},
-		{"no cgroup of the agent", NestedLeaf{Freezer: "/f", Root: "mesos"}, "cgroupfs", true, "warn nested leaf: /f/mesos is not there: in custom mode " + outlives},
-		{"unknown", NestedLeaf{Err: errors.New("permission denied")}, "cgroupfs", true, "warn nested leaf: not known: permission denied"},
+		{"there", with(there), "cgroupfs", []string{"ok nested leaf: /sys/fs/cgroup/freezer/mesos is there"}},
+		{"an engine that does not answer", with(there), "", []string{"ok nested leaf: /sys/fs/cgroup/freezer/mesos is there"}},
+		{"no custom mode", NestedLeaves{}, "systemd", []string{"ok nested leaf: not needed"}},
+		{"systemd", with(there), "systemd", []string{"warn nested leaf: Docker's cgroup driver is systemd: in custom mode " + outlives}},
+		{"no freezer", NestedLeaves{Leaves: []NestedLeaf{{Root: "mesos"}}}, "cgroupfs", []string{"warn nested leaf: no freezer hierarchy of cgroup v1: in custom mode " + outlives}},
+		{"two agents, one without a cgroup", with(there, missing), "cgroupfs", []string{"ok nested leaf: /sys/fs/cgroup/freezer/mesos is there",
+			"warn nested leaf: /sys/fs/cgroup/freezer/other is not there: in custom mode " + outlives}},
+		{"unknown", with(NestedLeaf{Err: errors.New("permission denied")}), "cgroupfs", []string{"warn nested leaf: not known: permission denied"}},
+		{"cgroups unknown", NestedLeaves{Err: errors.New("no /proc"), Leaves: []NestedLeaf{there}}, "cgroupfs", []string{"warn nested leaf: not known: no /proc"}},
 	} {
-		t.Run(c.name, func(t *testing.T) { expect(t, Lines{c.leaf.Line(c.driver, c.custom)}, c.want) })
+		t.Run(c.name, func(t *testing.T) { expect(t, c.leaves.Lines(c.driver), c.want...) })
 	}
 }
 

@@ -2,6 +2,7 @@ package hostcheck
 
 import (
 	"fmt"
+	"time"
 
 	"mesos-docker-executor/storage"
 )
@@ -10,6 +11,7 @@ import (
 type Storage struct {
 	Settings storage.Settings
 	Engine   storage.Engine // zero if the engine did not answer
+	Said     time.Time      // when it said that to an executor, if it does not answer now
 	Rooms    []storage.Room
 }
 
@@ -18,8 +20,12 @@ func (s Storage) Lines() Lines {
 	l := &lines{subject: "storage"}
 	verdict, err := s.Settings.Rules.Judge(s.Engine)
 	if err != nil {
-		l.warn("driver", "not known: the engine does not say which it has", "ask again once the engine answers")
+		l.warn("driver", "not known, nor is the room: the engine does not say what it has", "look at the room with df and df -i, and run doctor again once the engine answers")
 		return l.all
+	}
+	if !s.Said.IsZero() {
+		l.warn("answer", "the engine says nothing of it now; this is by what it told an executor at "+s.Said.UTC().Format(time.RFC3339),
+			"do what the line daemon says, and run doctor again")
 	}
 	name := s.Engine.Driver
 	if len(verdict.Findings) == 0 {

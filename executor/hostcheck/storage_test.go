@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"mesos-docker-executor/storage"
 )
@@ -52,4 +53,9 @@ func TestStorage(t *testing.T) {
 		s := Storage{Settings: storage.DefaultSettings(), Engine: recorded(t, c.engine), Rooms: c.rooms}
 		t.Run(c.engine, func(t *testing.T) { expect(t, s.Lines(), c.want...) })
 	}
+}
+
+func TestStorageOfAnEngineThatHangsIsWhatItSaidBefore(t *testing.T) {
+	s := Storage{Settings: storage.DefaultSettings(), Engine: recorded(t, "recorded/overlay2-ext4"), Said: time.Unix(0, 0)}
+	expect(t, s.Lines(), "warn answer: this is by what it told an executor at 1970-01-01T00:00:00Z", "ok driver: overlay2")
 }
