@@ -83,7 +83,7 @@ darwin: ## build what a policy author's laptop runs: explain and its packages
 readme: ## run the tested commands of README and docs (root)
 	scripts/setup readme
 	@$(MAKE) --no-print-directory build
-	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md docs/supervision.md docs/policy-file.md docs/classes.md
+	scripts/with-engine scripts/check-readme README.md docs/report.md docs/faults.md docs/supervision.md docs/policy-file.md docs/classes.md docs/doctor.md
 
 .PHONY: docs
 docs: ## write the generated tables and outputs into the pages about policies, firewalls and doctor

@@ -351,7 +351,7 @@ func TestExamplesInHelp(t *testing.T) {
 		words []string
 		ran   int
 	}{{[]string{"check"}, 3}, {[]string{"explain"}, 5}, {[]string{"policy", "default"}, 1}, {[]string{"policy", "diff"}, 2},
-		{[]string{"classes", "show"}, 2}, {[]string{"classes", "lookup"}, 2}, {[]string{"classes", "allocate"}, 2}} {
+		{[]string{"classes", "show"}, 2}, {[]string{"classes", "lookup"}, 2}, {[]string{"classes", "allocate"}, 2}, {[]string{"doctor"}, 2}} {
 		help, status, complaint := commanded(nil, append(command.words, "--help")...)
 		if status != exitOK {
 			t.Fatal(complaint)
