@@ -11,17 +11,10 @@ import (
 	"mesos-docker-executor/security/policyfile"
 )
 
-// examineHost looks at this host, with the files that are named. With a config.yaml that no executor would take, the defaults hold
-// for the look; the page says so where it is about the file.
+// examineHost looks at this host, with the files that are named.
 func examineHost(ctx context.Context, named files) (hostcheck.Lines, error) {
 	return hostcheck.Look(ctx, hostcheck.Options{
-		Config: func() config.File {
-			file, err := readConfig(named.config)
-			if err != nil {
-				return config.Default()
-			}
-			return file
-		},
+		Config:   func() (config.File, error) { return readConfig(named.config) },
 		Operator: func(file config.File) hostcheck.Operator { return lookAtFiles(named, file) },
 	}), nil
 }

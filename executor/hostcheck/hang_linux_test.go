@@ -1,6 +1,7 @@
 package hostcheck
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -53,7 +54,7 @@ func TestDaemonThatAnswersNothing(t *testing.T) {
 
 func TestStorageIsLookedAtByWhatTheEngineSaidBefore(t *testing.T) {
 	o := server(t, untilGone)
-	file := o.Config()
+	file, _ := o.Config()
 	gate := admission.New(admission.Options{Dir: filepath.Join(file.RunDirectory, "engine"), Engine: file.Engine.Host})
 	root := t.TempDir()
 	said := storage.Known{Engine: storage.Engine{Driver: "overlay2", DockerRootDir: root}, At: time.Now().Add(-time.Hour)}
@@ -75,7 +76,8 @@ func TestStorageIsLookedAtByWhatTheEngineSaidBefore(t *testing.T) {
 
 func TestBreakerThatCannotBeReadIsNotClosed(t *testing.T) {
 	o := server(t, untilGone)
-	folder := filepath.Join(o.Config().RunDirectory, "engine")
+	file, _ := o.Config()
+	folder := filepath.Join(file.RunDirectory, "engine")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -116,12 +118,24 @@ func TestDaemonThatIsTooOld(t *testing.T) {
 func TestFilesThatHangAreALineAndNoMore(t *testing.T) {
 	o, hang := options(settings(t, private)), make(chan struct{})
 	defer close(hang)
-	o.Config = func() config.File { <-hang; return config.File{} }
+	o.Config = func() (config.File, error) { <-hang; return config.File{}, nil }
 	o.Operator = func(config.File) Operator { <-hang; return Operator{} }
 	all := look(t.Context(), o, limits{config: 50 * time.Millisecond, engine: engineLimit, look: time.Second})
 	if line := find(t, all, "files", "look-up"); line.Status != Fail || !strings.Contains(line.Text, "not finished within") {
 		t.Errorf("%+v", line)
 	}
+	if all[0].Name != "config" || !strings.Contains(all[0].Text, config.Default().Engine.Host) {
+		t.Errorf("nothing says that this is another engine: %+v", all[0])
+	}
 	find(t, all, "engine", "daemon")
 	find(t, all, "kernel", "version")
+}
+
+func TestWrongConfigIsNamedBeforeTheEngineThatIsLookedAtInstead(t *testing.T) {
+	o := options(settings(t, private))
+	o.Config = func() (config.File, error) { return config.File{}, errors.New("wrong") }
+	all := within(t, lookLimit, o)
+	if all[0].Subject != "engine" || all[0].Name != "config" || all[0].Status != Warn || !strings.Contains(all[0].Text, config.Default().Engine.Host) {
+		t.Errorf("%+v", all[0])
+	}
 }

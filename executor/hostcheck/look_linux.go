@@ -23,8 +23,8 @@ const (
 
 // Options say what is looked at.
 type Options struct {
-	// Config reads the host's config.yaml; the defaults of one that is wrong, for Operator tells that.
-	Config func() config.File
+	// Config reads the host's config.yaml. Of one that is wrong it returns an error, and Operator tells what is wrong.
+	Config func() (config.File, error)
 	// Operator looks at the operator's files.
 	Operator func(config.File) Operator
 	Proc     string // where processes are looked for; "" for /proc
@@ -46,10 +46,7 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 	}
 	agents := begin(ctx, limit.look, func(context.Context) Agents { return lookAtAgents(o.Proc) })
 	kernel := begin(ctx, limit.look, func(context.Context) Kernel { return lookAtKernel(o.Proc) })
-	file, unread := begin(ctx, limit.config, func(context.Context) config.File { return o.Config() }).take(nil, "files")
-	if unread != nil { // as the look at the files will say
-		file = config.Default()
-	}
+	file, isDefault := takeConfig(begin(ctx, limit.config, func(context.Context) readConfig { return newReadConfig(o.Config()) }))
 	docker := begin(ctx, limit.engine, func(ctx context.Context) Engine { return lookAtEngine(ctx, file) })
 	claims := begin(ctx, limit.look, func(context.Context) Claims { return lookAtClaims(file.RunDirectory) })
 	files := begin(ctx, limit.look, func(context.Context) Operator { return o.Operator(file) })
@@ -60,7 +57,7 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 	rooms := begin(ctx, limit.look, func(ctx context.Context) Storage { return lookAtStorage(ctx, file.Storage.Settings(), e, a) })
 	leaves := begin(ctx, limit.look, func(context.Context) NestedLeaves { return lookAtNestedLeaves(a) })
 
-	all := engineLines
+	all := append(isDefault, engineLines...)
 	_, some := rooms.take(Storage.Lines, "storage")
 	all = append(all, some...)
 	_, some = kernel.take(func(k Kernel) Lines { k.ClassIDs = written.ClassIDs; return k.Lines() }, "kernel")
@@ -71,12 +68,32 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 		return a.Lines()
 	}, "agent")
 	all = append(all, some...)
-	if lost == nil { // else nobody knows whether it is needed
+	if lost == nil && a.Err == nil { // else nobody knows whether it is needed
 		_, some = leaves.take(func(n NestedLeaves) Lines { return n.Lines(e.Info.CgroupDriver) }, "agent")
 		all = append(all, some...)
 	}
 	_, some = claims.take(func(c Claims) Lines { return Lines{c.Line()} }, "executors")
 	return append(all, some...)
+}
+
+// readConfig is what came of reading config.yaml.
+type readConfig struct {
+	file config.File
+	err  error
+}
+
+func newReadConfig(file config.File, err error) readConfig { return readConfig{file, err} }
+
+// takeConfig goes by the defaults if there is no config.yaml to go by, and says so before anything else: it may be another engine.
+func takeConfig(reading *under[readConfig]) (config.File, Lines) {
+	read, unread := reading.take(nil, "files")
+	if unread == nil && read.err == nil {
+		return read.file, nil
+	}
+	file, l := config.Default(), lines{subject: "engine"}
+	l.warn("config", "config.yaml is wrong or cannot be read, so this page is about the engine at "+file.Engine.Host+", with the default thresholds",
+		"do what the line config of the files says, and run doctor again")
+	return file, l.all
 }
 
 // under is a look-up under way.
@@ -125,7 +142,7 @@ func lookAtStorage(ctx context.Context, s storage.Settings, e Engine, agents Age
 		KernelVersion: e.Info.KernelVersion,
 		Warnings:      e.Info.Warnings,
 	}}
-	if found.Engine.Check() != nil {
+	if found.Engine.Check() != nil && e.Kept.Engine.Check() == nil {
 		found.Engine, found.Said = e.Kept.Engine, e.Kept.At
 	}
 	if found.Engine.Check() != nil {

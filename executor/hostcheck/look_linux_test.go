@@ -29,7 +29,7 @@ func settings(t *testing.T, e *enginetest.Engine) config.File {
 
 func options(file config.File) Options {
 	return Options{
-		Config:   func() config.File { return file },
+		Config:   func() (config.File, error) { return file, nil },
 		Operator: func(config.File) Operator { return Operator{ClassIDs: ClassesOff} },
 	}
 }

@@ -19,6 +19,10 @@ type Storage struct {
 func (s Storage) Lines() Lines {
 	l := &lines{subject: "storage"}
 	verdict, err := s.Settings.Rules.Judge(s.Engine)
+	if err != nil && s.Engine.KernelVersion != "" { // without which no answer counts as one
+		l.fail("driver", fmt.Sprintf("not known, so no task starts: %v", err), "see what docker info says")
+		return l.all
+	}
 	if err != nil {
 		l.warn("driver", "not known, nor is the room: the engine does not say what it has", "look at the room with df and df -i, and run doctor again once the engine answers")
 		return l.all

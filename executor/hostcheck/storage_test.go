@@ -55,6 +55,10 @@ func TestStorage(t *testing.T) {
 	}
 }
 
+func TestAnswerWithoutADriverLetsNoTaskStart(t *testing.T) {
+	expect(t, Storage{Settings: storage.DefaultSettings(), Engine: storage.Engine{KernelVersion: "6.1.0"}}.Lines(), "fail driver: not known, so no task starts: ")
+}
+
 func TestStorageOfAnEngineThatHangsIsWhatItSaidBefore(t *testing.T) {
 	s := Storage{Settings: storage.DefaultSettings(), Engine: recorded(t, "recorded/overlay2-ext4"), Said: time.Unix(0, 0)}
 	expect(t, s.Lines(), "warn answer: this is by what it told an executor at 1970-01-01T00:00:00Z", "ok driver: overlay2")
