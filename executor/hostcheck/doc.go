@@ -1,6 +1,6 @@
 // Package hostcheck says whether a host is fit to run tasks: its Docker engine, disk, kernel, cgroups, files and Mesos agent.
 //
-// It has two halves. What is looked up is a plain value for each subject ([Engine], [Storage], [Kernel], [NestedLeaf], [Claims], [File],
+// It has two halves. What is looked up is a plain value for each subject ([Engine], [Storage], [Kernel], [NestedLeaves], [Claims], [File],
 // [Agents]), and pure functions make lines of it: each is ok, a warning or a failure, with what was found and what to do about it. The
 // look-ups are in files for Linux only, one for each subject. They only read: no setting, cgroup or claim is changed, and no
 // container is made. The lock on the claim of a dead executor is taken for a moment, as that is how it is known to be dead.
@@ -10,6 +10,6 @@
 // own, for which the caller's process has to end soon.
 //
 // This room sees others, as supervise does: engine, process, admission, storage and cgroupnet each know how to look, and here it is
-// only told what their answers mean to an operator. Nothing of a command line or an environment gets into a line but the values of the
-// flags that the checks are about, none of which may be a secret.
+// only told what their answers mean to an operator. Nothing of a command line, of an environment or of a file that they name gets into a
+// line but the values of the flags that the checks are about, none of which may be a secret, and only those of root's processes.
 package hostcheck

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,31 @@ func TestLookAtAnEngineThatWorks(t *testing.T) {
 	}
 	if _, err := os.Stat(file.RunDirectory); !os.IsNotExist(err) {
 		t.Errorf("the look made a folder: %v", err)
+	}
+}
+
+func TestLooksLeaveNothingOpen(t *testing.T) {
+	o := options(settings(t, private))
+	open := func() (files, goroutines int) {
+		names, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names), runtime.NumGoroutine()
+	}
+	Look(t.Context(), o) // what is kept for the process's life is made now
+	files, goroutines := open()
+	for range 5 {
+		Look(t.Context(), o)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		f, g := open()
+		if f <= files && g <= goroutines {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d files open, %d before; %d goroutines, %d before", f, files, g, goroutines)
+		}
 	}
 }
 
