@@ -13,13 +13,17 @@
 // name meanwhile. A name that belongs to another image by now is passed over. In the milliseconds between that look and the removal a pull may still give the name to another image,
 // which loses it then, and has to be pulled again.
 //
-// A removal that the daemon refuses costs nothing but itself. One without an answer ends the cycle: it may go on in the daemon, where each
+// A removal that the daemon refuses costs nothing but itself; the image then counts as used, so that those which are refused for good do not take
+// the turns of all others. One without an answer ends the cycle: it may go on in the daemon, where each
 // waits behind a container that is wedged; the next cycles leave the images alone for [Spared].
+//
+// The disk with the record may be the one that is full. What the record cannot take is reported, and does not end the cycle. That a disk says nothing does: it
+// may have room.
 //
 // # When it is killed
 //
 // At any moment: nothing is kept in memory that matters. What is locked is free again, an image has lost none, some or all of its
-// names, and the next cycle plans anew from what there is. Two at once cannot be: the caller holds [imageuse.Folder.Lock].
+// names, and the next cycle plans anew from what there is. The same is true when its context ends, but that what was done is in the report. Two at once cannot be: the caller holds [imageuse.Folder.Lock].
 //
 // Everything blocks for the limits of the engine's calls and the pauses at most, ends with its context, and leaves no goroutine.
 package imagegc

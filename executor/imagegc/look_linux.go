@@ -10,7 +10,6 @@ import (
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/storage"
 	"mesos-docker-executor/storage/cleanup"
-	"mesos-docker-executor/storage/imageuse"
 )
 
 // Engine is what is asked of the Docker Engine: methods of an [*engine.Engine]. It is no interface because the linker keeps every method
@@ -22,7 +21,7 @@ type Engine struct {
 	RemoveImage func(ctx context.Context, ref string) error
 }
 
-// Options are what a cycle works with. All but Pause and Hindrance are required.
+// Options are what a cycle works with. All but Pause, Hindrance, Tell and Now are required.
 type Options struct {
 	Engine     Engine
 	Rooms      func(ctx context.Context) []storage.Room // looks at the engine's disks
@@ -31,7 +30,9 @@ type Options struct {
 	Pause      time.Duration // between two removals
 	// Hindrance says why nothing may be removed just now, "" if nothing stands against it; nil: nothing ever does.
 	Hindrance func() string
-	Now       func() time.Time // for tests; nil: time.Now
+	// Tell hears of what is about to be done, for people who wait; nil: nobody does.
+	Tell func(string)
+	Now  func() time.Time // for tests; nil: time.Now
 }
 
 func (o Options) now() time.Time {
@@ -41,17 +42,32 @@ func (o Options) now() time.Time {
 	return time.Now()
 }
 
-// goal is what is wanted; between the marks that depends on whether a clean-up has begun.
-func (o Options) goal(ctx context.Context, begun bool) cleanup.Goal {
-	rooms := o.Rooms(ctx)
-	if begun {
-		return o.Rules.Rest(rooms, o.Thresholds)
+func (o Options) tell(format string, args ...any) {
+	if o.Tell != nil {
+		o.Tell(fmt.Sprintf(format, args...))
 	}
-	return o.Rules.Goal(rooms, o.Thresholds)
 }
 
-// Look plans a cycle and changes nothing. Uses and begun are what the record says, see [imageuse.Read].
-func Look(ctx context.Context, o Options, uses map[string]imageuse.Use, begun bool) (cleanup.Plan, error) {
+// goal is what is wanted; between the marks that depends on whether a clean-up has begun. That nothing is wanted is an error if that is
+// not certain.
+func (o Options) goal(ctx context.Context, begun bool) (g cleanup.Goal, err error) {
+	rooms := o.Rooms(ctx)
+	if begun {
+		g = o.Rules.Rest(rooms, o.Thresholds)
+	} else {
+		g = o.Rules.Goal(rooms, o.Thresholds)
+	}
+	if g.None() {
+		err = cleanup.Known(rooms)
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return g, err
+}
+
+// Look plans a cycle and changes nothing. Uses and begun are what the record says, see imageuse.Read.
+func Look(ctx context.Context, o Options, uses map[string]time.Time, begun bool) (cleanup.Plan, error) {
 	listed, err := o.Engine.Images(ctx)
 	if err != nil {
 		return cleanup.Plan{}, err
@@ -61,14 +77,14 @@ func Look(ctx context.Context, o Options, uses map[string]imageuse.Use, begun bo
 
 // plan asks for the tags' times of those images only that would go. What is kept for its time makes room in the plan for the next
 // one, so it is made again until nothing new is to be removed.
-func (o Options) plan(ctx context.Context, listed []engine.ListedImage, uses map[string]imageuse.Use, begun bool) (cleanup.Plan, error) {
+func (o Options) plan(ctx context.Context, listed []engine.ListedImage, uses map[string]time.Time, begun bool) (cleanup.Plan, error) {
 	containers, err := o.Engine.ImagesInUse(ctx)
 	if err != nil {
 		return cleanup.Plan{}, err
 	}
-	goal := o.goal(ctx, begun)
-	if err := ctx.Err(); err != nil {
-		return cleanup.Plan{}, context.Cause(ctx)
+	goal, err := o.goal(ctx, begun)
+	if err != nil {
+		return cleanup.Plan{}, err
 	}
 	images := join(listed, containers, uses)
 	asked := map[string]bool{}
@@ -101,7 +117,7 @@ func (o Options) plan(ctx context.Context, listed []engine.ListedImage, uses map
 }
 
 // join puts together what is known of each image.
-func join(listed []engine.ListedImage, containers map[string]int, uses map[string]imageuse.Use) []cleanup.Image {
+func join(listed []engine.ListedImage, containers map[string]int, uses map[string]time.Time) []cleanup.Image {
 	parents := map[string]bool{}
 	for _, l := range listed {
 		parents[l.Parent] = true
@@ -111,7 +127,7 @@ func join(listed []engine.ListedImage, containers map[string]int, uses map[strin
 		images = append(images, cleanup.Image{
 			ID: l.ID, Names: l.Names, Digests: l.Digests, Size: l.Size,
 			Containers: containers[l.ID], Children: parents[l.ID],
-			Used: uses[l.ID].Used, Seen: uses[l.ID].Seen,
+			Used: uses[l.ID],
 		})
 	}
 	return images

@@ -20,7 +20,9 @@ type Report struct {
 	Done []Removal // those that were tried, in their order
 	// Ended says why not all that the plan wanted was tried, "" if all was.
 	Ended string
-	Left  cleanup.Goal // what is still wanted
+	Left  cleanup.Goal // what is still wanted, as far as that is known
+	// Failed is what went wrong beside single images: the record cannot be written, or a disk does not say how full it is.
+	Failed []error
 }
 
 // Removal is what became of one image.
@@ -29,35 +31,40 @@ type Removal struct {
 	Removed bool
 	Names   []string // that it has lost although it is still there
 	Why     string   // it was not removed
-	Err     error    // of the engine or of the record, nil if it came into use
+	Err     error    // of the engine or of the record, nil if it came into use, or if ctx has ended
 }
 
+// Stopped is why a cycle ended whose context has.
+const Stopped = "it was told to stop; a later run goes on"
+
 // Run plans a cycle and carries it out. One that has begun is gone on with by the next until the low-water mark is reached. The caller
-// holds the record's lock. An error says that there is no plan, or that the record cannot be kept; what happened to single images
-// is in the report.
+// holds the record's lock. An error says that there is no plan; all else is in the report.
 func Run(ctx context.Context, o Options, record *imageuse.Folder) (Report, error) {
-	listed, uses, err := o.record(ctx, record)
+	r := Report{}
+	listed, uses, err := o.record(ctx, record, &r)
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{}
 	if r.Plan, err = o.plan(ctx, listed, uses, record.Begun()); err != nil {
 		return Report{}, err
 	}
 	r.Left = r.Plan.Goal
-	if err = record.SetBegun(!r.Left.None()); err == nil {
-		o.carryOut(ctx, record, &r)
-		err = record.SetBegun(!r.Left.None())
+	r.unwritten(record.SetBegun(!r.Left.None()))
+	o.carryOut(ctx, record, &r)
+	r.unwritten(record.SetBegun(!r.Left.None()))
+	return r, nil
+}
+
+// unwritten reports what the record could not take. On a full disk that is the same for each image, so the first one stands for all.
+func (r *Report) unwritten(err error) {
+	if err != nil && len(r.Failed) == 0 {
+		r.Failed = append(r.Failed, fmt.Errorf("record of image use: %w", err))
 	}
-	if err != nil {
-		err = fmt.Errorf("record of image use: %w", err)
-	}
-	return r, err
 }
 
 // carryOut removes what the plan says, one image after the other.
 func (o Options) carryOut(ctx context.Context, record *imageuse.Folder, r *Report) {
-	if until := record.Unanswered().Add(Spared); o.now().Before(until) && !r.Left.None() {
+	if until := o.unanswered(record, r).Add(Spared); o.now().Before(until) && !r.Left.None() {
 		r.Ended = fmt.Sprintf("the engine did not finish the last removal: no image is removed before %s", until.Format(time.RFC3339))
 		return
 	}
@@ -73,10 +80,16 @@ func (o Options) carryOut(ctx context.Context, record *imageuse.Folder, r *Repor
 				return
 			}
 		}
+		o.tell("removing image %s (%d of %d at most)", row.Image.Title(), len(r.Done)+1, o.Rules.Cycle)
 		one := o.remove(ctx, record, row.Image)
+		if one.Err != nil && ctx.Err() != nil {
+			one.Err, r.Ended = nil, Stopped
+		}
 		r.Done = append(r.Done, one)
-		if one.Err != nil && engine.OutcomeOf(one.Err) == engine.Unknown {
-			r.Ended = "an image was not removed for certain, so the rest is left alone"
+		if one.Err != nil && (engine.OutcomeOf(one.Err) == engine.Unknown || engine.Unsent(one.Err)) {
+			r.Ended = "nobody knows what became of the last image, or what the engine would say to the next, so the rest is left alone"
+		}
+		if r.Ended != "" {
 			return
 		}
 	}
@@ -85,20 +98,33 @@ func (o Options) carryOut(ctx context.Context, record *imageuse.Folder, r *Repor
 	}
 }
 
-const stopped = "the time for this run is over, or it was told to stop"
-
-// lookAgain looks at the disks. When ctx ends meanwhile nothing is known of them, and nothing changes.
-func (o Options) lookAgain(ctx context.Context, r *Report) {
-	left := o.goal(ctx, true)
-	if ctx.Err() != nil {
-		r.Ended = stopped
-		return
+// unanswered is when the engine did not finish a removal. If the clock was set back since, that is now.
+func (o Options) unanswered(record *imageuse.Folder, r *Report) time.Time {
+	at, now := record.Unanswered(), o.now()
+	if at.After(now) {
+		r.unwritten(record.SetUnanswered())
+		return now
 	}
-	r.Left = left
+	return at
 }
 
-// record lists the engine's images and keeps the record in step with them.
-func (o Options) record(ctx context.Context, record *imageuse.Folder) ([]engine.ListedImage, map[string]imageuse.Use, error) {
+// lookAgain looks at the disks. If nothing is known of them, nothing changes, and the cycle ends.
+func (o Options) lookAgain(ctx context.Context, r *Report) {
+	left, err := o.goal(ctx, true)
+	switch {
+	case ctx.Err() != nil:
+		r.Ended = Stopped
+	case err != nil:
+		r.Ended = err.Error()
+		r.Failed = append(r.Failed, err)
+	default:
+		r.Left = left
+	}
+}
+
+// record lists the engine's images and keeps the record in step with them. What it cannot be told is in the report, and costs nothing but the
+// turn of an image of which nothing is known.
+func (o Options) record(ctx context.Context, record *imageuse.Folder, r *Report) ([]engine.ListedImage, map[string]time.Time, error) {
 	began := o.now()
 	listed, err := o.Engine.Images(ctx)
 	if err != nil {
@@ -108,19 +134,18 @@ func (o Options) record(ctx context.Context, record *imageuse.Folder) ([]engine.
 	if err != nil {
 		return nil, nil, err
 	}
-	there := map[string]bool{}
+	now, there := o.now(), map[string]bool{}
 	for _, l := range listed {
 		there[l.ID] = true
-		if uses[l.ID].Seen.IsZero() {
-			if err := record.See(l.ID); err != nil {
-				return nil, nil, fmt.Errorf("record of image use: %w", err)
-			}
+		switch used, known := uses[l.ID]; {
+		case !known:
+			r.unwritten(record.See(l.ID))
+		case used.After(now): // the clock was set back: it must not stay for as long as that was
+			uses[l.ID] = now
+			r.unwritten(record.SetUsed(l.ID))
 		}
 	}
-	err = record.Forget(func(id string) bool { return there[id] }, began.Add(-o.Rules.MinAge))
-	if err != nil {
-		return nil, nil, fmt.Errorf("record of image use: %w", err)
-	}
+	r.unwritten(record.Forget(func(id string) bool { return there[id] }, began.Add(-o.Rules.MinAge)))
 	return listed, uses, nil
 }
 
@@ -135,7 +160,7 @@ func (o Options) pause(ctx context.Context, done int) (hindrance string) {
 		}
 	}
 	if ctx.Err() != nil {
-		return stopped
+		return Stopped
 	}
 	if o.Hindrance == nil {
 		return ""
@@ -167,25 +192,30 @@ func (o Options) remove(ctx context.Context, record *imageuse.Folder, i cleanup.
 	for _, name := range refs[:len(refs)-1] {
 		said, err := o.Engine.Image(ctx, name)
 		if err == nil && said.ID == i.ID {
-			err = o.ask(ctx, record, name)
-			r.Names = append(r.Names, name)
+			if err = o.ask(ctx, record, i, name); err == nil {
+				r.Names = append(r.Names, name)
+			}
 		}
 		if err != nil && !errors.Is(err, engine.ErrNotFound) {
 			return failed(err)
 		}
 	}
-	if err := o.ask(ctx, record, i.ID); err != nil {
+	if err := o.ask(ctx, record, i, i.ID); err != nil {
 		return failed(err)
 	}
 	r.Removed, r.Names = true, nil
 	return r
 }
 
-// ask has a reference removed, and notes in the record if that is not answered, even if nobody waits for it any more.
-func (o Options) ask(ctx context.Context, record *imageuse.Folder, ref string) error {
+// ask has a reference to an image removed. The record is told if that is not answered; and if it is refused, so that the next cycle takes other images
+// first: those that are refused for good would take all its turns.
+func (o Options) ask(ctx context.Context, record *imageuse.Folder, i cleanup.Image, ref string) error {
 	err := o.Engine.RemoveImage(ctx, ref)
-	if err != nil && engine.OutcomeOf(err) == engine.Unknown && !errors.Is(err, context.Canceled) {
-		err = errors.Join(err, record.SetUnanswered())
+	switch {
+	case err == nil, engine.Unsent(err), errors.Is(err, context.Canceled):
+		return err
+	case engine.OutcomeOf(err) == engine.Unknown:
+		return errors.Join(err, record.SetUnanswered())
 	}
-	return err
+	return errors.Join(err, record.SetUsed(i.ID))
 }

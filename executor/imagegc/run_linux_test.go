@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -35,12 +38,13 @@ func TestCyclesBringTheHostUnderTheMark(t *testing.T) {
 
 func TestNothingIsRemovedWhileThereIsRoom(t *testing.T) {
 	h := newHost(t, 80)
+	h.images[0].ID = id(80)
 	if r := h.cycle(t); len(r.Done) > 0 || !r.Left.None() {
 		t.Errorf("%+v", r)
 	}
 	uses, _, err := imageuse.Read(h.dir)
-	if err != nil || uses[id(5)].Seen.IsZero() {
-		t.Errorf("what is there is not written down: %+v, %v", uses[id(5)], err)
+	if err != nil || uses[id(80)].IsZero() {
+		t.Errorf("what is there is not written down: %v, %v", uses, err)
 	}
 }
 
@@ -101,7 +105,7 @@ func TestLaunchLearnsOfTheRemovalOfItsImage(t *testing.T) {
 				t.Error(err)
 				break
 			}
-			used = uses[id(0)].Used
+			used = uses[id(0)]
 		}
 		return h.RemoveImage(ctx, ref)
 	}
@@ -220,5 +224,119 @@ func TestLoadOfTheHost(t *testing.T) {
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// As on a disk without a free inode: what is known is enough to make room.
+func TestRecordThatTakesNothingMoreDoesNotStopTheCleanUp(t *testing.T) {
+	h := newHost(t, 90)
+	if err := os.Mkdir(filepath.Join(h.dir, "begun"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := h.cycle(t)
+	if r.removed() != "0 1 2 3 4" || len(r.Failed) != 1 || !strings.HasPrefix(r.Failed[0].Error(), "record of image use: ") {
+		t.Errorf("removed %q, failed: %v", r.removed(), r.Failed)
+	}
+}
+
+func TestSilentDiskIsNotTakenForOneWithRoom(t *testing.T) {
+	h := newHost(t, 90)
+	silent := []storage.Room{{Places: []storage.Place{{Path: "/d", Use: storage.Layers}}, Err: &storage.SilentError{Path: "/d"}}}
+	looks := 0
+	h.Rooms = func(ctx context.Context) []storage.Room {
+		if looks++; looks > 1 {
+			return silent
+		}
+		return h.rooms(ctx)
+	}
+	r := h.cycle(t)
+	if r.removed() != "0" || r.Left.None() || !h.record.Begun() || len(r.Failed) != 1 || !strings.Contains(r.Ended, "nobody knows how full the disk is: /d (layers): ") {
+		t.Errorf("%+v", r)
+	}
+	if r, err := Run(t.Context(), h.Options, h.record); err == nil || !strings.Contains(err.Error(), "nobody knows") || !h.record.Begun() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestClockThatWasSetBackKeepsNothingForLong(t *testing.T) {
+	h := newHost(t, 90)
+	h.used(t, id(0), -10000*time.Hour)
+	if err := h.record.SetUnanswered(); err != nil {
+		t.Fatal(err)
+	}
+	future := time.Now().Add(10000 * time.Hour)
+	if err := os.Chtimes(filepath.Join(h.dir, "unanswered"), future, future); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.cycle(t); len(r.Done) > 0 || r.Ended == "" {
+		t.Errorf("at once: %+v", r.Done)
+	}
+	h.Now = func() time.Time { return time.Now().Add(h.Rules.MinAge) }
+	h.Rules.Cycle = 90
+	if r := h.cycle(t); !strings.HasPrefix(r.removed(), "1 2 3 4 5 6 7") {
+		t.Errorf("when the time is over: %q, %q", r.removed(), r.Ended)
+	}
+	if uses, _, err := imageuse.Read(h.dir); err != nil || uses[id(0)].After(time.Now()) {
+		t.Errorf("used %s, %v", uses[id(0)], err)
+	}
+}
+
+// Images that the engine never lets go must not take the turns of all others.
+func TestRefusedImagesLetTheOthersGoFirst(t *testing.T) {
+	h := newHost(t, 95)
+	for n := range h.Rules.Cycle {
+		h.fail[id(n)] = refused(errors.New("device or resource busy"))
+	}
+	if r := h.cycle(t); r.removed() != "" || len(r.Done) != 5 {
+		t.Errorf("%+v", r)
+	}
+	if r := h.cycle(t); r.removed() != "5 6 7 8 9" {
+		t.Errorf("%q: %+v", r.removed(), r)
+	}
+}
+
+func TestEngineThatIsGoneEndsTheCycle(t *testing.T) {
+	h := newHost(t, 90)
+	h.fail[id(0)] = refused(&net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	if r := h.cycle(t); len(r.Done) != 1 || r.Done[0].Err == nil || r.Ended == "" {
+		t.Errorf("%+v", r)
+	}
+	delete(h.fail, id(0))
+	if r := h.cycle(t); r.removed() != "0 1 2 3 4" {
+		t.Errorf("%q", r.removed())
+	}
+}
+
+func TestRefusedNameIsNotLost(t *testing.T) {
+	h := newHost(t, 90)
+	h.Rules.Cycle = 1
+	h.images[0].Names = []string{"a:1", "a:2", "b:1"}
+	h.fail["a:2"] = refused(engine.ErrConflict)
+	if r := h.cycle(t); len(r.Done) != 1 || !slices.Equal(r.Done[0].Names, []string{"a:1"}) || r.Done[0].Removed {
+		t.Errorf("%+v", r.Done)
+	}
+}
+
+func TestRunThatIsToldToStopDuringARemovalHasNotFailed(t *testing.T) {
+	h := newHost(t, 90)
+	ctx, cancel := context.WithCancel(t.Context())
+	h.Engine.RemoveImage = func(ctx context.Context, _ string) error {
+		cancel()
+		return &engine.CallError{Call: "image remove", Outcome: engine.Unknown, Err: ctx.Err()}
+	}
+	r, err := Run(ctx, h.Options, h.record)
+	if err != nil || len(r.Done) != 1 || r.Done[0].Err != nil || r.Done[0].Why == "" || r.Ended != Stopped || !h.record.Unanswered().IsZero() {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+func TestPeopleHearOfEachRemoval(t *testing.T) {
+	h := newHost(t, 90)
+	h.Rules.Cycle = 2
+	var told []string
+	h.Tell = func(line string) { told = append(told, line) }
+	h.cycle(t)
+	if want := []string{"removing image app0:1 (1 of 2 at most)", "removing image app1:1 (2 of 2 at most)"}; !slices.Equal(told, want) {
+		t.Errorf("%q, want %q", told, want)
 	}
 }

@@ -35,7 +35,7 @@ func usedAt(t *testing.T, dir, imageID string) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return uses[imageID].Used
+	return uses[imageID]
 }
 
 func TestUseOfTheImageIsWrittenDownAtBothEnds(t *testing.T) {

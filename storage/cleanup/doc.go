@@ -7,7 +7,8 @@
 // launch to get from its pull to its container, and never one of the keep list.
 //
 // A plan is to be carried out one image at a time, by [Image.References], without force, never by prune; look at the disk again after each,
-// since images share layers and nobody knows how many files are in one, and stop when what is still wanted ([Rules.Rest]) is none ([Goal.None]).
+// since images share layers and nobody knows how many files are in one, and stop when what is still wanted ([Rules.Rest]) is none ([Goal.None]) and
+// that is certain ([Known]).
 //
 // When an image was last used is written down by those who use it, without asking the daemon: at the start and at the end of
 // each task. An image that nobody wrote down counts as used when it was last tagged here or when a clean-up saw it first, whichever is

@@ -17,25 +17,17 @@ type Image struct {
 	Containers int
 	Children   bool // other images are built on it
 
-	Used   time.Time // when a task with it last started or ended; zero: nobody wrote it down
+	// Used is when a task with it last started or ended or, if nobody wrote that down, when a clean-up saw it first; zero: just now.
+	Used   time.Time
 	Tagged time.Time // when it was last tagged here (Metadata.LastTagTime of its inspect); zero: never. Docker 20.10 doesn't count a pull.
-	Seen   time.Time // when a clean-up saw it first since it came; zero: just now
 }
 
 // last is when it was last used as far as anybody knows.
 func (i Image) last() time.Time {
-	last := later(i.Used, i.Tagged)
-	if i.Used.IsZero() {
-		last = later(last, i.Seen)
+	if i.Tagged.After(i.Used) {
+		return i.Tagged
 	}
-	return last
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return i.Used
 }
 
 // References are what has to be removed, one after the other, for the image to go. The daemon removes an image by its ID only if it has
@@ -82,8 +74,8 @@ func (i Image) kept(patterns []string) string {
 	return ""
 }
 
-// title is what a person calls it.
-func (i Image) title() string {
+// Title is what a person calls it.
+func (i Image) Title() string {
 	for _, name := range slices.Concat(i.Names, i.Digests) {
 		return name
 	}

@@ -98,7 +98,7 @@ func (r Rules) keep(now time.Time, i Image) string {
 		return fmt.Sprintf("containers: %d", i.Containers)
 	case i.Children:
 		return "other images are built on it"
-	case i.Used.IsZero() && i.Seen.IsZero():
+	case i.Used.IsZero():
 		return fmt.Sprintf("seen for the first time; may go in %s", r.MinAge)
 	case last.After(now):
 		return "its last use is yet to come: the clock was set"
@@ -119,7 +119,7 @@ func (p Plan) Table(w io.Writer) error {
 	for _, row := range p.Rows {
 		i := row.Image
 		id := strings.TrimPrefix(i.ID, "sha256:")
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", row.Action, i.title(), id[:min(12, len(id))], units.BytesSize(float64(i.Size)), row.Why)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", row.Action, i.Title(), id[:min(12, len(id))], units.BytesSize(float64(i.Size)), row.Why)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -86,9 +86,8 @@ func TestImagesThatStay(t *testing.T) {
 		"tagged just now":          {with(image("x", 9*day), func(i *Image) { i.Tagged = now.Add(-time.Minute) }), "used about a minute ago"},
 		"never seen":               {Image{ID: "sha256:x", Tagged: now.Add(-9 * day)}, "seen for the first time; may go in 2h0m0s"},
 		"never seen, without tag":  {Image{ID: "sha256:x"}, "seen for the first time"},
-		"seen just now":            {Image{ID: "sha256:x", Seen: now.Add(-time.Minute)}, "used about a minute ago"},
-		"seen long ago":            {Image{ID: "sha256:x", Seen: now.Add(-time.Hour * 3)}, ""},
-		"seen later than used":     {with(image("x", 9*day), func(i *Image) { i.Seen = now.Add(-time.Minute) }), ""},
+		"seen just now":            {Image{ID: "sha256:x", Used: now.Add(-time.Minute)}, "used about a minute ago"},
+		"seen long ago":            {Image{ID: "sha256:x", Used: now.Add(-time.Hour * 3)}, ""},
 		"on the keep list":         {named("registry.example.com:5000/base/java:11"), "the keep list has registry.example.com:5000/base/*"},
 		"below the keep list":      {named("registry.example.com:5000/base/java/x:11"), ""},
 		"with a kept tag":          {named("other:1", "pause:3.9"), "the keep list has pause:3.9"},
@@ -147,6 +146,7 @@ func TestGoalLeadsBelowTheMark(t *testing.T) {
 		"few inodes":                   {[]storage.Room{room(90000, 100000, storage.Amount{Free: 100_000, Total: 1_000_000}, layers)}, lax, Goal{Inodes: 100_000}},
 		"no inodes at all":             {[]storage.Room{room(90000, 100000, storage.Amount{}, layers)}, lax, Goal{}},
 		"another disk":                 {[]storage.Room{room(0, 100000, plenty, storage.DataRoot, storage.Sandbox)}, lax, Goal{}},
+		"each lacks something else":    {[]storage.Room{room(14000, 100000, plenty, layers), room(90000, 100000, storage.Amount{Free: 100_000, Total: 1_000_000}, storage.PoolData)}, lax, Goal{Bytes: 6000, Inodes: 100_000}},
 		"the fuller of two":            {[]storage.Room{room(14000, 100000, plenty, layers), room(12000, 100000, plenty, storage.PoolData)}, lax, Goal{Bytes: 8000}},
 		"below what containers need":   {[]storage.Room{room(39000, 100000, plenty, layers)}, storage.Thresholds{MinBytes: 40000}, Goal{Bytes: 45000 - 39000}},
 		"more than there is is needed": {[]storage.Room{room(39000, 100000, plenty, layers)}, storage.Thresholds{MinBytes: 200000}, Goal{Bytes: 61000}},
@@ -231,6 +231,43 @@ func TestCleanUpThatHasBegunGoesOnBetweenTheMarks(t *testing.T) {
 		got := [2]uint64{rules.Goal(rooms, thresholds).Bytes, rules.Rest(rooms, thresholds).Bytes}
 		if got != want {
 			t.Errorf("%d %% free: to begin with %d, to go on with %d; want %d", free, got[0], got[1], want)
+		}
+	}
+}
+
+func TestRoomOfWhichNothingIsKnownIsNoRoom(t *testing.T) {
+	silent := storage.Room{Places: []storage.Place{{Path: "/d", Use: storage.Layers}}, Err: &storage.SilentError{Path: "/d", Waited: time.Second}}
+	far := storage.Room{Places: []storage.Place{{Path: "/s", Use: storage.Sandbox}}, Err: errors.New("silent")}
+	fine := room(1, 2, storage.Amount{}, storage.Layers)
+	for name, c := range map[string]struct {
+		rooms []storage.Room
+		want  string
+	}{
+		"known":              {[]storage.Room{fine}, ""},
+		"another is silent":  {[]storage.Room{far, fine}, ""},
+		"silent":             {[]storage.Room{fine, silent}, "/d (layers): the filesystem of /d does not answer within 1s"},
+		"on no host of ours": {[]storage.Room{room(1, 2, storage.Amount{}, storage.DataRoot)}, "is the engine on this host?"},
+	} {
+		err := Known(c.rooms)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestGoalNamesTheDiskThatLacksBytesAndTheOneThatLacksInodes(t *testing.T) {
+	bytes := room(10*gib, 100*gib, storage.Amount{Free: 9, Total: 10}, storage.Layers)
+	inodes := room(90*gib, 100*gib, storage.Amount{Free: 10_000, Total: 1_000_000}, storage.PoolData)
+	for _, c := range []struct {
+		rooms []storage.Room
+		want  string
+	}{
+		{[]storage.Room{bytes, inodes}, bytes.String() + "; " + inodes.String()},
+		{[]storage.Room{bytes}, bytes.String()},
+		{[]storage.Room{inodes}, inodes.String()},
+	} {
+		if got := DefaultRules().Goal(c.rooms, storage.DefaultThresholds()).Why; got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package cleanup
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"time"
@@ -49,7 +51,7 @@ func (r Rules) Check() error {
 type Goal struct {
 	Bytes  uint64
 	Inodes uint64
-	Why    string // the figures of the fullest disk, "" if there is nothing to do
+	Why    string // the figures of the fullest disk or, if one lacks bytes and another inodes, of both; "" if there is nothing to do
 }
 
 // None reports whether there is nothing to do.
@@ -57,7 +59,7 @@ func (g Goal) None() bool { return g.Bytes == 0 && g.Inodes == 0 }
 
 // Goal looks at the disks on which removed images leave room: those with layers. It is none while all are emptier than
 // Begin and have what t asks for; else it leads down to Until, or as far above t's line if that is higher, so that
-// the next container is not refused for the image that it brings. A disk of which nothing is known has no part in it.
+// the next container is not refused for the image that it brings. A disk of which nothing is known has no part in it, see [Known].
 func (r Rules) Goal(rooms []storage.Room, t storage.Thresholds) Goal { return r.goal(rooms, t, false) }
 
 // Rest is the same for a clean-up that has begun: between the marks Goal is none, and Rest leads on down to Until.
@@ -65,19 +67,45 @@ func (r Rules) Rest(rooms []storage.Room, t storage.Thresholds) Goal { return r.
 
 func (r Rules) goal(rooms []storage.Room, t storage.Thresholds, begun bool) Goal {
 	var g Goal
+	var bytes, inodes string // the figures of the fullest
 	for _, room := range rooms {
-		if room.Err != nil || !room.Uses(storage.Layers) && !room.Uses(storage.PoolData) && !room.Uses(storage.PoolMetadata) {
+		if room.Err != nil || !hasLayers(room) {
 			continue
 		}
 		leastBytes, leastInodes := t.MinFree(room)
 		if n := r.missing(room.Bytes, leastBytes, begun); n > g.Bytes {
-			g.Bytes, g.Why = n, room.String()
+			g.Bytes, bytes = n, room.String()
 		}
 		if n := r.missing(room.Inodes, leastInodes, begun); n > g.Inodes {
-			g.Inodes, g.Why = n, room.String()
+			g.Inodes, inodes = n, room.String()
 		}
 	}
+	if g.Why = cmp.Or(bytes, inodes); inodes != "" && inodes != g.Why {
+		g.Why += "; " + inodes
+	}
 	return g
+}
+
+func hasLayers(room storage.Room) bool {
+	return room.Uses(storage.Layers) || room.Uses(storage.PoolData) || room.Uses(storage.PoolMetadata)
+}
+
+// Known returns an error if a disk on which removed images leave room did not say how full it is, or if there is none at all: then a goal that
+// is none does not mean that there is room.
+func Known(rooms []storage.Room) error {
+	there := false
+	for _, room := range rooms {
+		if !hasLayers(room) {
+			continue
+		}
+		if there = true; room.Err != nil {
+			return fmt.Errorf("nobody knows how full the disk is: %s", room)
+		}
+	}
+	if !there {
+		return errors.New("no disk with images is found: is the engine on this host?")
+	}
+	return nil
 }
 
 // missing is how much has to be freed of something of which so much has to be free at least.

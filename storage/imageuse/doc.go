@@ -4,7 +4,7 @@
 // # Who calls what
 //
 // An executor calls [Note] when it has looked its task's image up and before it creates the container, and once more when the task
-// has ended. A clean-up has a [Folder]: [Folder.Lock] makes it the only one of the host, [Folder.Uses] reads, [Folder.See] and
+// has ended. A clean-up has a [Folder]: [Folder.Lock] makes it the only one of the host, [Folder.Uses] reads, [Folder.See], [Folder.SetUsed] and
 // [Folder.Forget] keep the record in step with the engine's images, and [Folder.Hold] is around each removal.
 //
 // # Nobody loses the image that it is about to use
@@ -16,11 +16,14 @@
 //
 // # Files
 //
-// In one folder of root's, 0700: an empty file per image, named by the 64 digits of its ID, whose modification time is the last use; the
-// same with .seen, for when a clean-up saw the image first; cleanup.lock, which the clean-up has flocked; removals.lock, with a byte locked for
-// each removal (F_OFD_SETLK in fcntl(2)); unanswered, for when the engine did not finish a removal; begun, while a clean-up's goal is not reached; and version, the number of this form. To note another use of an image takes no space, so it works on a full disk, and the time is the
-// kernel's own at that moment: of many executors at once, the last use wins. All locks end with their process, however that ends; nothing
-// that a killed process leaves behind needs repair.
+// In one folder of root's, 0700: an empty file per image, named by the 64 digits of its ID, whose modification time is the last use or, if nobody
+// noted one, when a clean-up saw the image first; unanswered, for when the engine did not finish a removal; begun, while a clean-up's goal is
+// not reached; and version, the number of this form. The clean-up has flocked the folder itself. In version a byte is locked for
+// each removal (F_OFD_SETLK in fcntl(2)), and its modification time changes at the end of each. All locks end with their process, however that ends; nothing that a killed process leaves behind
+// needs repair. The times are the kernel's own at that moment: of many executors at once, the last use wins.
+//
+// A disk is full when a clean-up is needed most, and may well be the one with the record. So neither the locks nor another use of an image that
+// the record has take an inode or a byte. What cannot be written down is lost, and an image of which nothing is known stays.
 //
 // # When the record cannot be used
 //

@@ -1,12 +1,12 @@
 package imageuse
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,15 +15,12 @@ import (
 const (
 	version     = "1"
 	versionFile = "version"
-	cleanupLock = "cleanup.lock"
-	removals    = "removals.lock"
-	seenSuffix  = ".seen"
 	unanswered  = "unanswered" // the time of a removal that the engine did not finish
 	begun       = "begun"      // a clean-up, whose goal is not reached
 )
 
 // ErrVersion says that another version of this program keeps the record, in a form that this one does not know.
-var ErrVersion = errors.New("the record of image use has a version that this program does not know")
+var ErrVersion = errors.New("another version of this program keeps the record")
 
 // Folder is the open record. [Open] makes it.
 type Folder struct {
@@ -107,20 +104,25 @@ func (f *Folder) checkVersion() error {
 		return f.failed(versionFile, err)
 	}
 	if got := strings.TrimSuffix(string(text[:n]), "\n"); got != version {
-		return f.failed(versionFile, fmt.Errorf("%w: it is %q, and this program's is %s", ErrVersion, got, version))
+		return f.failed(versionFile, fmt.Errorf("%w: it is %q, and this program's is %q; use that version, or remove the folder while no gc runs", ErrVersion, got, version))
 	}
 	return nil
 }
 
 // writeVersion gives the file its name when it is complete, and never in place of another.
 func (f *Folder) writeVersion() error {
-	beside := "." + versionFile + "." + strconv.Itoa(os.Getpid()) // a killed process's is another version's business as little as ours
-	fd, err := f.open(beside, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC)
+	beside := "." + versionFile + "." + rand.Text() // what a killed process leaves is in nobody's way
+	fd, err := f.open(beside, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return err
 	}
-	defer unix.Unlinkat(f.fd, beside, 0) //nolint:errcheck // it is in nobody's way
-	_, err = unix.Write(fd, []byte(version+"\n"))
+	defer unix.Unlinkat(f.fd, beside, 0) //nolint:errcheck // as with one that is killed
+	if _, err = unix.Write(fd, []byte(version+"\n")); err == nil {
+		err = unix.Fsync(fd) // after a loss of power an empty one would be another version's
+	}
+	if err == nil {
+		err = unix.UtimesNanoAt(f.fd, beside, make([]unix.Timespec, 2), unix.AT_SYMLINK_NOFOLLOW) // see Removals
+	}
 	if err = errors.Join(err, unix.Close(fd)); err != nil {
 		return f.failed(beside, err)
 	}

@@ -34,7 +34,7 @@ func note(t *testing.T, f *Folder, imageID string) {
 	}
 }
 
-func uses(t *testing.T, f *Folder) map[string]Use {
+func uses(t *testing.T, f *Folder) map[string]time.Time {
 	t.Helper()
 	uses, _, err := Read(f.path)
 	if err != nil {
@@ -58,18 +58,31 @@ func TestLastUseAndFirstSight(t *testing.T) {
 	age(t, f, id(0xa)[7:], time.Hour)
 	began := time.Now().Add(-time.Second) // the kernel's clock for files is coarse
 	note(t, f, id(0xa))
-	for range 2 {
+	for range 2 { // the first sight stays
 		if err := f.See(id(0xb)); err != nil {
 			t.Fatal(err)
 		}
-		age(t, f, id(0xb)[7:]+seenSuffix, time.Hour)
+		age(t, f, id(0xb)[7:], time.Hour)
 	}
+	for _, n := range []int{0xb, 0xc} {
+		if err := f.See(id(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	age(t, f, id(0xc)[7:], time.Hour)
+	note(t, f, id(0xc)) // and a use is later
 	got := uses(t, f)
-	if a := got[id(0xa)]; a.Used.Before(began) || !a.Seen.IsZero() {
-		t.Errorf("used: %+v", a)
+	if a := got[id(0xa)]; a.Before(began) {
+		t.Errorf("used: %s", a)
 	}
-	if b := got[id(0xb)]; !b.Used.IsZero() || time.Since(b.Seen) < time.Hour || len(got) != 2 {
-		t.Errorf("seen: %+v", got)
+	if b := got[id(0xb)]; time.Since(b) < time.Hour || len(got) != 3 {
+		t.Errorf("seen: %v", got)
+	}
+	if c := got[id(0xc)]; c.Before(began) {
+		t.Errorf("seen, then used: %s", c)
+	}
+	if err := f.SetUsed(id(0xb)); err != nil || uses(t, f)[id(0xb)].Before(began) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -77,23 +90,21 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 	f := record(t)
 	for _, n := range []int{1, 2, 3} {
 		note(t, f, id(n))
-		if err := f.See(id(n)); err != nil {
-			t.Fatal(err)
-		}
 	}
+	age(t, f, id(1)[7:], time.Hour)
 	age(t, f, id(2)[7:], time.Hour)
 	if err := f.Forget(func(one string) bool { return one == id(1) }, time.Now().Add(-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	got := uses(t, f)
-	if one := got[id(1)]; one.Used.IsZero() || one.Seen.IsZero() {
-		t.Errorf("it is there: %+v", one)
+	if got[id(1)].IsZero() {
+		t.Error("it is there, and forgotten")
 	}
 	if _, known := got[id(2)]; known {
-		t.Errorf("gone, and not used lately: %+v", got[id(2)])
+		t.Errorf("gone, and not used lately: %s", got[id(2)])
 	}
-	if three := got[id(3)]; three.Used.IsZero() || !three.Seen.IsZero() {
-		t.Errorf("about to be used: %+v", three)
+	if got[id(3)].IsZero() {
+		t.Error("about to be used, and forgotten")
 	}
 }
 
@@ -111,7 +122,7 @@ func TestExecutorsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	got, _, err := Read(dir)
-	if err != nil || got[id(15*19)].Used.IsZero() {
+	if err != nil || got[id(15*19)].IsZero() {
 		t.Errorf("%v, %v", got, err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -176,7 +187,7 @@ func TestRemovalThatIsOverIsSeen(t *testing.T) {
 		}
 		note(t, f, id(1))
 	}
-	if err := os.Chtimes(filepath.Join(f.path, removals), time.Time{}, time.Now().Add(time.Hour)); err != nil {
+	if err := os.Chtimes(filepath.Join(f.path, versionFile), time.Time{}, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	before := Removals(f.path) // the clock was set back since
@@ -247,8 +258,26 @@ func TestRecordThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestUseIsNotedOnAFullDisk(t *testing.T) {
+// onFullDisk runs a test on a small file system of its own. fill takes all bytes and inodes that are left there.
+func onFullDisk(t *testing.T, test func(dir string, fill func() error) error) {
+	t.Helper()
 	dir := t.TempDir()
+	fill := func() error {
+		for n := 0; ; n++ {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(n)), make([]byte, 16<<10), 0o600); errors.Is(err, unix.ENOSPC) {
+				break
+			} else if err != nil {
+				return err
+			}
+		}
+		for n := 0; ; n++ { // a file that has no room has its inode
+			if err := os.Mkdir(filepath.Join(dir, fmt.Sprint("d", n)), 0o700); errors.Is(err, unix.ENOSPC) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: its mounts are its own
@@ -256,35 +285,72 @@ func TestUseIsNotedOnAFullDisk(t *testing.T) {
 			if err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")); err != nil {
 				return err
 			}
-			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=8"); err != nil {
+			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=12"); err != nil {
 				return err
 			}
-			record := filepath.Join(dir, "images")
-			if _, err := Note(t.Context(), record, id(1)); err != nil {
-				return err
-			}
-			then := time.Now().Add(-time.Hour)
-			if err := os.Chtimes(filepath.Join(record, id(1)[7:]), then, then); err != nil {
-				return err
-			}
-			for n := 0; ; n++ {
-				if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(n)), make([]byte, 16<<10), 0o600); errors.Is(err, unix.ENOSPC) {
-					break
-				} else if err != nil {
-					return err
-				}
-			}
-			if _, err := Note(t.Context(), record, id(1)); err != nil {
-				return err
-			}
-			used, _, err := Read(record)
-			if err == nil && time.Since(used[id(1)].Used) > time.Minute {
-				err = fmt.Errorf("used %s", used[id(1)].Used)
-			}
-			return err
+			return test(dir, fill)
 		}()
 	}()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+func TestUseIsNotedOnAFullDisk(t *testing.T) {
+	onFullDisk(t, func(dir string, fill func() error) error {
+		record := filepath.Join(dir, "images")
+		if _, err := Note(t.Context(), record, id(1)); err != nil {
+			return err
+		}
+		then := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(filepath.Join(record, id(1)[7:]), then, then); err != nil {
+			return err
+		}
+		if err := fill(); err != nil {
+			return err
+		}
+		if _, err := Note(t.Context(), record, id(1)); err != nil {
+			return err
+		}
+		used, _, err := Read(record)
+		if err == nil && time.Since(used[id(1)]) > time.Minute {
+			err = fmt.Errorf("used %s", used[id(1)])
+		}
+		return err
+	})
+}
+
+// A clean-up is what a full disk needs.
+func TestCleanUpHasItsLocksOnAFullDisk(t *testing.T) {
+	onFullDisk(t, func(dir string, fill func() error) error {
+		f, err := Open(filepath.Join(dir, "images"))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := errors.Join(f.See(id(1)), fill()); err != nil {
+			return err
+		}
+		unlock, err := f.Lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		_, release, err := f.Hold(id(1))
+		if err != nil {
+			return err
+		}
+		defer release()
+		// An executor learns of the removal, though not even a new use finds room.
+		other := "sha256:f" + id(2)[8:]
+		_, freed, err := f.Hold(other)
+		if err != nil {
+			return err
+		}
+		time.AfterFunc(3*lookPause, freed)
+		if again, err := f.note(t.Context(), other); !again || !errors.Is(err, unix.ENOSPC) {
+			return fmt.Errorf("a new image: %t, %w", again, err)
+		}
+		return f.remove(id(1)[7:])
+	})
 }

@@ -2,6 +2,7 @@ package imageuse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,8 @@ const lookPause = 20 * time.Millisecond
 // removed: it may be gone, and whoever is about to use it looks it up once more. Note waits for the end of such a removal, which
 // takes 0.1 s and with an engine in trouble longer, until ctx ends; then the error is ctx's cause, and again is true.
 //
-// Any other error means that the use is not written down. It is no reason not to start a task.
+// Any other error means that the use is not written down, as on a disk without a free inode if the image is new here. It is no reason not to
+// start a task; again counts all the same.
 func Note(ctx context.Context, dir, imageID string) (again bool, err error) {
 	f, err := Open(dir)
 	if err != nil {
@@ -34,13 +36,11 @@ func (f *Folder) note(ctx context.Context, imageID string) (again bool, err erro
 	if err != nil {
 		return false, err
 	}
-	if err := f.touch(name); err != nil {
-		return false, err
-	}
+	unwritten := f.touch(name)
 	for {
 		going, err := f.removing(imageID)
 		if err != nil || !going {
-			return again, err
+			return again, errors.Join(unwritten, err)
 		}
 		again = true
 		timer := time.NewTimer(lookPause)

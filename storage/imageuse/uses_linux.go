@@ -11,23 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Use is what is known of an image.
-type Use struct {
-	Used time.Time // last use that was noted; zero: none was
-	Seen time.Time // when a clean-up saw it first; zero: none did
-}
-
-// Read returns what the record at path says, by image ID ("sha256:..."), and whether a clean-up has begun, and changes nothing: without a
+// Read returns what the record at path says (see [Folder.Uses]), and whether a clean-up has begun, and changes nothing: without a
 // record nothing is known.
-func Read(path string) (uses map[string]Use, begun bool, err error) {
+func Read(path string) (uses map[string]time.Time, begun bool, err error) {
 	f, err := openFolder(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return map[string]Use{}, false, nil
+		return map[string]time.Time{}, false, nil
 	}
 	if err == nil {
 		defer f.Close()
 		if err = f.checkVersion(); errors.Is(err, fs.ErrNotExist) {
-			return map[string]Use{}, false, nil // it is just being made
+			return map[string]time.Time{}, false, nil // it is just being made
 		}
 	}
 	if err != nil {
@@ -37,16 +31,16 @@ func Read(path string) (uses map[string]Use, begun bool, err error) {
 	return uses, f.Begun(), err
 }
 
-// Uses returns what the record says, by image ID. Files that are none of its own are passed over.
-func (f *Folder) Uses() (map[string]Use, error) {
+// Uses returns when each image was last used or, if nobody noted a use, seen first, by image ID ("sha256:..."). Files that are none of the record's
+// own are passed over.
+func (f *Folder) Uses() (map[string]time.Time, error) {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("record of image use: %w", err)
 	}
-	uses := map[string]Use{}
+	uses := map[string]time.Time{}
 	for _, entry := range entries {
-		name, seen := strings.CutSuffix(entry.Name(), seenSuffix)
-		if !isDigits(name) {
+		if !isDigits(entry.Name()) {
 			continue
 		}
 		at, err := f.modified(entry.Name())
@@ -56,13 +50,7 @@ func (f *Folder) Uses() (map[string]Use, error) {
 		if err != nil {
 			return nil, err
 		}
-		use := uses["sha256:"+name]
-		if seen {
-			use.Seen = at
-		} else {
-			use.Used = at
-		}
-		uses["sha256:"+name] = use
+		uses["sha256:"+entry.Name()] = at
 	}
 	return uses, nil
 }
@@ -77,13 +65,13 @@ func (f *Folder) modified(name string) (time.Time, error) {
 	return time.Unix(st.Mtim.Unix()), nil
 }
 
-// See writes down that an image was seen first now. Only the owner of [Folder.Lock] may.
+// See writes down that an image was seen first now, unless the record has it. Only the owner of [Folder.Lock] may.
 func (f *Folder) See(imageID string) error {
 	name, err := digits(imageID)
 	if err != nil {
 		return err
 	}
-	fd, err := f.open(name+seenSuffix, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	fd, err := f.open(name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -93,24 +81,26 @@ func (f *Folder) See(imageID string) error {
 	return unix.Close(fd)
 }
 
-// Forget removes what is known of images that are not there, so that one that comes again is new: when it was seen, and when it was used if that was
-// before the given time. (A later use may be that of a launch which is just pulling it.) Only the owner of [Folder.Lock] may.
+// SetUsed writes down that an image counts as used now. Unlike [Note] it waits for nobody.
+func (f *Folder) SetUsed(imageID string) error {
+	name, err := digits(imageID)
+	if err != nil {
+		return err
+	}
+	return f.touch(name)
+}
+
+// Forget removes what is known of images that are not there and were used before the given time, so that one that comes again is new. (A
+// later use may be that of a launch which is just pulling it.) Only the owner of [Folder.Lock] may.
 func (f *Folder) Forget(there func(imageID string) bool, before time.Time) error {
 	uses, err := f.Uses()
 	if err != nil {
 		return err
 	}
 	var failed error
-	for id, use := range uses {
-		if there(id) {
-			continue
-		}
-		name := strings.TrimPrefix(id, "sha256:")
-		if !use.Seen.IsZero() {
-			failed = errors.Join(failed, f.remove(name+seenSuffix))
-		}
-		if !use.Used.IsZero() && use.Used.Before(before) {
-			failed = errors.Join(failed, f.remove(name))
+	for id, used := range uses {
+		if !there(id) && used.Before(before) {
+			failed = errors.Join(failed, f.remove(strings.TrimPrefix(id, "sha256:")))
 		}
 	}
 	return failed
