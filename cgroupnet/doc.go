@@ -13,7 +13,8 @@
 // [Driver].Assign gives it the class, and only then is the container started.
 // [Driver].Verify makes sure that its processes have the class, and [Driver].Watch, in
 // a goroutine of its own for as long as the task runs, that nothing takes it away.
-// [Remove] ends it. [ListTagged] shows what a host has, without the Docker daemon.
+// [Remove] ends it. [ListTagged] shows what a host has, without the Docker daemon, and a
+// [Search] finds empty cgroups that nobody has removed.
 //
 // The only driver is that of net_cls, a controller of cgroup v1. A class is written to
 // the leaf and, when it was lost, to cgroups below it: never to a cgroup that the

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,58 +15,107 @@ import (
 // AgentRoot is the cgroup below which an agent's Linux launcher has its containers (--cgroups_root).
 const AgentRoot = "/mesos"
 
-// Leftover is an empty cgroup of a container that the agent's launcher has destroyed: it removes the container's cgroup from the freezer hierarchy,
-// and its isolators remove it from theirs. What a nested leaf had in the others stays if its executor died with it.
+// Leftover is an empty cgroup of a container that is gone, in one hierarchy.
 type Leftover struct {
 	ContainerID string
-	Path        string // of the cgroup, in all hierarchies: /mesos/<container id>
+	Path        string // of the cgroup
 	hierarchy   Hierarchy
 }
 
 // Folder is where it is.
 func (l Leftover) Folder() string { return l.hierarchy.Folder(l.Path) }
 
-// Leftovers finds what is left below agentRoot ([AgentRoot]) of containers that the agent has none of any more. The freezer hierarchy says which it has, and is
-// not touched; without agentRoot there, nothing is known and nothing found. A cgroup with a process in it or below, one that is younger than the
-// given age, and one of a container that claimed knows, is left out: the agent may be about to use or remove it.
-//
-// The age is that of the folder's inode in memory, which the kernel may have made anew (kernfs keeps no times): a cgroup may look younger than it is, never
-// older.
-func Leftovers(hs []Hierarchy, agentRoot string, age time.Duration, claimed func(containerID string) bool) ([]Leftover, error) {
-	if err := checkPath(agentRoot); err != nil {
-		return nil, fmt.Errorf("look for leftover cgroups: %w", err)
-	}
-	freezer := slices.IndexFunc(hs, func(h Hierarchy) bool { return !h.Unified && h.Has("freezer") })
+// Search is what leftovers are looked for with.
+type Search struct {
+	Hierarchies []Hierarchy
+	// Age is how old a cgroup has to be: somebody may be about to use or remove a younger one. It is that of the folder's inode in memory, which
+	// the kernel may have made anew (kernfs keeps no times): a cgroup may look younger than it is, and older only if the clock was set.
+	Age time.Duration
+	// Claimed reports whether an executor has a claim on the container.
+	Claimed func(containerID string) bool
+}
+
+// AgentLeftovers finds what is left below an agent's root ([AgentRoot]) of containers that the agent has none of any more: its launcher
+// removes the container's cgroup from the freezer hierarchy, and its isolators remove it from theirs; what a nested leaf had in the others stays if
+// its executor died with it. The freezer hierarchy says which containers the agent has, and is not touched; without the root there, nothing is
+// known and nothing found.
+func (s Search) AgentLeftovers(root string) ([]Leftover, error) {
+	freezer := slices.IndexFunc(s.Hierarchies, func(h Hierarchy) bool { return !h.Unified && h.Has("freezer") })
 	if freezer < 0 {
 		return nil, nil
 	}
-	alive, err := containers(hs[freezer], agentRoot)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	alive, err := cgroupsBelow(s.Hierarchies[freezer], root)
+	if alive == nil || err != nil {
+		return nil, searched(err)
 	}
 	var found []Leftover
-	for i, h := range hs {
-		if i == freezer || err != nil {
+	for i, h := range s.Hierarchies {
+		if i == freezer {
 			continue
 		}
-		var there map[string]time.Time
-		there, err = containers(h, agentRoot)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+		there, err := cgroupsBelow(h, root)
+		if err != nil {
+			return nil, searched(err)
 		}
 		for id, made := range there {
-			if _, has := alive[id]; has || time.Since(made) < age || claimed(id) {
-				continue
+			if _, has := alive[id]; !has && isUUID(id) { // what has another name is none of the launcher's
+				found = s.add(found, Leftover{id, path.Join(root, id), h}, made)
 			}
-			found = append(found, Leftover{ContainerID: id, Path: path.Join(agentRoot, id), hierarchy: h})
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("look for leftover cgroups: %w", err)
+	return sorted(found), nil
+}
+
+// Leaves finds leaves below a root ([PlaceInput.Root]) in which nothing runs and on which nobody has a claim. Docker makes a leaf in all hierarchies, and
+// an executor cannot remove it from one that its own mount namespace does not have. The folders of classes stay: a container that is just being
+// placed may need them. What systemd manages is systemd's.
+func (s Search) Leaves(root string) ([]Leftover, error) {
+	var found []Leftover
+	for _, h := range s.Hierarchies {
+		tops := []string{root}
+		if isNetCLS(h) {
+			tops = append(tops, "/"+escape(path.Base(root))+".slice")
+		}
+		for _, top := range tops {
+			classes, err := cgroupsBelow(h, top)
+			for class := range classes {
+				var leaves map[string]time.Time
+				if leaves, err = cgroupsBelow(h, path.Join(top, class)); err != nil {
+					break
+				}
+				for name, made := range leaves {
+					cgroup := path.Join(top, class, name)
+					if leaf, is := LeafOf(cgroup, root); is && !leaf.Nested {
+						found = s.add(found, Leftover{leaf.ContainerID, cgroup, h}, made)
+					}
+				}
+			}
+			if err != nil {
+				return nil, searched(err)
+			}
+		}
 	}
-	found = slices.DeleteFunc(found, func(l Leftover) bool { return l.empty() != nil })
+	return sorted(found), nil
+}
+
+// add adds a cgroup unless somebody may need it.
+func (s Search) add(found []Leftover, l Leftover, made time.Time) []Leftover {
+	if time.Since(made) < s.Age || s.Claimed(l.ContainerID) || l.empty() != nil {
+		return found
+	}
+	return append(found, l)
+}
+
+func searched(err error) error {
+	if err != nil {
+		return fmt.Errorf("look for leftover cgroups: %w", err)
+	}
+	return nil
+}
+
+func sorted(found []Leftover) []Leftover {
 	slices.SortFunc(found, func(a, b Leftover) int { return strings.Compare(a.Folder(), b.Folder()) })
-	return found, nil
+	return found
 }
 
 // Remove removes the cgroup and those below it. The kernel refuses one with a process in it; what is gone already is fine.
@@ -113,32 +161,33 @@ func (l Leftover) empty() error {
 	})
 }
 
-// containers returns the agent's containers in a hierarchy and when their cgroups were made. The IDs of the launcher's are UUIDs; what has another name is
-// nobody's business here.
-func containers(h Hierarchy, agentRoot string) (map[string]time.Time, error) {
+// cgroupsBelow returns the cgroups directly below one, by name, and when they were made; nil if it is not there.
+func cgroupsBelow(h Hierarchy, cgroup string) (map[string]time.Time, error) {
+	if err := checkPath(cgroup); err != nil {
+		return nil, err
+	}
 	root, err := openHierarchy(h)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	entries, err := fs.ReadDir(root.FS(), relative(agentRoot))
+	names, err := children(root, cgroup)
+	if gone(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	made := map[string]time.Time{}
-	for _, entry := range entries {
-		if !entry.IsDir() || !uuid.MatchString(entry.Name()) {
-			continue
-		}
-		about, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) {
+	for _, name := range names {
+		about, err := root.Lstat(path.Join(relative(cgroup), name))
+		if gone(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		made[entry.Name()] = about.ModTime()
+		made[name] = about.ModTime()
 	}
 	return made, nil
 }

@@ -1,8 +1,10 @@
 package cgroupnet
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"testing"
 	"time"
@@ -33,7 +35,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	})
 	look := func(age time.Duration) (folders []string) {
 		t.Helper()
-		found, err := Leftovers(hs, root, age, func(id string) bool { return id == uuid(claimed) })
+		found, err := Search{hs, age, func(id string) bool { return id == uuid(claimed) }}.AgentLeftovers(root)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +62,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	if got := look(0); !slices.Equal(got, want) {
 		t.Fatalf("found %q, want %q", got, want)
 	}
-	found, err := Leftovers(hs, root, 0, func(string) bool { return false })
+	found, err := Search{hs, 0, nobody}.AgentLeftovers(root)
 	if err != nil || len(found) != 2 {
 		t.Fatalf("%+v, %v", found, err)
 	}
@@ -83,7 +85,92 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	if err := late.Remove(); err != nil {
 		t.Error(err)
 	}
-	if _, err := Leftovers(hs, "/", 0, nil); err == nil {
+	if _, err := (Search{hs, 0, nobody}).AgentLeftovers("/"); err == nil {
 		t.Error("the root of the hierarchy is taken for the agent's")
+	}
+}
+
+// nobody has a claim.
+func nobody(string) bool { return false }
+
+// An executor that does not see a hierarchy makes and removes its leaf in the others only; Docker makes it in all.
+func TestLeavesThatNobodyHasAClaimOn(t *testing.T) {
+	hs, root := testRoot(t)
+	netCLS := slices.IndexFunc(hs, isNetCLS)
+	if netCLS < 0 {
+		t.Fatal("the controller net_cls is not mounted")
+	}
+	hs = []Hierarchy{plainHierarchy(t, hs), hs[netCLS]}
+	slice := "/" + escape(root[1:]) + ".slice"
+	t.Cleanup(func() {
+		for _, dir := range []string{slice + "/" + escape(root[1:]) + "-00000000.slice", slice} {
+			if err := os.Remove(hs[1].Folder(dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Error(err)
+			}
+		}
+	})
+	leaf := func(id string, class uint32, driver string) Placement {
+		t.Helper()
+		p, err := Place(PlaceInput{Root: root, ContainerID: id, CgroupDriver: driver, Class: class})
+		if err == nil {
+			err = Prepare(hs, p)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := Remove(hs, p); err != nil {
+				t.Error(err)
+			}
+		})
+		return p
+	}
+	const class = 0x00100001
+	left, busy, claimed, systemd := leaf("left", class, "cgroupfs"), leaf("busy", class, "cgroupfs"), leaf("claimed", 0, "cgroupfs"), leaf("of-systemd", 0, "systemd")
+	if err := os.Mkdir(hs[1].Folder(left.Path+"/docker"), 0o755); err != nil { // of its container
+		t.Fatal(err)
+	}
+	foreign := root + "/notaclass"
+	if err := os.MkdirAll(hs[1].Folder(foreign+"/x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(os.Remove(hs[1].Folder(foreign+"/x")), os.Remove(hs[1].Folder(foreign))); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, h := range hs {
+		sleeper(t, h, busy.Path)
+	}
+	s := Search{hs, time.Hour, func(id string) bool { return id == "claimed" }}
+	if found, err := s.Leaves(root); err != nil || len(found) > 0 {
+		t.Errorf("younger than an hour: %v, %v", found, err)
+	}
+	s.Age = 0
+	found, err := s.Leaves(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folders []string
+	for _, l := range found {
+		folders = append(folders, l.Folder())
+		if err := l.Remove(); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{hs[0].Folder(left.Path), hs[1].Folder(left.Path), hs[1].Folder(systemd.Path)}
+	slices.Sort(want)
+	if !slices.Equal(folders, want) {
+		t.Errorf("found %q, want %q", folders, want)
+	}
+	for _, h := range hs {
+		for cgroup, there := range map[string]bool{left.Path: false, path.Dir(left.Path): true, busy.Path: true, claimed.Path: true} {
+			if exists(t, h, cgroup) != there {
+				t.Errorf("%s: there is %t", h.Folder(cgroup), !there)
+			}
+		}
+	}
+	if found, err := s.Leaves(root + "-none"); err != nil || len(found) > 0 {
+		t.Errorf("without a root: %v, %v", found, err)
 	}
 }

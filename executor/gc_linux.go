@@ -249,25 +249,27 @@ func (g *gcRun) sweep(ctx context.Context) {
 	g.result.Sweep = &report
 }
 
-// cgroups removes those of destroyed containers, or only names them.
+// cgroups removes those of containers that are gone, or only names them.
 func (g *gcRun) cgroups(remove bool) {
-	claimed := func(id string) bool {
-		_, err := os.Lstat(filepath.Join(supervise.ClaimDir(g.file.RunDirectory), id))
-		return !errors.Is(err, fs.ErrNotExist)
-	}
 	hierarchies, err := cgroupnet.Hierarchies()
 	if errors.Is(err, cgroupnet.ErrNoHierarchy) {
 		return
 	}
-	var left []cgroupnet.Leftover
+	search := cgroupnet.Search{Hierarchies: hierarchies, Age: gcCgroupAge, Claimed: func(id string) bool {
+		_, err := os.Lstat(filepath.Join(supervise.ClaimDir(g.file.RunDirectory), id))
+		return !errors.Is(err, fs.ErrNotExist)
+	}}
+	var agents, leaves []cgroupnet.Leftover
 	if err == nil {
-		left, err = cgroupnet.Leftovers(hierarchies, cgroupnet.AgentRoot, gcCgroupAge, claimed)
+		agents, err = search.AgentLeftovers(cgroupnet.AgentRoot)
+	}
+	if err == nil {
+		leaves, err = search.Leaves(g.file.Cgroup.Root)
 	}
 	if err != nil {
 		g.result.fail(err)
-		return
 	}
-	for _, l := range left {
+	for _, l := range append(agents, leaves...) {
 		one := gcCgroup{Cgroup: l.Folder()}
 		if remove {
 			if err := l.Remove(); err != nil {
