@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"mesos-docker-executor/cgroupnet"
 	"mesos-docker-executor/executor/admission"
@@ -43,7 +44,10 @@ func gc(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	g := gcRun{file: file, settings: file.Storage.Settings(), result: gcResult{DryRun: c.Bool("dry-run")}}
+	g := gcRun{file: file, settings: file.Storage.Settings(), result: gcResult{DryRun: c.Bool("dry-run")}, tell: func(string) {}}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		g.tell = say
+	}
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := g.run(ctx); err != nil {
@@ -64,6 +68,7 @@ type gcRun struct {
 	file     config.File
 	settings storage.Settings
 	result   gcResult
+	tell     func(string) // what is about to be done, on a terminal
 
 	gate   *admission.Gate
 	docker *engine.Engine // nil while it is in trouble
@@ -93,34 +98,38 @@ func (g *gcRun) run(ctx context.Context) error {
 	if g.result.DryRun {
 		g.meet(ctx, docker)
 		g.look(ctx)
-		g.cgroups(false)
-		return nil
-	}
-	record, err := imageuse.Open(g.file.GC.Directory)
-	if err != nil {
-		// What dead executors left is in nobody's record.
+	} else {
+		record, release, err := g.lock()
+		if errors.Is(err, imageuse.ErrBusy) {
+			g.result.PutOff = "another gc of this host is at work"
+			return nil
+		}
+		defer release()
 		g.meet(ctx, docker)
-		g.result.fail(fmt.Errorf("no image is removed: %w", err))
+		if err != nil { // what dead executors left is in nobody's record
+			g.result.fail(fmt.Errorf("no image is removed: %w", err))
+		} else {
+			g.images(ctx, record)
+		}
 		g.sweep(ctx)
-		g.cgroups(true)
-		return nil
 	}
-	defer record.Close()
-	release, err := record.Lock()
-	if errors.Is(err, imageuse.ErrBusy) {
-		g.result.PutOff = "another gc of this host is at work"
-		return nil
-	}
-	if err != nil {
-		g.result.fail(err)
-		return nil
-	}
-	defer release()
-	g.meet(ctx, docker)
-	g.images(ctx, record)
-	g.sweep(ctx)
-	g.cgroups(true)
+	g.cgroups(ctx)
+	g.result.Stopped = ctx.Err() != nil
 	return nil
+}
+
+// lock opens the record and makes this run the only one of the host until release is called.
+func (g *gcRun) lock() (record *imageuse.Folder, release func(), err error) {
+	record, err = imageuse.Open(g.file.GC.Directory)
+	if err != nil {
+		return nil, func() {}, err
+	}
+	unlock, err := record.Lock()
+	if err != nil {
+		record.Close()
+		return nil, func() {}, err
+	}
+	return record, func() { unlock(); record.Close() }, nil
 }
 
 // meet sees whether the engine may be asked, and asks it who it is.
@@ -133,12 +142,20 @@ func (g *gcRun) meet(ctx context.Context, docker *engine.Engine) {
 		g.result.Images.Ended = trouble
 		return
 	}
+	g.tell("asking the engine at " + g.file.Engine.Host)
 	info, err := docker.Probe(ctx)
 	if err != nil {
-		g.result.fail(err)
+		g.failed(ctx, err)
 		return
 	}
 	g.docker, g.info = docker, info
+}
+
+// failed adds what went wrong, unless the run was told to stop meanwhile.
+func (g *gcRun) failed(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		g.result.fail(err)
+	}
 }
 
 // trouble says what the host's executors know of an engine that is unfit, "" if they know of nothing.
@@ -183,6 +200,7 @@ func (g *gcRun) options() imagegc.Options {
 		Thresholds: g.settings.Thresholds,
 		Pause:      g.file.GC.Pause,
 		Hindrance:  g.hindrance,
+		Tell:       g.tell,
 	}
 }
 
@@ -206,7 +224,7 @@ func (g *gcRun) look(ctx context.Context) {
 		plan, err = imagegc.Look(ctx, g.options(), uses, begun)
 	}
 	if err != nil {
-		g.result.fail(fmt.Errorf("no image would be removed: %w", err))
+		g.failed(ctx, fmt.Errorf("no image would be removed: %w", err))
 		return
 	}
 	g.result.planned(plan)
@@ -217,13 +235,16 @@ func (g *gcRun) images(ctx context.Context, record *imageuse.Folder) {
 	if g.docker == nil {
 		return
 	}
+	if g.result.Images.Ended = g.hindrance(); g.result.Images.Ended != "" {
+		return // not even the lists are asked for
+	}
 	err := gcEngine(g.info).Check()
 	var report imagegc.Report
 	if err == nil {
 		report, err = imagegc.Run(ctx, g.options(), record)
 	}
 	if err != nil {
-		g.result.fail(fmt.Errorf("no image is removed: %w", err))
+		g.failed(ctx, fmt.Errorf("no image is removed: %w", err))
 		return
 	}
 	g.result.carriedOut(report)
@@ -241,6 +262,7 @@ func (g *gcRun) sweep(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	g.tell("cleaning up after dead executors")
 	report, err := supervise.Sweep(ctx, options)
 	if err != nil {
 		g.result.fail(err)
@@ -250,9 +272,9 @@ func (g *gcRun) sweep(ctx context.Context) {
 }
 
 // cgroups removes those of containers that are gone, or only names them.
-func (g *gcRun) cgroups(remove bool) {
+func (g *gcRun) cgroups(ctx context.Context) {
 	hierarchies, err := cgroupnet.Hierarchies()
-	if errors.Is(err, cgroupnet.ErrNoHierarchy) {
+	if errors.Is(err, cgroupnet.ErrNoHierarchy) || ctx.Err() != nil {
 		return
 	}
 	search := cgroupnet.Search{Hierarchies: hierarchies, Age: gcCgroupAge, Claimed: func(id string) bool {
@@ -271,7 +293,7 @@ func (g *gcRun) cgroups(remove bool) {
 	}
 	for _, l := range append(agents, leaves...) {
 		one := gcCgroup{Cgroup: l.Folder()}
-		if remove {
+		if !g.result.DryRun {
 			if err := l.Remove(); err != nil {
 				one.Why = err.Error()
 				g.result.fail(err)

@@ -17,6 +17,7 @@ import (
 type gcResult struct {
 	DryRun  bool                   `json:"dry_run"`
 	PutOff  string                 `json:"put_off,omitempty"` // why nothing was begun
+	Stopped bool                   `json:"stopped,omitempty"` // by a signal, before all was done
 	Images  gcImages               `json:"images"`
 	Sweep   *supervise.SweepReport `json:"sweep,omitempty"`
 	Cgroups []gcCgroup             `json:"cgroups,omitempty"`
@@ -27,8 +28,8 @@ type gcResult struct {
 }
 
 type gcImages struct {
-	Wanted gcGoal    `json:"wanted"`
-	Left   gcGoal    `json:"left"`             // of that, at the end
+	Wanted *gcGoal   `json:"wanted,omitempty"` // nil: nobody looked, or it is not known
+	Left   *gcGoal   `json:"left,omitempty"`   // of that, at the end
 	Ended  string    `json:"ended,omitempty"`  // why not all that was planned was done
 	Images []gcImage `json:"images,omitempty"` // all with --dry-run, else those whose turn it was
 }
@@ -70,7 +71,7 @@ func newGCImage(i cleanup.Image) gcImage {
 
 func (r *gcResult) planned(p cleanup.Plan) {
 	r.plan = p
-	r.Images.Wanted, r.Images.Left = gcGoal(p.Goal), gcGoal(p.Goal)
+	r.Images.Wanted, r.Images.Left = (*gcGoal)(&p.Goal), (*gcGoal)(&p.Goal)
 	for _, row := range p.Rows {
 		one := newGCImage(row.Image)
 		one.Action, one.Why = row.Action.String(), row.Why
@@ -79,7 +80,10 @@ func (r *gcResult) planned(p cleanup.Plan) {
 }
 
 func (r *gcResult) carriedOut(did imagegc.Report) {
-	r.Images.Wanted, r.Images.Left, r.Images.Ended = gcGoal(did.Plan.Goal), gcGoal(did.Left), did.Ended
+	r.Images.Wanted, r.Images.Left, r.Images.Ended = (*gcGoal)(&did.Plan.Goal), (*gcGoal)(&did.Left), did.Ended
+	for _, err := range did.Failed {
+		r.fail(err)
+	}
 	for _, removal := range did.Done {
 		one := newGCImage(removal.Image)
 		one.Removed, one.Why = removal.Removed, removal.Why
@@ -127,6 +131,9 @@ func (r gcResult) print(out io.Writer) {
 			fmt.Fprintf(out, "cgroups: %s would be removed\n", one.Cgroup)
 		}
 	}
+	if r.Stopped && r.Images.Ended != imagegc.Stopped {
+		fmt.Fprintln(out, imagegc.Stopped)
+	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(out, "note: %s\n", note)
 	}
@@ -145,8 +152,8 @@ func (r gcResult) printPlan(out io.Writer) {
 }
 
 func (r gcResult) printImages(out io.Writer) {
-	if !r.Images.Wanted.none() {
-		fmt.Fprintf(out, "images: wanted are %s\n", r.Images.Wanted)
+	if w := r.Images.Wanted; w != nil && !w.none() {
+		fmt.Fprintf(out, "images: wanted are %s\n", w)
 	}
 	for _, one := range r.Images.Images {
 		if one.Removed {
@@ -158,9 +165,10 @@ func (r gcResult) printImages(out io.Writer) {
 	switch {
 	case r.Images.Ended != "":
 		fmt.Fprintf(out, "images: %s\n", r.Images.Ended)
-	case !r.Images.Left.none():
-		fmt.Fprintf(out, "images: still wanted are %s\n", r.Images.Left)
-	case len(r.Failed) == 0:
+	case r.Images.Left == nil: // what failed says why
+	case r.Images.Left.none():
 		fmt.Fprintln(out, "images: there is room")
+	default:
+		fmt.Fprintf(out, "images: still wanted are %s\n", r.Images.Left)
 	}
 }

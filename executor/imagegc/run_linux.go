@@ -35,7 +35,7 @@ type Removal struct {
 }
 
 // Stopped is why a cycle ended whose context has.
-const Stopped = "it was told to stop; a later run goes on"
+const Stopped = "told to stop; a later run goes on"
 
 // Run plans a cycle and carries it out. One that has begun is gone on with by the next until the low-water mark is reached. The caller
 // holds the record's lock. An error says that there is no plan; all else is in the report.
@@ -152,6 +152,7 @@ func (o Options) record(ctx context.Context, record *imageuse.Folder, r *Report)
 // pause waits before every removal but the first, and says why there is none.
 func (o Options) pause(ctx context.Context, done int) (hindrance string) {
 	if done > 0 && o.Pause > 0 {
+		o.tell("waiting %s", o.Pause)
 		timer := time.NewTimer(o.Pause)
 		defer timer.Stop()
 		select {
