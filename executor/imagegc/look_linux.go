@@ -104,7 +104,7 @@ func (o Options) plan(ctx context.Context, listed []engine.ListedImage, uses map
 				gone = append(gone, id)
 			case err != nil:
 				return cleanup.Plan{}, err
-			default:
+			case !said.Tagged.After(o.now()): // else the clock was set back since, and the record knows better
 				at := slices.IndexFunc(images, func(i cleanup.Image) bool { return i.ID == id })
 				images[at].Tagged = said.Tagged
 			}

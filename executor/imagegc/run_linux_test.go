@@ -260,6 +260,7 @@ func TestSilentDiskIsNotTakenForOneWithRoom(t *testing.T) {
 
 func TestClockThatWasSetBackKeepsNothingForLong(t *testing.T) {
 	h := newHost(t, 90)
+	h.tagged[id(1)] = time.Now().Add(10000 * time.Hour)
 	h.used(t, id(0), -10000*time.Hour)
 	if err := h.record.SetUnanswered(); err != nil {
 		t.Fatal(err)
