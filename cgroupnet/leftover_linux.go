@@ -1,6 +1,7 @@
 package cgroupnet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +29,7 @@ func (l Leftover) Folder() string { return l.hierarchy.Folder(l.Path) }
 // Search is what leftovers are looked for with.
 type Search struct {
 	Hierarchies []Hierarchy
-	// Age is how old a cgroup has to be: somebody may be about to use or remove a younger one. It is that of the folder's inode in memory, which
+	// Age is how old a cgroup has to be: somebody may be about to use a younger one. It is that of the folder's inode in memory, which
 	// the kernel may have made anew (kernfs keeps no times): a cgroup may look younger than it is, and older only if the clock was set.
 	Age time.Duration
 	// Claimed reports whether an executor has a claim on the container.
@@ -39,7 +40,28 @@ type Search struct {
 // removes the container's cgroup from the freezer hierarchy, and its isolators remove it from theirs; what a nested leaf had in the others stays if
 // its executor died with it. The freezer hierarchy says which containers the agent has, and is not touched; without the root there, nothing is
 // known and nothing found.
-func (s Search) AgentLeftovers(root string) ([]Leftover, error) {
+//
+// The agent may be between the freezer hierarchy and the others. So if there is something, it is looked for again after patience, and what was not
+// there both times is left out. When ctx ends meanwhile, nothing is found.
+func (s Search) AgentLeftovers(ctx context.Context, root string, patience time.Duration) ([]Leftover, error) {
+	before, err := s.agentLeftovers(root)
+	if len(before) == 0 || err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, nil
+	}
+	found, err := s.agentLeftovers(root)
+	return slices.DeleteFunc(found, func(l Leftover) bool {
+		return !slices.ContainsFunc(before, func(b Leftover) bool { return b.Folder() == l.Folder() })
+	}), err
+}
+
+func (s Search) agentLeftovers(root string) ([]Leftover, error) {
 	freezer := slices.IndexFunc(s.Hierarchies, func(h Hierarchy) bool { return !h.Unified && h.Has("freezer") })
 	if freezer < 0 {
 		return nil, nil

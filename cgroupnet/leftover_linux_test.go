@@ -1,11 +1,13 @@
 package cgroupnet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -35,7 +37,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	})
 	look := func(age time.Duration) (folders []string) {
 		t.Helper()
-		found, err := Search{hs, age, func(id string) bool { return id == uuid(claimed) }}.AgentLeftovers(root)
+		found, err := Search{hs, age, func(id string) bool { return id == uuid(claimed) }}.AgentLeftovers(t.Context(), root, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +64,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	if got := look(0); !slices.Equal(got, want) {
 		t.Fatalf("found %q, want %q", got, want)
 	}
-	found, err := Search{hs, 0, nobody}.AgentLeftovers(root)
+	found, err := Search{hs, 0, nobody}.AgentLeftovers(t.Context(), root, 0)
 	if err != nil || len(found) != 2 {
 		t.Fatalf("%+v, %v", found, err)
 	}
@@ -85,8 +87,52 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	if err := late.Remove(); err != nil {
 		t.Error(err)
 	}
-	if _, err := (Search{hs, 0, nobody}).AgentLeftovers("/"); err == nil {
+	if _, err := (Search{hs, 0, nobody}).AgentLeftovers(t.Context(), "/", 0); err == nil {
 		t.Error("the root of the hierarchy is taken for the agent's")
+	}
+}
+
+// An agent that destroys a container removes the cgroup of the freezer first.
+func TestCgroupsThatTheAgentIsAboutToRemoveAreLeftToIt(t *testing.T) {
+	hs, root := testRoot(t)
+	freezer := slices.IndexFunc(hs, func(h Hierarchy) bool { return !h.Unified && h.Has("freezer") })
+	other := slices.IndexFunc(hs, func(h Hierarchy) bool { return !h.Unified && h.Has("pids") })
+	if freezer < 0 || other < 0 || freezer == other {
+		t.Fatal("this test needs the controllers freezer and pids of cgroup v1, in hierarchies of their own")
+	}
+	hs = []Hierarchy{hs[freezer], hs[other]}
+	const dead, ending, living = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000003"
+	for _, cgroup := range []Leftover{{Path: dead, hierarchy: hs[1]}, {Path: ending, hierarchy: hs[1]}, {Path: living, hierarchy: hs[1]}, {Path: living, hierarchy: hs[0]}} {
+		folder := cgroup.hierarchy.Folder(root + "/" + cgroup.Path)
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := os.Remove(folder); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Error(err)
+			}
+		})
+	}
+	agent := sync.OnceFunc(func() { // what it does during the first look
+		if err := errors.Join(os.Remove(hs[1].Folder(root+"/"+ending)), os.Remove(hs[0].Folder(root+"/"+living))); err != nil {
+			t.Error(err)
+		}
+	})
+	s := Search{hs, 0, func(string) bool { agent(); return false }}
+	for _, want := range [][]string{{dead}, {dead, living}} {
+		found, err := s.AgentLeftovers(t.Context(), root, 0)
+		var ids []string
+		for _, l := range found {
+			ids = append(ids, l.ContainerID)
+		}
+		if err != nil || !slices.Equal(ids, want) {
+			t.Errorf("%q, %v; want %q", ids, err, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if found, err := s.AgentLeftovers(ctx, root, time.Hour); err != nil || len(found) > 0 {
+		t.Errorf("told to stop: %v, %v", found, err)
 	}
 }
 

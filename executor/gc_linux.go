@@ -29,7 +29,8 @@ import (
 
 const (
 	gcSweepLimit = time.Minute      // nobody waits for it, unlike for that of a launch
-	gcCgroupAge  = 10 * time.Minute // the agent may be removing a younger one
+	gcCgroupAge  = 10 * time.Minute // somebody may be about to use a younger one
+	gcPatience   = 30 * time.Second // with an agent that is about to remove what a container had
 )
 
 func gc(c *cli.Context) error {
@@ -277,13 +278,18 @@ func (g *gcRun) cgroups(ctx context.Context) {
 	if errors.Is(err, cgroupnet.ErrNoHierarchy) || ctx.Err() != nil {
 		return
 	}
+	g.tell("looking for cgroups that nobody needs")
 	search := cgroupnet.Search{Hierarchies: hierarchies, Age: gcCgroupAge, Claimed: func(id string) bool {
 		_, err := os.Lstat(filepath.Join(supervise.ClaimDir(g.file.RunDirectory), id))
 		return !errors.Is(err, fs.ErrNotExist)
 	}}
 	var agents, leaves []cgroupnet.Leftover
 	if err == nil {
-		agents, err = search.AgentLeftovers(cgroupnet.AgentRoot)
+		patience := gcPatience
+		if g.result.DryRun {
+			patience = 0
+		}
+		agents, err = search.AgentLeftovers(ctx, cgroupnet.AgentRoot, patience)
 	}
 	if err == nil {
 		leaves, err = search.Leaves(g.file.Cgroup.Root)
