@@ -71,7 +71,11 @@ func openFolder(path string) (*Folder, error) {
 		return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		err = &fs.PathError{Op: "open", Path: path, Err: err}
+		if errors.Is(err, unix.ENOTDIR) { // as of a symlink, too (open(2), O_NOFOLLOW)
+			err = fmt.Errorf("%w; set gc.directory to a folder that is no symlink", err)
+		}
+		return nil, err
 	}
 	var st unix.Stat_t
 	err = unix.Fstat(fd, &st)

@@ -221,6 +221,9 @@ func TestOnlyOneCleanUp(t *testing.T) {
 
 func TestRecordThatCannotBeUsed(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
+		"not a folder": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+"2"), os.WriteFile(dir, nil, 0o600))
+		},
 		"another version": func(dir string) error { return os.WriteFile(filepath.Join(dir, versionFile), []byte("2\n"), 0o600) },
 		"no version":      func(dir string) error { return os.WriteFile(filepath.Join(dir, versionFile), nil, 0o600) },
 		"of others":       func(dir string) error { return os.Chown(dir, 1, 1) },
@@ -353,4 +356,25 @@ func TestCleanUpHasItsLocksOnAFullDisk(t *testing.T) {
 		}
 		return f.remove(id(1)[7:])
 	})
+}
+
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	for want, spoil := range map[string]func(dir string) error{
+		`version: another version of this program keeps the record: it is "2", and this program's is "1"; use that version, or remove the folder while no gc runs`: func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, versionFile), []byte("2\n"), 0o600)
+		},
+		"belongs to user 1, not to root: chown it or set gc.directory":        func(dir string) error { return os.Chown(dir, 1, 1) },
+		"has mode 0770, others can change it: chmod go-w or set gc.directory": func(dir string) error { return os.Chmod(dir, 0o770) },
+		"not a directory; set gc.directory to a folder that is no symlink": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir))
+		},
+	} {
+		f := record(t)
+		if err := spoil(f.path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(f.path); err == nil || !strings.Contains(err.Error(), f.path) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want ...%s", err, want)
+		}
+	}
 }
