@@ -13,8 +13,8 @@
 // name meanwhile. A name that belongs to another image by now is passed over. In the milliseconds between that look and the removal a pull may still give the name to another image,
 // which loses it then, and has to be pulled again.
 //
-// A removal that the daemon refuses costs nothing but itself; the image then counts as used, so that those which are refused for good do not take
-// the turns of all others. One without an answer ends the cycle: it may go on in the daemon, where each
+// A removal that the daemon refuses costs nothing but itself; as long as it removes others, the image then counts as used, so that those which are
+// refused for good do not take the turns of all others. One without an answer ends the cycle: it may go on in the daemon, where each
 // waits behind a container that is wedged; the next cycles leave the images alone for [Spared].
 //
 // The disk with the record may be the one that is full. What the record cannot take is reported, and does not end the cycle. That a disk says nothing does: it

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/storage/cleanup"
@@ -49,8 +53,9 @@ func Run(ctx context.Context, o Options, record *imageuse.Folder) (Report, error
 		return Report{}, err
 	}
 	r.Left = r.Plan.Goal
-	r.unwritten(record.SetBegun(!r.Left.None()))
+	_ = record.SetBegun(!r.Left.None()) // for the case that this run is killed; there may be room for it later
 	o.carryOut(ctx, record, &r)
+	r.setBack(record)
 	r.unwritten(record.SetBegun(!r.Left.None()))
 	return r, nil
 }
@@ -82,20 +87,29 @@ func (o Options) carryOut(ctx context.Context, record *imageuse.Folder, r *Repor
 		}
 		o.tell("removing image %s (%d of %d at most)", row.Image.Title(), len(r.Done)+1, o.Rules.Cycle)
 		one := o.remove(ctx, record, row.Image)
-		if one.Err != nil && ctx.Err() != nil {
+		if r.Ended = ends(one.Err); one.Err != nil && ctx.Err() != nil {
 			one.Err, r.Ended = nil, Stopped
 		}
-		r.Done = append(r.Done, one)
-		if one.Err != nil && (engine.OutcomeOf(one.Err) == engine.Unknown || engine.Unsent(one.Err)) {
-			r.Ended = "nobody knows what became of the last image, or what the engine would say to the next, so the rest is left alone"
-		}
-		if r.Ended != "" {
+		if r.Done = append(r.Done, one); r.Ended != "" {
 			return
 		}
 	}
 	if len(r.Done) > 0 {
 		o.lookAgain(ctx, r)
 	}
+}
+
+// ends says why the cycle ends with a removal's error, "" if it goes on.
+func ends(err error) string {
+	switch {
+	case err == nil:
+	case engine.OutcomeOf(err) == engine.Unknown || engine.Unsent(err):
+		return "nobody knows what became of the last image, or what the engine would say to the next, so the rest is left alone"
+	case strings.Contains(err.Error(), unix.ENOSPC.Error()):
+		// Docker's images would lose their names, one after the other, and stay (seen with 20.10).
+		return "the engine has no room to write down what it removes, so the rest is left alone: remove a few files from its disk by hand"
+	}
+	return ""
 }
 
 // unanswered is when the engine did not finish a removal. If the clock was set back since, that is now.
@@ -193,7 +207,7 @@ func (o Options) remove(ctx context.Context, record *imageuse.Folder, i cleanup.
 	for _, name := range refs[:len(refs)-1] {
 		said, err := o.Engine.Image(ctx, name)
 		if err == nil && said.ID == i.ID {
-			if err = o.ask(ctx, record, i, name); err == nil {
+			if err = o.ask(ctx, record, name); err == nil {
 				r.Names = append(r.Names, name)
 			}
 		}
@@ -201,22 +215,29 @@ func (o Options) remove(ctx context.Context, record *imageuse.Folder, i cleanup.
 			return failed(err)
 		}
 	}
-	if err := o.ask(ctx, record, i, i.ID); err != nil {
+	if err := o.ask(ctx, record, i.ID); err != nil {
 		return failed(err)
 	}
 	r.Removed, r.Names = true, nil
 	return r
 }
 
-// ask has a reference to an image removed. The record is told if that is not answered; and if it is refused, so that the next cycle takes other images
-// first: those that are refused for good would take all its turns.
-func (o Options) ask(ctx context.Context, record *imageuse.Folder, i cleanup.Image, ref string) error {
+// ask has a reference removed, and notes in the record if that is not answered, even if nobody waits for it any more.
+func (o Options) ask(ctx context.Context, record *imageuse.Folder, ref string) error {
 	err := o.Engine.RemoveImage(ctx, ref)
-	switch {
-	case err == nil, engine.Unsent(err), errors.Is(err, context.Canceled):
-		return err
-	case engine.OutcomeOf(err) == engine.Unknown:
-		return errors.Join(err, record.SetUnanswered())
+	if err != nil && engine.OutcomeOf(err) == engine.Unknown && !errors.Is(err, context.Canceled) {
+		err = errors.Join(err, record.SetUnanswered())
 	}
-	return errors.Join(err, record.SetUsed(i.ID))
+	return err
+}
+
+// setBack lets other images go first in the next cycle: those that are refused for good would take all its turns. If nothing was removed, that
+// may be the daemon's trouble, and only a conflict is the image's.
+func (r *Report) setBack(record *imageuse.Folder) {
+	removes := slices.ContainsFunc(r.Done, func(one Removal) bool { return one.Removed })
+	for _, one := range r.Done {
+		if engine.OutcomeOf(one.Err) == engine.Refused && !engine.Unsent(one.Err) && (removes || errors.Is(one.Err, engine.ErrConflict)) {
+			r.unwritten(record.SetUsed(one.Image.ID))
+		}
+	}
 }

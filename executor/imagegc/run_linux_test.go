@@ -286,13 +286,41 @@ func TestClockThatWasSetBackKeepsNothingForLong(t *testing.T) {
 func TestRefusedImagesLetTheOthersGoFirst(t *testing.T) {
 	h := newHost(t, 95)
 	for n := range h.Rules.Cycle {
-		h.fail[id(n)] = refused(errors.New("device or resource busy"))
+		h.fail[id(n)] = refused(engine.ErrConflict)
 	}
-	if r := h.cycle(t); r.removed() != "" || len(r.Done) != 5 {
+	h.fail[id(6)] = refused(errors.New("device or resource busy"))
+	for _, want := range []string{"", "5 7 8 9", "a b c d e"} {
+		if r := h.cycle(t); r.removed() != want || len(r.Done) != 5 {
+			t.Errorf("%q, want %q: %+v", r.removed(), want, r)
+		}
+	}
+}
+
+// It says nothing of the images.
+func TestDaemonThatRemovesNothingIsAskedForTheSameAgain(t *testing.T) {
+	h := newHost(t, 90)
+	for n := range 90 {
+		h.fail[id(n)] = refused(errors.New("layer store is read-only"))
+	}
+	if r := h.cycle(t); len(r.Done) != 5 {
 		t.Errorf("%+v", r)
 	}
-	if r := h.cycle(t); r.removed() != "5 6 7 8 9" {
-		t.Errorf("%q: %+v", r.removed(), r)
+	clear(h.fail)
+	if r := h.cycle(t); r.removed() != "0 1 2 3 4" {
+		t.Errorf("%q", r.removed())
+	}
+}
+
+// Docker writes down which names are left before it removes anything.
+func TestDaemonThatHasNoRoomToRemoveIsAskedOnce(t *testing.T) {
+	h := newHost(t, 90)
+	h.fail[id(0)] = refused(&engine.DaemonError{Status: 500, Message: "open /d/image/overlay2/.tmp-repositories.json1: no space left on device"})
+	if r := h.cycle(t); len(r.Done) != 1 || !strings.Contains(r.Ended, "by hand") {
+		t.Errorf("%+v", r)
+	}
+	clear(h.fail)
+	if r := h.cycle(t); r.removed() != "0 1 2 3 4" {
+		t.Errorf("%q", r.removed())
 	}
 }
 
