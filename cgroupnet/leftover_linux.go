@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AgentRoot is the cgroup below which an agent's Linux launcher has its containers (--cgroups_root).
+// AgentRoot is the cgroup below which an agent's Linux launcher has its containers (--cgroups_root) by default.
 const AgentRoot = "/mesos"
 
 // Leftover is an empty cgroup of a container that is gone, in one hierarchy.
@@ -36,15 +36,15 @@ type Search struct {
 	Claimed func(containerID string) bool
 }
 
-// AgentLeftovers finds what is left below an agent's root ([AgentRoot]) of containers that the agent has none of any more: its launcher
+// AgentLeftovers finds what is left below agents' roots ([AgentRoot]) of containers that the agent has none of any more: its launcher
 // removes the container's cgroup from the freezer hierarchy, and its isolators remove it from theirs; what a nested leaf had in the others stays if
 // its executor died with it. The freezer hierarchy says which containers the agent has, and is not touched; without the root there, nothing is
 // known and nothing found.
 //
 // The agent may be between the freezer hierarchy and the others. So if there is something, it is looked for again after patience, and what was not
 // there both times is left out. When ctx ends meanwhile, nothing is found.
-func (s Search) AgentLeftovers(ctx context.Context, root string, patience time.Duration) ([]Leftover, error) {
-	before, err := s.agentLeftovers(root)
+func (s Search) AgentLeftovers(ctx context.Context, patience time.Duration, roots ...string) ([]Leftover, error) {
+	before, err := s.agentLeftovers(roots)
 	if len(before) == 0 || err != nil {
 		return nil, err
 	}
@@ -55,13 +55,24 @@ func (s Search) AgentLeftovers(ctx context.Context, root string, patience time.D
 	case <-ctx.Done():
 		return nil, nil
 	}
-	found, err := s.agentLeftovers(root)
+	found, err := s.agentLeftovers(roots)
 	return slices.DeleteFunc(found, func(l Leftover) bool {
 		return !slices.ContainsFunc(before, func(b Leftover) bool { return b.Folder() == l.Folder() })
 	}), err
 }
 
-func (s Search) agentLeftovers(root string) ([]Leftover, error) {
+func (s Search) agentLeftovers(roots []string) (found []Leftover, err error) {
+	for _, root := range slices.Compact(slices.Sorted(slices.Values(roots))) {
+		below, err := s.agentLeftoversBelow(root)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, below...)
+	}
+	return found, nil
+}
+
+func (s Search) agentLeftoversBelow(root string) ([]Leftover, error) {
 	freezer := slices.IndexFunc(s.Hierarchies, func(h Hierarchy) bool { return !h.Unified && h.Has("freezer") })
 	if freezer < 0 {
 		return nil, nil

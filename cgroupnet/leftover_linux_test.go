@@ -37,7 +37,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	})
 	look := func(age time.Duration) (folders []string) {
 		t.Helper()
-		found, err := Search{hs, age, func(id string) bool { return id == uuid(claimed) }}.AgentLeftovers(t.Context(), root, 0)
+		found, err := Search{hs, age, func(id string) bool { return id == uuid(claimed) }}.AgentLeftovers(t.Context(), 0, root)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	if got := look(0); !slices.Equal(got, want) {
 		t.Fatalf("found %q, want %q", got, want)
 	}
-	found, err := Search{hs, 0, nobody}.AgentLeftovers(t.Context(), root, 0)
+	found, err := Search{hs, 0, nobody}.AgentLeftovers(t.Context(), 0, root)
 	if err != nil || len(found) != 2 {
 		t.Fatalf("%+v, %v", found, err)
 	}
@@ -87,7 +87,7 @@ func TestLeftoversOfDestroyedContainersAndNothingElse(t *testing.T) {
 	if err := late.Remove(); err != nil {
 		t.Error(err)
 	}
-	if _, err := (Search{hs, 0, nobody}).AgentLeftovers(t.Context(), "/", 0); err == nil {
+	if _, err := (Search{hs, 0, nobody}).AgentLeftovers(t.Context(), 0, "/"); err == nil {
 		t.Error("the root of the hierarchy is taken for the agent's")
 	}
 }
@@ -120,7 +120,7 @@ func TestCgroupsThatTheAgentIsAboutToRemoveAreLeftToIt(t *testing.T) {
 	})
 	s := Search{hs, 0, func(string) bool { agent(); return false }}
 	for _, want := range [][]string{{dead}, {dead, living}} {
-		found, err := s.AgentLeftovers(t.Context(), root, 0)
+		found, err := s.AgentLeftovers(t.Context(), 0, root+"-of-none", root, root)
 		var ids []string
 		for _, l := range found {
 			ids = append(ids, l.ContainerID)
@@ -131,7 +131,7 @@ func TestCgroupsThatTheAgentIsAboutToRemoveAreLeftToIt(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if found, err := s.AgentLeftovers(ctx, root, time.Hour); err != nil || len(found) > 0 {
+	if found, err := s.AgentLeftovers(ctx, time.Hour, root); err != nil || len(found) > 0 {
 		t.Errorf("told to stop: %v, %v", found, err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/config"
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/hostcheck"
 	"mesos-docker-executor/executor/imagegc"
 	"mesos-docker-executor/executor/supervise"
 	"mesos-docker-executor/storage"
@@ -283,21 +284,23 @@ func (g *gcRun) cgroups(ctx context.Context) {
 		_, err := os.Lstat(filepath.Join(supervise.ClaimDir(g.file.RunDirectory), id))
 		return !errors.Is(err, fs.ErrNotExist)
 	}}
-	var agents, leaves []cgroupnet.Leftover
+	var found []cgroupnet.Leftover
+	if err == nil {
+		found, err = search.Leaves(g.file.Cgroup.Root)
+	}
 	if err == nil {
 		patience := gcPatience
 		if g.result.DryRun {
 			patience = 0
 		}
-		agents, err = search.AgentLeftovers(ctx, cgroupnet.AgentRoot, patience)
-	}
-	if err == nil {
-		leaves, err = search.Leaves(g.file.Cgroup.Root)
+		var agents []cgroupnet.Leftover
+		agents, err = search.AgentLeftovers(ctx, patience, append(hostcheck.CgroupsRoots("/proc"), cgroupnet.AgentRoot)...)
+		found = append(found, agents...)
 	}
 	if err != nil {
 		g.result.fail(err)
 	}
-	for _, l := range append(agents, leaves...) {
+	for _, l := range found {
 		one := gcCgroup{Cgroup: l.Folder()}
 		if !g.result.DryRun {
 			if err := l.Remove(); err != nil {
