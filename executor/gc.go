@@ -17,7 +17,7 @@ func gcCommand() *cli.Command {
 			"2 usage, or the configuration is wrong.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor gc --dry-run\n" +
-			"   mesos-docker-executor gc --json --config /etc/mesos-docker-executor/config.yaml",
+			"   mesos-docker-executor gc --json --config config.yaml",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "say what would be removed and why, and remove nothing"},
 			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print one JSON object"},

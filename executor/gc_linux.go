@@ -189,11 +189,11 @@ func (g *gcRun) options() imagegc.Options {
 			Images: g.docker.Images, ImagesInUse: g.docker.ImagesInUse, Image: g.docker.Image, RemoveImage: g.docker.RemoveImage,
 		},
 		Rooms: func(ctx context.Context) []storage.Room {
-			said := gcEngine(g.info)
+			said := g.info.Storage()
 			pools := storage.Pools(said)
 			if len(pools) > 0 { // they are what the engine says
 				if info, err := g.docker.Probe(ctx); err == nil {
-					pools = storage.Pools(gcEngine(info))
+					pools = storage.Pools(info.Storage())
 				}
 			}
 			return append(looker.Look(ctx, storage.LookLimit, storage.Places(said, g.settings.ContainerdRoot, "")), pools...)
@@ -206,12 +206,6 @@ func (g *gcRun) options() imagegc.Options {
 	}
 }
 
-func gcEngine(i engine.Info) storage.Engine {
-	return storage.Engine{
-		Driver: i.Driver, DriverStatus: i.DriverStatus, DockerRootDir: i.DockerRootDir, KernelVersion: i.KernelVersion, Warnings: i.Warnings,
-	}
-}
-
 // look plans, and changes nothing.
 func (g *gcRun) look(ctx context.Context) {
 	if g.docker == nil {
@@ -219,7 +213,7 @@ func (g *gcRun) look(ctx context.Context) {
 	}
 	uses, begun, err := imageuse.Read(g.file.GC.Directory)
 	if err == nil {
-		err = gcEngine(g.info).Check()
+		err = g.info.Storage().Check()
 	}
 	var plan cleanup.Plan
 	if err == nil {
@@ -240,7 +234,7 @@ func (g *gcRun) images(ctx context.Context, record *imageuse.Folder) {
 	if g.result.Images.Ended = g.hindrance(); g.result.Images.Ended != "" {
 		return // not even the lists are asked for
 	}
-	err := gcEngine(g.info).Check()
+	err := g.info.Storage().Check()
 	var report imagegc.Report
 	if err == nil {
 		report, err = imagegc.Run(ctx, g.options(), record)

@@ -226,6 +226,37 @@ func TestWhatGCSays(t *testing.T) {
 }
 
 // A signal ends the command's context.
+func TestExamplesInHelpOfGC(t *testing.T) {
+	config := gcHost(t, &gcDaemon{}, "")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("config.yaml", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	help, _, _ := commanded(nil, "gc", "--help")
+	_, examples, _ := strings.Cut(help, "Examples:\n")
+	ran := 0
+	for line := range strings.Lines(examples) {
+		words, isOne := strings.CutPrefix(strings.TrimSpace(line), "mesos-docker-executor ")
+		if !isOne {
+			break
+		}
+		ran++
+		if !strings.Contains(words, "config.yaml") && !strings.Contains(words, "--dry-run") {
+			t.Fatalf("%q would be a clean-up of this host", words)
+		}
+		if out, status, complaint := commanded(nil, strings.Fields(words)...); status == exitUsage || complaint != "" || out == "" {
+			t.Errorf("%s: %d %s\n%s", words, status, complaint, out)
+		}
+	}
+	if ran != 2 {
+		t.Errorf("%d examples in\n%s", ran, help)
+	}
+}
+
 func TestGCThatIsToldToStop(t *testing.T) {
 	for _, c := range []struct {
 		at   string // the end of a path

@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/client"
 )
 
 // ListedImage is an image in a list of all.
@@ -28,12 +25,7 @@ type ListedImage struct {
 // the daemon, 0.1 s with 300 images and more while it removes some: nothing for the path of a task. An answer that is broken in
 // any part is an error as a whole. The limit is List.
 func (e *Engine) Images(ctx context.Context) ([]ListedImage, error) {
-	var found []ListedImage
-	err := e.listAll(ctx, "image list", "/images/json", func(text []byte) (err error) {
-		found, err = imagesOf(text)
-		return err
-	})
-	return found, err
+	return list(ctx, e, "image list", "/images/json", everything, imagesOf)
 }
 
 // imagesOf checks an answer. Names that mean none are written out by daemons up to 24.
@@ -82,12 +74,7 @@ func isImageID(s string) bool {
 // ImagesInUse returns how many containers, in whatever state and whoever made them, each image has, by image ID. As with
 // [Engine.List], no container is waited for, and an answer that is broken in any part is an error as a whole. The limit is List.
 func (e *Engine) ImagesInUse(ctx context.Context) (map[string]int, error) {
-	var uses map[string]int
-	err := e.listAll(ctx, "list", "/containers/json", func(text []byte) (err error) {
-		uses, err = usesOf(text)
-		return err
-	})
-	return uses, err
+	return list(ctx, e, "list", "/containers/json", everything, usesOf)
 }
 
 func usesOf(answer []byte) (map[string]int, error) {
@@ -112,31 +99,6 @@ func usesOf(answer []byte) (map[string]int, error) {
 		uses[one.ImageID]++
 	}
 	return uses, nil
-}
-
-// listAll asks for a list of everything there is. Not with the Docker client, for the reason given at info.
-func (e *Engine) listAll(ctx context.Context, name, path string, read func([]byte) error) error {
-	kind := call{name: name, limit: e.limits.List, accept: []int{http.StatusOK}}
-	return e.do(ctx, kind, func(ctx context.Context) error {
-		p, err := e.docker()
-		if err != nil {
-			return err
-		}
-		query := url.Values{"all": {"1"}}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/v"+p.version+path+"?"+query.Encode(), nil)
-		if err != nil {
-			return err
-		}
-		answer, err := e.guard.RoundTrip(request)
-		if err != nil {
-			return err
-		}
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			return err
-		}
-		return read(text)
-	})
 }
 
 // noImage begins the daemon's message for an image that does not exist (moby, daemon/images/image.go).

@@ -25,42 +25,58 @@ type Listed struct {
 // container, a wedged one among them. An answer that is broken in any part is an error as a whole: whoever cleans up by it must
 // not take a container for gone, nor touch one that does not carry the label.
 func (e *Engine) List(ctx context.Context, label string) ([]Listed, error) {
-	var found []Listed
-	kind := call{name: "list", limit: e.limits.List, accept: []int{http.StatusOK}}
-	err := e.do(ctx, kind, func(ctx context.Context) error {
+	query := func() (url.Values, error) {
+		if key, _, _ := strings.Cut(label, "="); key == "" {
+			return nil, fmt.Errorf("label %q has no key", label)
+		}
+		filters, err := json.Marshal(map[string]map[string]bool{"label": {label: true}})
+		return url.Values{"filters": {string(filters)}}, err
+	}
+	return list(ctx, e, "list", "/containers/json", query, func(answer []byte) ([]Listed, error) { return listOf(answer, label) })
+}
+
+// list asks for all things of a kind, in whatever state, and reads the answer.
+func list[T any](ctx context.Context, e *Engine, name, path string, query func() (url.Values, error), read func([]byte) (T, error)) (found T, err error) {
+	kind := call{name: name, limit: e.limits.List, accept: []int{http.StatusOK}}
+	err = e.do(ctx, kind, func(ctx context.Context) error {
 		p, err := e.docker()
 		if err != nil {
 			return err
 		}
-		if key, _, _ := strings.Cut(label, "="); key == "" {
-			return fmt.Errorf("label %q has no key", label)
-		}
-		filters, err := json.Marshal(map[string]map[string]bool{"label": {label: true}})
+		which, err := query()
 		if err != nil {
 			return err
 		}
-		query := url.Values{"all": {"1"}, "filters": {string(filters)}}
-		// Not with the Docker client, for the reason given at info.
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-			"http://"+client.DummyHost+"/v"+p.version+"/containers/json?"+query.Encode(), nil)
+		which.Set("all", "1")
+		answer, err := e.get(ctx, p, path+"?"+which.Encode())
 		if err != nil {
 			return err
 		}
-		answer, err := e.guard.RoundTrip(request)
+		text, err := io.ReadAll(answer)
 		if err != nil {
 			return err
 		}
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			return err
-		}
-		found, err = listOf(text, label)
+		found, err = read(text)
 		return err
 	})
+	return found, err
+}
+
+// everything filters nothing.
+func everything() (url.Values, error) { return url.Values{}, nil }
+
+// get does not use the Docker client, whose types for answers describe everything from plugins to swarms: encoding/json keeps what it
+// learned of them, a sixth of an idle executor's heap. The answer is in memory, so there is nothing to close.
+func (e *Engine) get(ctx context.Context, p *protocol, path string) (answer io.Reader, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/v"+p.version+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	return found, nil
+	said, err := e.guard.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	return said.Body, nil
 }
 
 // listOf checks an answer: an empty list is "[]", and nothing else.

@@ -13,6 +13,8 @@ import (
 	"github.com/docker/docker/api"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
+
+	"mesos-docker-executor/storage"
 )
 
 // oldestAPI is the API of Docker Engine 20.10 (December 2020), the oldest engine that this package is tested with.
@@ -63,21 +65,15 @@ func (e *Engine) Probe(ctx context.Context) (Info, error) {
 	return info, nil
 }
 
-// info does not use the Docker client, whose types for this answer describe everything from plugins to swarms: encoding/json
-// keeps what it learned of them, a sixth of an idle executor's heap.
 func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 	kind := call{name: "info", limit: e.limits.Info, accept: []int{http.StatusOK}}
 	err = e.do(ctx, kind, func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/v"+p.version+"/info", nil)
-		if err != nil {
-			return err
-		}
-		answer, err := e.guard.RoundTrip(request)
+		answer, err := e.get(ctx, p, "/info")
 		if err != nil {
 			return err
 		}
 		said := Info{}
-		if err := json.NewDecoder(answer.Body).Decode(&said); err != nil {
+		if err := json.NewDecoder(answer).Decode(&said); err != nil {
 			return fmt.Errorf("the answer is malformed: %w", err)
 		}
 		if said.ServerVersion == "" || said.KernelVersion == "" {
@@ -89,6 +85,13 @@ func (e *Engine) info(ctx context.Context, p *protocol) (info Info, err error) {
 		return nil
 	})
 	return info, err
+}
+
+// Storage is what package storage judges by.
+func (i Info) Storage() storage.Engine {
+	return storage.Engine{
+		Driver: i.Driver, DriverStatus: i.DriverStatus, DockerRootDir: i.DockerRootDir, KernelVersion: i.KernelVersion, Warnings: i.Warnings,
+	}
 }
 
 // bound cuts the lists, and makes their texts printable.

@@ -135,13 +135,7 @@ func (u *under[T]) take(say func(T) Lines, subject string) (found T, all Lines) 
 
 // lookAtStorage asks the filesystems, each of which may hang. Of an engine that says nothing now, what it said before will do.
 func lookAtStorage(ctx context.Context, s storage.Settings, e Engine, agents Agents) Storage {
-	found := Storage{Settings: s, Engine: storage.Engine{
-		Driver:        e.Info.Driver,
-		DriverStatus:  e.Info.DriverStatus,
-		DockerRootDir: e.Info.DockerRootDir,
-		KernelVersion: e.Info.KernelVersion,
-		Warnings:      e.Info.Warnings,
-	}}
+	found := Storage{Settings: s, Engine: e.Info.Storage()}
 	if found.Engine.Check() != nil && e.Kept.Engine.Check() == nil {
 		found.Engine, found.Said = e.Kept.Engine, e.Kept.At
 	}

@@ -24,14 +24,6 @@ func (e *UnfitStorageError) Error() string {
 	return fmt.Sprintf("%s; this launch waited %s", e.Reasons, e.Waited.Round(time.Second/10))
 }
 
-// storageOf is what the engine says of its storage.
-func storageOf(i engine.Info) storage.Engine {
-	return storage.Engine{
-		Driver: i.Driver, DriverStatus: i.DriverStatus, DockerRootDir: i.DockerRootDir,
-		KernelVersion: i.KernelVersion, Warnings: i.Warnings,
-	}
-}
-
 // latest is the newer of two answers, of those that count at all.
 func latest(a, b storage.Known, now time.Time) (k storage.Known, usable bool) {
 	if !a.Usable(now) || b.Usable(now) && b.At.After(a.At) {

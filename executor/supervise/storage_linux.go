@@ -85,7 +85,7 @@ func (r *runner) engineSaid(ctx context.Context) (storage.Engine, error) {
 		if err := r.awaitFit(ctx); err != nil {
 			return storage.Engine{}, err
 		}
-		said := storageOf(*r.info.Load())
+		said := r.info.Load().Storage()
 		return said, said.Check()
 	}
 	if open, _ := r.Gate.Open(); open { // then it is asked less, and by one executor at a time
@@ -98,7 +98,7 @@ func (r *runner) engineSaid(ctx context.Context) (storage.Engine, error) {
 		}
 		return last.Engine, ctx.Err()
 	}
-	if said := storageOf(*r.info.Load()); said.Check() == nil {
+	if said := r.info.Load().Storage(); said.Check() == nil {
 		return said, nil
 	}
 	return last.Engine, nil
@@ -106,7 +106,7 @@ func (r *runner) engineSaid(ctx context.Context) (storage.Engine, error) {
 
 // learn keeps what the engine said, for this executor and for the others. For operations only.
 func (r *runner) learn(info engine.Info) {
-	k := storage.Known{Engine: storageOf(info), At: time.Now()}
+	k := storage.Known{Engine: info.Storage(), At: time.Now()}
 	if err := k.Engine.Check(); err != nil {
 		r.Log.Warn("storage", "error", err)
 		return

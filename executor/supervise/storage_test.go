@@ -135,12 +135,12 @@ func TestNeedIsAskedForWhenItGrows(t *testing.T) {
 
 func TestEnginesWordsReachTheVerdict(t *testing.T) {
 	info := engine.Info{Driver: "overlay2", DriverStatus: [][2]string{{"Supports d_type", "false"}}, DockerRootDir: "/d", KernelVersion: "6.1", Warnings: []string{"w"}}
-	verdict, err := storage.DefaultRules().Judge(storageOf(info))
+	verdict, err := storage.DefaultRules().Judge(info.Storage())
 	if err != nil || verdict.Decision() != storage.Refuse || !strings.Contains(verdict.Reasons(storage.Refuse), "d_type") {
 		t.Errorf("%+v, %v", verdict, err)
 	}
 	var bad *storage.BadAnswerError
-	if err := storageOf(engine.Info{DockerRootDir: "/d"}).Check(); !errors.As(err, &bad) || bad.Field != "Driver" {
+	if err := (engine.Info{DockerRootDir: "/d"}).Storage().Check(); !errors.As(err, &bad) || bad.Field != "Driver" {
 		t.Error(err)
 	}
 }
