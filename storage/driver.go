@@ -72,7 +72,10 @@ func (r Rules) judgeName(e Engine, v *Verdict) {
 		better = "overlayfs"
 	}
 	remedy := fmt.Sprintf(`set "storage-driver": %q in /etc/docker/daemon.json (its images and containers have to be made anew)`, better)
-	if decision == Refuse {
+	switch {
+	case name == better:
+		remedy = "name it in storage.allowed_drivers of config.yaml"
+	case decision == Refuse:
 		remedy += ", or accept it in storage.tolerated_drivers of config.yaml"
 	}
 	v.add(decision, fmt.Sprintf("the storage driver %s %s", name, objection(name)), remedy)
@@ -104,7 +107,7 @@ func addWarnings(e Engine, v *Verdict) {
 	for _, text := range e.Warnings {
 		text = strings.Join(strings.Fields(strings.TrimPrefix(text, "WARNING:")), " ")
 		lower := strings.ToLower(text)
-		for _, word := range []string{"storage-driver", "storage driver", "loopback", "d_type"} {
+		for _, word := range []string{"storage-driver", "storage driver", "loopback", "d_type", "extended file attributes"} {
 			if strings.Contains(lower, word) {
 				v.add(Warn, "the engine warns: "+text, "follow its advice")
 				break

@@ -149,6 +149,9 @@ func TestFactsThatNoAnswerInTestdataHas(t *testing.T) {
 		"a kernel without a version":    {Engine{Driver: "overlay2", DockerRootDir: root}, Warn, []string{`version "" cannot be read`}},
 		"overlayfs of nobody knows who": {Engine{Driver: "overlayfs", DockerRootDir: root, KernelVersion: "6.1.0"}, Warn, []string{"containerd's"}},
 		"warnings of other things":      {Engine{Driver: "vfs", DockerRootDir: root, Warnings: []string{"WARNING: No swap limit support"}}, Allow, nil},
+		"d_type of nobody knows what":   {Engine{Driver: "overlay", DockerRootDir: root, DriverStatus: [][2]string{{"Supports d_type", "false"}}}, Refuse, []string{"the filesystem below the engine's data root has no d_type"}},
+		"discarded attributes": {Engine{Driver: "vfs", DockerRootDir: root, Warnings: []string{"WARNING: vfs: extended file attributes from container images will be silently discarded"}}, Warn,
+			[]string{"the engine warns: vfs: extended file attributes"}},
 		"a warning of two lines": {Engine{Driver: "vfs", DockerRootDir: root, Warnings: []string{"WARNING: usage of\n   Loopback devices"}}, Warn,
 			[]string{"the engine warns: usage of Loopback devices"}},
 	} {
@@ -157,6 +160,27 @@ func TestFactsThatNoAnswerInTestdataHas(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		checkVerdict(t, name, v, c.decision, c.reasons...)
+	}
+}
+
+// Whoever follows the advice must get another verdict by it.
+func TestRemedyIsNoneThatChangesNothing(t *testing.T) {
+	all := answers(t)
+	for name, c := range map[string]struct {
+		rules Rules
+		not   string
+	}{
+		"recorded/overlay2-ext4":        {Rules{Allowed: []string{"btrfs"}}, `"storage-driver"`},
+		"handmade/containerd-overlayfs": {Rules{Allowed: []string{"overlay2"}}, `"storage-driver"`},
+		"handmade/devicemapper-loop":    {DefaultRules(), "or a thin pool on a disk of its own (dm.thinpooldev)"},
+	} {
+		v, err := c.rules.Judge(all[name])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if v.Decision() != Refuse || strings.Contains(v.Reasons(Refuse), c.not) {
+			t.Errorf("%s: %s with %q", name, v.Decision(), v.Findings)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func loopFile(e Engine) (key, file string) {
 // files may outgrow the disk below them.
 func addLoop(v *Verdict, key, file string) {
 	v.add(Refuse, fmt.Sprintf("devicemapper keeps its pool on a loop file (%s: %s), which no configuration allows", key, file),
-		"use overlay2, or a thin pool on a disk of its own (dm.thinpooldev)")
+		"use overlay2; a thin pool on a disk of its own (dm.thinpooldev) would still have to be accepted in storage.tolerated_drivers of config.yaml")
 }
 
 func judgeDevicemapper(e Engine, v *Verdict) {

@@ -12,7 +12,8 @@ func judgeOverlay(e Engine, v *Verdict) {
 	name, backing := e.driver(), strings.ToLower(e.status("Backing Filesystem"))
 	if strings.EqualFold(e.status("Supports d_type"), "false") {
 		remedy := "move the engine's data root to ext4, or to xfs made with ftype=1"
-		v.add(Refuse, fmt.Sprintf("the %s filesystem below the engine's data root has no d_type: on it, %s cannot hide files that an upper layer deleted", backing, name), remedy)
+		filesystem := strings.TrimSpace(backing + " filesystem")
+		v.add(Refuse, fmt.Sprintf("the %s below the engine's data root has no d_type: on it, %s cannot hide files that an upper layer deleted", filesystem, name), remedy)
 	}
 	if name != "overlay" {
 		judgeKernel(e, v)
