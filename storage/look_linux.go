@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
+	"math/bits"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,10 +31,10 @@ type look struct {
 	dev  uint64
 }
 
-// Look returns the room on the filesystems of these places, in their order; places on the same filesystem are one room.
-// (Btrfs gives each subvolume a device number: two of them are two rooms with the same figures.) What does not answer within limit, or
-// before ctx ends, is a room with a [*SilentError]: a caller whose ctx has ended knows nothing of the filesystem. All are asked at
-// the same time, so Look takes no longer than limit.
+// Look returns the room on the filesystems of these places, in their order; places on the same filesystem are one room, and so are
+// those that fail like a place above them. (Btrfs gives each subvolume a device number: two of them are two rooms with the same figures.)
+// What does not answer within limit, or before ctx ends, is a room with a [*SilentError]: a caller whose ctx has ended knows nothing of
+// the filesystem. All are asked at the same time, so Look takes no longer than limit.
 func (l *Looker) Look(ctx context.Context, limit time.Duration, places []Place) []Room {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -56,17 +60,34 @@ func (l *Looker) Look(ctx context.Context, limit time.Duration, places []Place) 
 		if errors.Is(r.Err, fs.ErrNotExist) && p.Use != DataRoot {
 			continue
 		}
-		r.Places = []Place{p}
-		if at, seen := byDevice[dev]; seen && r.Err == nil {
+		at, seen := byDevice[dev]
+		if r.Err != nil {
+			at = slices.IndexFunc(rooms, func(above Room) bool { return sameTrouble(above, p.Path, r.Err) })
+			seen = at >= 0
+		}
+		if seen {
 			rooms[at].Places = append(rooms[at].Places, p)
 			continue
 		}
 		if r.Err == nil {
 			byDevice[dev] = len(rooms)
 		}
+		r.Places = []Place{p}
 		rooms = append(rooms, r)
 	}
 	return rooms
+}
+
+// sameTrouble reports whether a path fails for the same reason as the room that it is in: an operator wants to read of it once.
+func sameTrouble(above Room, path string, err error) bool {
+	if above.Err == nil || !strings.HasPrefix(path+"/", above.Places[0].Path+"/") {
+		return false
+	}
+	if silent(err) || silent(above.Err) {
+		return silent(err) && silent(above.Err)
+	}
+	var one, other unix.Errno
+	return errors.As(err, &one) && errors.As(above.Err, &other) && one == other
 }
 
 // await returns what the look has seen, or that it takes too long. An answer that is there counts even if the time is up.
@@ -136,12 +157,20 @@ func roomOf(on *unix.Statfs_t) Room {
 	if block == 0 {
 		block = uint64(on.Bsize)
 	}
-	r := Room{Bytes: Amount{Free: on.Bavail * block, Total: on.Blocks * block}}
+	r := Room{Bytes: Amount{Free: times(on.Bavail, block), Total: times(on.Blocks, block)}}
 	if on.Bavail > on.Blocks { // less than nothing: some filesystems count what root has taken of its reserve
 		r.Bytes.Free = 0
 	}
-	if on.Files != 0 {
+	if on.Ffree <= on.Files { // CephFS has no limit and says that more are free than there are (linux/fs/ceph/super.c)
 		r.Inodes = Amount{Free: on.Ffree, Total: on.Files}
 	}
 	return r
+}
+
+// times is a product, or the largest number if it is larger than that: a FUSE server may say what it likes.
+func times(a, b uint64) uint64 {
+	if over, product := bits.Mul64(a, b); over == 0 {
+		return product
+	}
+	return math.MaxUint64
 }
