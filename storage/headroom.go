@@ -88,7 +88,7 @@ func (t Thresholds) judgeInodes(r Room, v *Verdict) {
 		return
 	}
 	least, free := t.minInodes(r), r.Inodes.Free
-	figures := fmt.Sprintf("%s has %d of %d inodes free (%.0f %%)", r.name(), free, r.Inodes.Total, r.Inodes.percent())
+	figures := fmt.Sprintf("%s has %d of %d inodes free (%d %%)", r.name(), free, r.Inodes.Total, r.Inodes.percent())
 	short := fmt.Sprintf("%s, and %d have to be (%s)", figures, least.amount, least)
 	switch {
 	case least.amount > r.Inodes.Total:
@@ -115,6 +115,8 @@ func (r Room) remedy() string {
 		return "see what fills the sandboxes: the agent removes old ones by --gc_delay and --gc_disk_headroom"
 	case r.Uses(PoolData) || r.Uses(PoolMetadata):
 		return "remove images that nobody needs (mesos-docker-executor gc), or extend the pool (lvextend)"
+	case r.only(Containers):
+		return "see what fills it: no images are there, and the log driver's max-size bounds the containers' logs"
 	}
 	return "remove images that nobody needs (mesos-docker-executor gc) and what else fills it"
 }

@@ -42,6 +42,8 @@ func TestVerdictOverHeadRoom(t *testing.T) {
 	}{
 		"plenty":                             {[]Room{disk(50*gib, 100*gib)}, Need{}, Allow, nil},
 		"below 15 %":                         {[]Room{disk(14*gib, 100*gib)}, Need{}, Warn, []string{"has 14GiB of 100GiB free (14 %), less than 15 %"}},
+		"just below 15 %":                    {[]Room{disk(149*gib, 1000*gib)}, Need{}, Warn, []string{"has 149GiB of 1000GiB free (14 %), less than 15 %"}},
+		"just below 10 % of the inodes":      {[]Room{disk(95*gib, 100*gib).withInodes(99_999, 1_000_000)}, Need{}, Warn, []string{"99999 of 1000000 inodes free (9 %), less than 10 %"}},
 		"below 10 %":                         {[]Room{disk(9*gib, 100*gib)}, Need{}, Refuse, []string{"has 9GiB of 100GiB free (9 %), and 10GiB have to be (10 %)"}},
 		"exactly 10 %":                       {[]Room{disk(10*gib, 100*gib)}, Need{}, Warn, []string{"less than 15 %"}},
 		"a full disk":                        {[]Room{disk(0, 100*gib)}, Need{}, Refuse, []string{"has 0B of 100GiB free (0 %)"}},
@@ -75,6 +77,17 @@ func TestVerdictOverHeadRoom(t *testing.T) {
 		"a filesystem that tells no figures": {[]Room{disk(0, 0)}, Need{}, Refuse, []string{"0B of 0B"}},
 	} {
 		checkVerdict(t, name, DefaultThresholds().Judge(c.rooms, c.need), c.decision, c.reasons...)
+	}
+}
+
+func TestRemedyIsForWhatIsOnTheDisk(t *testing.T) {
+	for use, want := range map[Use]string{
+		DataRoot: "mesos-docker-executor gc", Layers: "mesos-docker-executor gc", Containers: "max-size", Sandbox: "--gc_disk_headroom", PoolData: "lvextend", PoolMetadata: "lvextend",
+	} {
+		v := DefaultThresholds().Judge([]Room{disk(0, 100*gib, use)}, Need{})
+		if len(v.Findings) != 1 || !strings.Contains(v.Findings[0].Remedy, want) {
+			t.Errorf("%s: %q, want %q", use, v.Findings, want)
+		}
 	}
 }
 
@@ -118,7 +131,7 @@ func TestVerdictOverPools(t *testing.T) {
 	}{
 		"plenty":                          {pooled("70GB", "900MB"), Need{}, Allow, nil},
 		"the pool as it is in testdata":   {answers(t)["handmade/devicemapper-direct-lvm"], Need{}, Allow, nil},
-		"data below what docker wants":    {pooled("11.5GB", "900MB"), Need{}, Refuse, []string{"docker-thinpool (data of devicemapper's pool) has 10.71GiB of 93.13GiB free (12 %), and 11.18GiB have to be (the engine's own limit)"}},
+		"data below what docker wants":    {pooled("11.5GB", "900MB"), Need{}, Refuse, []string{"docker-thinpool (data of devicemapper's pool) has 10.71GiB of 93.13GiB free (11 %), and 11.18GiB have to be (the engine's own limit)"}},
 		"data below the warning":          {pooled("14 GB", "900MB"), Need{}, Warn, []string{"less than 15 %"}},
 		"little metadata":                 {pooled("70GB", "90MB"), Need{}, Refuse, []string{"(metadata of devicemapper's pool) has 85.83MiB of 953.7MiB free (9 %), and 95.37MiB have to be (10 %)"}},
 		"an image that doesn't fit in":    {pooled("70GB", "900MB"), Need{Extract: 60 * gib}, Refuse, []string{"the image needs 60GiB more"}},

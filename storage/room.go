@@ -14,12 +14,12 @@ type Amount struct {
 	Free, Total uint64
 }
 
-// percent is the free part of it, 0 to 100.
-func (a Amount) percent() float64 {
+// percent is the free part of it, 0 to 100, rounded down: what is below a line must not look as if it was on it.
+func (a Amount) percent() int {
 	if a.Total == 0 {
 		return 0
 	}
-	return 100 * float64(a.Free) / float64(a.Total)
+	return int(100 * float64(a.Free) / float64(a.Total))
 }
 
 // Room is what is free on one filesystem, or in one part of a devicemapper pool.
@@ -28,7 +28,7 @@ type Room struct {
 	Places []Place
 	// Bytes are those that an ordinary user may take (statfs(2): f_bavail and f_blocks).
 	Bytes Amount
-	// Inodes is zero if the filesystem makes them as it needs them (btrfs; tmpfs with nr_inodes=0). On XFS
+	// Inodes is zero if the filesystem makes them as it needs them (btrfs; CephFS; tmpfs with nr_inodes=0). On XFS
 	// the total moves with the free bytes.
 	Inodes Amount
 	// Floor are the free bytes below which the engine itself refuses to write: a pool's dm.min_free_space.
@@ -49,15 +49,18 @@ func (r Room) Uses(u Use) bool {
 	return false
 }
 
-// ours reports whether there is more on it than a sandbox.
-func (r Room) ours() bool {
+// only reports whether all of its folders are for this.
+func (r Room) only(u Use) bool {
 	for _, p := range r.Places {
-		if p.Use != Sandbox {
-			return true
+		if p.Use != u {
+			return false
 		}
 	}
-	return false
+	return true
 }
+
+// ours reports whether there is more on it than a sandbox.
+func (r Room) ours() bool { return !r.only(Sandbox) }
 
 // name is the shortest path, which the others are mostly below of, and what is there: "/var/lib/docker (data root, layers, containers)".
 func (r Room) name() string {
@@ -78,13 +81,13 @@ func (r Room) String() string {
 	}
 	text := r.byteFigures()
 	if r.Inodes.Total != 0 {
-		text += fmt.Sprintf(" and %d of %d inodes (%.0f %%)", r.Inodes.Free, r.Inodes.Total, r.Inodes.percent())
+		text += fmt.Sprintf(" and %d of %d inodes (%d %%)", r.Inodes.Free, r.Inodes.Total, r.Inodes.percent())
 	}
 	return text
 }
 
 func (r Room) byteFigures() string {
-	return fmt.Sprintf("%s has %s of %s free (%.0f %%)", r.name(), size(r.Bytes.Free), size(r.Bytes.Total), r.Bytes.percent())
+	return fmt.Sprintf("%s has %s of %s free (%d %%)", r.name(), size(r.Bytes.Free), size(r.Bytes.Total), r.Bytes.percent())
 }
 
 // SilentError says that a filesystem did not answer.
