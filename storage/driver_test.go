@@ -46,14 +46,21 @@ func TestVerdictOverEachStorageDriver(t *testing.T) {
 		decision Decision
 		reasons  []string // parts of them, one for each finding
 	}{
-		"recorded/overlay2-ext4":       {Allow, nil},
-		"recorded/overlay2-xfs":        {Allow, nil},
-		"recorded/overlay2-btrfs":      {Warn, []string{"on btrfs, which Docker does not support"}},
-		"recorded/overlay2-tmpfs":      {Warn, []string{"in memory"}},
-		"recorded/overlay-ext4":        {Refuse, []string{"inodes"}},
-		"recorded/btrfs":               {Warn, []string{"seldom used"}},
-		"recorded/vfs-ext4":            {Refuse, []string{"copies the whole image"}},
-		"recorded/fuse-overlayfs-ext4": {Refuse, []string{"process of its own"}},
+		"recorded/overlay2-ext4":          {Allow, nil},
+		"recorded/overlay2-xfs":           {Allow, nil},
+		"recorded/overlay2-btrfs":         {Warn, []string{"on btrfs, which Docker does not support"}},
+		"recorded/overlay2-tmpfs":         {Warn, []string{"in memory"}},
+		"recorded/overlay-ext4":           {Refuse, []string{"inodes"}},
+		"recorded/btrfs":                  {Warn, []string{"seldom used"}},
+		"recorded/vfs-ext4":               {Refuse, []string{"copies the whole image"}},
+		"recorded/fuse-overlayfs-ext4":    {Refuse, []string{"process of its own"}},
+		"recorded/overlay2-ext4-28":       {Allow, nil},
+		"recorded/btrfs-28":               {Warn, []string{"seldom used"}},
+		"recorded/vfs-ext4-28":            {Refuse, []string{"copies the whole image"}},
+		"recorded/fuse-overlayfs-ext4-28": {Refuse, []string{"process of its own"}},
+		"recorded/containerd-overlayfs":   {Allow, nil},
+		"recorded/containerd-btrfs":       {Warn, []string{"seldom used"}},
+		"recorded/containerd-native":      {Refuse, []string{"copies the whole image"}},
 
 		"handmade/overlay2-no-dtype":          {Refuse, []string{"no d_type"}},
 		"handmade/overlay2-naive-diff":        {Warn, []string{"Native Overlay Diff"}},
@@ -68,10 +75,6 @@ func TestVerdictOverEachStorageDriver(t *testing.T) {
 		"handmade/zfs-health-unknown":         {Warn, []string{"seldom used"}},
 		"handmade/zfs-degraded":               {Warn, []string{"seldom used", "DEGRADED"}},
 		"handmade/zfs-suspended":              {Refuse, []string{"SUSPENDED", "seldom used"}},
-		"handmade/btrfs-28":                   {Warn, []string{"seldom used"}},
-		"handmade/containerd-overlayfs":       {Allow, nil},
-		"handmade/containerd-btrfs":           {Warn, []string{"seldom used"}},
-		"handmade/containerd-native":          {Refuse, []string{"copies the whole image"}},
 		"handmade/unknown":                    {Refuse, []string{"quantumfs is not known"}},
 	}
 	all := answers(t)
@@ -114,7 +117,7 @@ func TestRulesDecideOnDrivers(t *testing.T) {
 		"recorded/overlay-ext4":               {Warn, []string{"inodes", "the engine warns: the overlay storage-driver is deprecated"}},
 		"recorded/vfs-ext4":                   {Warn, []string{"copies"}},
 		"recorded/btrfs":                      {Refuse, []string{"seldom"}},
-		"handmade/containerd-overlayfs":       {Refuse, []string{"not among the allowed ones"}},
+		"recorded/containerd-overlayfs":       {Refuse, []string{"not among the allowed ones"}},
 		"handmade/devicemapper-direct-lvm":    {Warn, []string{"Docker 25.0", "the engine warns: the devicemapper"}},
 		"handmade/devicemapper-loop":          {Refuse, []string{"no configuration allows"}},
 		"handmade/devicemapper-loop-metadata": {Refuse, []string{"no configuration allows"}},
@@ -171,7 +174,7 @@ func TestRemedyIsNoneThatChangesNothing(t *testing.T) {
 		not   string
 	}{
 		"recorded/overlay2-ext4":        {Rules{Allowed: []string{"btrfs"}}, `"storage-driver"`},
-		"handmade/containerd-overlayfs": {Rules{Allowed: []string{"overlay2"}}, `"storage-driver"`},
+		"recorded/containerd-overlayfs": {Rules{Allowed: []string{"overlay2"}}, `"storage-driver"`},
 		"handmade/devicemapper-loop":    {DefaultRules(), "or a thin pool on a disk of its own (dm.thinpooldev)"},
 	} {
 		v, err := c.rules.Judge(all[name])

@@ -156,7 +156,7 @@ func TestPlacesOfEachDriver(t *testing.T) {
 		"recorded/overlay2-ext4":           "/var/lib/docker: data root, /var/lib/docker/overlay2: layers, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
 		"recorded/vfs-ext4":                "/var/lib/docker: data root, /var/lib/docker/vfs: layers, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
 		"handmade/devicemapper-direct-lvm": "/var/lib/docker: data root, /var/lib/docker/tmp: downloads, /var/lib/docker/containers: containers, /s: sandbox",
-		"handmade/containerd-overlayfs":    "/var/lib/docker: data root, OWN or /var/lib/containerd: layers, OWN or /var/lib/containerd: downloads, /var/lib/docker/containers: containers, /s: sandbox",
+		"recorded/containerd-overlayfs":    "/var/lib/docker: data root, OWN or /var/lib/containerd: layers, OWN or /var/lib/containerd: downloads, /var/lib/docker/containers: containers, /s: sandbox",
 	} {
 		var got []string
 		for _, p := range Places(all[name], ContainerdRoot, "/s") {

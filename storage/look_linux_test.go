@@ -147,7 +147,7 @@ func TestFolderThatIsNotThere(t *testing.T) {
 
 func TestContainerdsRootIsLookedAtUnlessDockerHasItsOwn(t *testing.T) {
 	root, host := tmpfs(t, ""), tmpfs(t, "")
-	e := answers(t)["handmade/containerd-overlayfs"]
+	e := answers(t)["recorded/containerd-overlayfs"]
 	e.DockerRootDir = root
 	var l Looker
 	rooms := l.Look(t.Context(), soonEnough, Places(e, host, ""))
