@@ -39,21 +39,18 @@ func (t Thresholds) Check() error {
 	return nil
 }
 
-// line is how much of something has to be free.
+// line is how much of something has to be free, and who says so.
 type line struct {
-	amount   uint64
-	percent  int    // that it comes from, 0: it is an absolute figure
-	fallback string // said of an absolute figure in place of "configured"
+	amount  uint64
+	percent int    // that it comes from, 0: it is an absolute figure
+	source  string // of an absolute figure
 }
 
 func (l line) String() string {
-	switch {
-	case l.percent != 0:
+	if l.percent != 0 {
 		return fmt.Sprintf("%d %%", l.percent)
-	case l.fallback != "":
-		return l.fallback
 	}
-	return "configured"
+	return l.source
 }
 
 // larger is the line that asks for more.
@@ -71,9 +68,9 @@ func share(a Amount, percent int) line {
 
 // minBytes is the line below which a container is refused.
 func (t Thresholds) minBytes(r Room) line {
-	l := larger(share(r.Bytes, t.MinBytesPercent), line{amount: r.Floor, fallback: "the engine's own limit"})
+	l := larger(share(r.Bytes, t.MinBytesPercent), line{amount: r.Floor, source: "the engine's own limit"})
 	if !r.Relative {
-		l = larger(l, line{amount: t.MinBytes})
+		l = larger(l, line{amount: t.MinBytes, source: "storage.min_free_bytes"})
 	}
 	return l
 }
@@ -85,7 +82,7 @@ func (t Thresholds) minInodes(r Room) line {
 	}
 	l := share(r.Inodes, t.MinInodesPercent)
 	if !r.Relative {
-		l = larger(l, line{amount: t.MinInodes})
+		l = larger(l, line{amount: t.MinInodes, source: "storage.min_free_inodes"})
 	}
 	return l
 }
