@@ -76,7 +76,10 @@ func (t Thresholds) judgeBytes(r Room, need uint64, v *Verdict) {
 	case free < least.amount:
 		t.refuse(r, short, r.remedy(), v)
 	case need > free-least.amount:
-		reason := fmt.Sprintf("the image needs %s more while it is pulled and extracted: %s, of which %s have to stay free (%s)", size(need), figures, size(least.amount), least)
+		reason := fmt.Sprintf("the image needs %s more while it is pulled and extracted: %s", size(need), figures)
+		if least.amount != 0 {
+			reason += fmt.Sprintf(", of which %s have to stay free (%s)", size(least.amount), least)
+		}
 		t.refuse(r, reason, r.remedy(), v)
 	case free < share(r.Bytes, t.WarnBytesPercent).amount:
 		v.add(Warn, fmt.Sprintf("%s, less than %d %%", figures, t.WarnBytesPercent), r.remedy())

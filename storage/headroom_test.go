@@ -95,6 +95,9 @@ func TestThresholdsCanBeSwitchedOff(t *testing.T) {
 	full := disk(0, 100*gib).withInodes(0, 10)
 	checkVerdict(t, "all off", Thresholds{}.Judge([]Room{full}, Need{}), Allow)
 	checkVerdict(t, "off, and an image", Thresholds{}.Judge([]Room{full}, Need{Extract: 1}), Refuse, "the image needs 1B more")
+	if v := (Thresholds{}).Judge([]Room{full}, Need{Extract: 1}); strings.Contains(v.Reasons(Refuse), "stay free") {
+		t.Errorf("nothing has to: %q", v.Findings)
+	}
 	checkVerdict(t, "bytes only", Thresholds{MinBytes: 1}.Judge([]Room{full}, Need{}), Refuse, "1B have to be")
 	checkVerdict(t, "inodes only", Thresholds{MinInodes: 1}.Judge([]Room{full}, Need{}), Refuse, "1 have to be")
 }
