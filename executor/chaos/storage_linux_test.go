@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,33 @@ func TestDiskWithoutRoom(t *testing.T) {
 		l.failsToLaunch("storage unfit: "+e.DataRoot()+" (data root, layers, downloads, containers) has ", " of 6000 inodes free (", "and 300 have to be (5 %)", "this launch waited 500ms")
 		restore()
 		l.exits()
+		l.neverAsked("create")
+		l.nothingLeft(e.Host)
+	})
+	t.Run("bytes, for an image that is not there", func(t *testing.T) {
+		must(t, e.FillDisk())
+		l := begin(t, e.Host, onASmallDisk(500*time.Millisecond))
+		l.launchImage("127.0.0.1:1/team/app:v1", "exit 3")
+		l.await(mesos.TASK_STARTING)
+		l.failsToLaunch("storage unfit: "+e.DataRoot(), "0B of 64MiB free (0 %), and 6.4MiB have to be (10 %)", "this launch waited 500ms")
+		must(t, e.EmptyDisk())
+		l.exits()
+		l.neverAsked("pull", "create")
+		l.nothingLeft(e.Host)
+	})
+	t.Run("bytes, until it is killed", func(t *testing.T) {
+		must(t, e.FillDisk())
+		l := begin(t, e.Host, onASmallDisk(time.Hour))
+		l.launch("exit 3")
+		l.await(mesos.TASK_STARTING)
+		until(t, "the launch to wait", func() bool { return strings.Contains(l.log.String(), "waiting up to 1h0m0s for fit storage: ") })
+		l.kill(time.Hour)
+		if killed := l.ends(); killed.GetState() != mesos.TASK_KILLED {
+			t.Errorf("%v: %s", killed.GetState(), killed.GetMessage())
+		}
+		must(t, e.EmptyDisk())
+		l.exits()
+		l.neverAsked("create")
 		l.nothingLeft(e.Host)
 	})
 	t.Run("bytes, until there is room again", func(t *testing.T) {
@@ -68,6 +96,16 @@ func TestDiskWithoutRoom(t *testing.T) {
 	neighbour.noProcess()
 	neighbour.nothingLeft(e.Host)
 	before.returns(t)
+}
+
+// neverAsked checks, after the executor's end, that the engine had no such call.
+func (l *life) neverAsked(names ...string) {
+	l.t.Helper()
+	for _, call := range l.engine.Summary() {
+		if slices.Contains(names, call.Call) {
+			l.t.Errorf("the engine was asked for it: %+v", call)
+		}
+	}
 }
 
 // pullOfTooMuch is of a layer that would fit in only as it is downloaded. Its download stands still, so that there is nothing but the
