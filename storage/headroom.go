@@ -53,6 +53,8 @@ func (n Need) spread(rooms []Room) []uint64 {
 func judgeSilence(r Room, v *Verdict) {
 	reason := fmt.Sprintf("nobody knows whether there is room in %s: %v", r.name(), r.Err)
 	switch {
+	case errors.Is(r.Err, fs.ErrNotExist) && !r.Uses(DataRoot):
+		v.add(Warn, reason, "name the root of the host's containerd in storage.containerd_root of config.yaml")
 	case errors.Is(r.Err, fs.ErrNotExist):
 		v.add(Warn, reason, "see whether dockerd runs in a mount namespace of its own")
 	case !r.ours():

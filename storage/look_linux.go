@@ -57,7 +57,7 @@ func (l *Looker) Look(ctx context.Context, limit time.Duration, places []Place) 
 			p.Path = p.Else
 			r, dev = await(ctx, began, p.Path, ask(p.Path))
 		}
-		if errors.Is(r.Err, fs.ErrNotExist) && p.Use != DataRoot {
+		if errors.Is(r.Err, fs.ErrNotExist) && p.Use != DataRoot && p.Else == "" {
 			continue
 		}
 		at, seen := byDevice[dev]

@@ -160,6 +160,19 @@ func TestContainerdsRootIsLookedAtUnlessDockerHasItsOwn(t *testing.T) {
 	}
 }
 
+// Otherwise a host whose containerd keeps its images elsewhere would fill up unseen.
+func TestContainerdsRootThatIsNotThereIsTold(t *testing.T) {
+	e := answers(t)["recorded/containerd-overlayfs"]
+	e.DockerRootDir = tmpfs(t, "")
+	var l Looker
+	rooms := l.Look(t.Context(), soonEnough, Places(e, t.TempDir()+"/none", ""))
+	v := Thresholds{}.Judge(rooms, Need{Extract: 1})
+	checkVerdict(t, "containerd elsewhere", v, Warn, "/none (layers, downloads)")
+	if !strings.Contains(v.Reasons(Warn), "storage.containerd_root") {
+		t.Errorf("%q", v.Findings)
+	}
+}
+
 // threads are those of this process.
 func threads(t *testing.T) int {
 	t.Helper()

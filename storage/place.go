@@ -44,7 +44,8 @@ func (u Use) String() string {
 type Place struct {
 	Path string // or the name of a pool
 	Use  Use
-	// Else is looked at if there is no Path; empty: then nothing is. Only a data root that is not there is a finding.
+	// Else is looked at if there is no Path; empty: then nothing is. That it isn't there either is a finding, as it is with a data root:
+	// others come with the first container.
 	Else string
 }
 
