@@ -27,8 +27,10 @@
 //
 // All is pure but [Looker.Look] and [Settings.Admit]. They block for their limit at most, although a dead network disk or FUSE
 // server keeps statfs(2) for ever: such a call goes on in the background, one per path, and costs a thread until the filesystem
-// answers or the process ends. Nothing is written to disk; [Known.Encode] makes the bytes that a caller may want to keep. All functions
-// may be called from any goroutine; a [Pull] belongs to one.
+// answers. A process ends in spite of it where a fatal signal ends the call, as on NFS; one whose question a FUSE server has taken
+// (request_wait_answer in linux/fs/fuse/dev.c), or that waits for a dead local disk, stays until the filesystem is aborted or answers.
+// Nothing is written to disk; [Known.Encode] makes the bytes that a caller may want to keep. All functions may be called from any
+// goroutine; a [Pull] belongs to one.
 //
 // The package takes plain values and knows nothing of tasks, agents or the executor: arrows point from executor to
 // here. Which images may be removed to get room back is decided by the package cleanup below this one.
