@@ -70,15 +70,15 @@ func (r *runner) admit(ctx context.Context, need storage.Need) (storage.Verdict,
 }
 
 // engineSaid returns what the engine says of its storage. It asks only if neither this executor nor another one of the host has heard
-// it within the last minute, and an engine that is slow or talks nonsense is believed what it said up to ten minutes ago. The error is
+// it lately (see fresh), and an engine that is slow or talks nonsense is believed what it said up to ten minutes ago. The error is
 // that of an engine that is unfit, or a [*storage.BadAnswerError].
 func (r *runner) engineSaid(ctx context.Context) (storage.Engine, error) {
 	own := r.ownKnown()
-	if own.Fresh(time.Now()) {
+	if fresh(own, time.Now()) {
 		return own.Engine, nil
 	}
 	last, usable := latest(own, r.othersKnown(), time.Now())
-	if last.Fresh(time.Now()) {
+	if fresh(last, time.Now()) {
 		return last.Engine, nil
 	}
 	if !usable {
@@ -102,6 +102,15 @@ func (r *runner) engineSaid(ctx context.Context) (storage.Engine, error) {
 		return said, nil
 	}
 	return last.Engine, nil
+}
+
+// fresh reports whether an answer needs no new one. What a pool has free is told by the engine alone, so a launch that waits for room there
+// would wait in vain for as long as it doesn't ask.
+func fresh(k storage.Known, now time.Time) bool {
+	if len(storage.Pools(k.Engine)) > 0 && now.Sub(k.At) > roomPauseMost {
+		return false
+	}
+	return k.Fresh(now)
 }
 
 // learn keeps what the engine said, for this executor and for the others. For operations only.

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -97,8 +98,8 @@ func TestSilentEngineIsBelievedWhatItSaidBefore(t *testing.T) {
 	}
 }
 
-// vague is an engine that answers, but not what its storage is. It counts the questions.
-func vague(t *testing.T, info string) (host string, asked *atomic.Int64) {
+// talker is an engine that says of itself what info returns, and does nothing. It counts the questions.
+func talker(t *testing.T, info func() string) (host string, asked *atomic.Int64) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "d.sock")
 	listener, err := net.Listen("unix", path)
@@ -114,7 +115,7 @@ func vague(t *testing.T, info string) (host string, asked *atomic.Int64) {
 		}
 		asked.Add(1)
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, info) //nolint:errcheck // the client may be gone
+		io.WriteString(w, info()) //nolint:errcheck // the client may be gone
 	})}
 	served := make(chan struct{})
 	go func() { defer close(served); server.Serve(listener) }() //nolint:errcheck // closed below
@@ -123,7 +124,9 @@ func vague(t *testing.T, info string) (host string, asked *atomic.Int64) {
 }
 
 func TestBadAnswerIsNoVerdict(t *testing.T) {
-	host, asked := vague(t, `{"ServerVersion":"v","KernelVersion":"k","Driver":"","DockerRootDir":"/var/lib/docker"}`)
+	host, asked := talker(t, func() string {
+		return `{"ServerVersion":"v","KernelVersion":"k","Driver":"","DockerRootDir":"/var/lib/docker"}`
+	})
 	r, log := aboutStorage(t, host, 0)
 	if err := r.askEngine(t.Context()); err != nil || r.known.Load() != nil {
 		t.Fatalf("%v, %+v", err, r.known.Load())
@@ -207,6 +210,35 @@ func TestRoomThatIsMadeInTimeEndsTheWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil || !strings.Contains(log.String(), "the storage is fit now") {
+		t.Errorf("%v\n%s", err, log)
+	}
+}
+
+// What is free in a pool is told by the engine alone, so a launch that waits for room there has to ask it again.
+func TestRoomThatIsMadeInAPoolEndsTheWait(t *testing.T) {
+	root, free := t.TempDir(), atomic.Pointer[string]{}
+	little, plenty := "1GB", "50GB"
+	free.Store(&little)
+	host, _ := talker(t, func() string {
+		return fmt.Sprintf(`{"ServerVersion":"v","KernelVersion":"k","Driver":"devicemapper","DockerRootDir":%q,"DriverStatus":[
+			["Data Space Available",%q],["Data Space Total","100GB"],["Metadata Space Available","1GB"],["Metadata Space Total","1GB"]]}`, root, *free.Load())
+	})
+	r, log := aboutStorage(t, host, 10*time.Second)
+	r.Storage.Rules.Tolerated = []string{"devicemapper"}
+	r.Storage.Thresholds.MinBytesPercent = 10
+	r.Gate = admission.New(admission.Options{Engine: host}) // nobody else knows
+	if err := r.askEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k := r.ownKnown()
+	k.At = time.Now().Add(time.Second/4 - roomPauseMost) // or the second look would be too early
+	r.known.Store(&k)
+	r.Say = func(line string) {
+		if strings.Contains(line, "has 953.7MiB of 93.13GiB free") {
+			free.Store(&plenty)
+		}
+	}
+	if err := r.awaitRoom(t.Context(), storage.Need{}); err != nil {
 		t.Errorf("%v\n%s", err, log)
 	}
 }
