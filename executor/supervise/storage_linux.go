@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"mesos-docker-executor/executor/engine"
@@ -119,6 +120,9 @@ func (r *runner) learn(info engine.Info) {
 	if err := k.Engine.Check(); err != nil {
 		r.Log.Warn("storage", "error", err)
 		return
+	}
+	if before := r.ownKnown().Engine.Warnings; !slices.Equal(before, k.Engine.Warnings) {
+		r.Log.Info("the engine warns", "of", k.Engine.Warnings)
 	}
 	r.known.Store(&k)
 	r.ops.Go(func() {

@@ -146,6 +146,16 @@ func TestBadAnswerIsNoVerdict(t *testing.T) {
 	}
 }
 
+func TestEnginesWarningsAreInTheLogOnce(t *testing.T) {
+	r, log := aboutStorage(t, nobody(t), 0)
+	for range 3 {
+		r.learn(engine.Info{Driver: "overlay2", DockerRootDir: "/d", Warnings: []string{"WARNING: No swap limit support"}})
+	}
+	if strings.Count(log.String(), "No swap limit support") != 1 {
+		t.Errorf("%s", log)
+	}
+}
+
 func TestAnswerReachesTheHostsOtherExecutors(t *testing.T) {
 	r, log := aboutStorage(t, docker.Host, 0)
 	for range 2 {
