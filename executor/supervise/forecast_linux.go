@@ -24,11 +24,11 @@ func (r *runner) watchDisks(ctx context.Context) {
 // watchRoom tells the operator, in the log and in the report, of a disk whose room for new containers will soon be used up. The task has
 // nothing to fear from that. The engine is not asked: of its devicemapper pools, which no filesystem shows, only launches know.
 func (r *runner) watchRoom(ctx context.Context, every time.Duration) {
-	said, usable := latest(r.ownKnown(), r.othersKnown(), time.Now())
-	if !usable {
+	said, known := r.lastSaid()
+	if !known {
 		return
 	}
-	places := storage.Places(said.Engine, r.Storage.ContainerdRoot, r.Sandbox)
+	places := storage.Places(said, r.Storage.ContainerdRoot, r.Sandbox)
 	watch := roomWatch{thresholds: r.Storage.Thresholds}
 	for {
 		r.pause(ctx, every)

@@ -13,6 +13,7 @@ import (
 	"mesos-docker-executor/storage"
 )
 
+// The task has been running for an hour, and nobody has asked the engine since.
 func TestRunningTasksHostThatFillsUpIsToldOfInTheLog(t *testing.T) {
 	root := t.TempDir()
 	if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=64m"); err != nil {
@@ -25,7 +26,7 @@ func TestRunningTasksHostThatFillsUpIsToldOfInTheLog(t *testing.T) {
 	})
 	r, log := aboutStorage(t, nobody(t), 0)
 	r.Storage.Thresholds = storage.Thresholds{MinBytesPercent: 10}
-	known := knownAt(time.Now(), "overlay2")
+	known := knownAt(time.Now().Add(-time.Hour), "overlay2")
 	known.Engine.DockerRootDir = root
 	r.known.Store(&known)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -156,6 +156,16 @@ func (r *runner) othersKnown() storage.Known {
 	return k
 }
 
+// lastSaid returns what is known of the engine's storage without asking, however old: where the engine keeps its images and containers does
+// not change while they are in use.
+func (r *runner) lastSaid() (said storage.Engine, known bool) {
+	own := r.ownKnown()
+	if k, usable := latest(own, r.othersKnown(), time.Now()); usable {
+		return k.Engine, true
+	}
+	return own.Engine, own.Engine.Check() == nil
+}
+
 // followPull cancels a pull as soon as its layers turn out to need more than there is. Whether they do is found out beside the
 // pull, whose steps must not wait for a filesystem. The returned functions are for the pull's goroutine; end waits for the last look.
 func (r *runner) followPull(ctx context.Context, cancel context.CancelCauseFunc) (step func(engine.Progress), again, end func()) {
@@ -183,11 +193,11 @@ func (r *runner) followPull(ctx context.Context, cancel context.CancelCauseFunc)
 // stillFits returns an [*UnfitStorageError] if the need is more than what is free. A filesystem that does not answer says nothing of that, and is a matter for
 // the next admission.
 func (r *runner) stillFits(ctx context.Context, need storage.Need) error {
-	said, usable := latest(r.ownKnown(), r.othersKnown(), time.Now())
-	if !usable {
+	said, known := r.lastSaid()
+	if !known {
 		return nil
 	}
-	rooms := append(r.looker.Look(ctx, storage.LookLimit, storage.Places(said.Engine, r.Storage.ContainerdRoot, "")), storage.Pools(said.Engine)...)
+	rooms := append(r.looker.Look(ctx, storage.LookLimit, storage.Places(said, r.Storage.ContainerdRoot, "")), storage.Pools(said)...)
 	for _, room := range rooms {
 		if room.Err != nil {
 			return nil
