@@ -29,6 +29,7 @@ func TestRunningTasksHostThatFillsUpIsToldOfInTheLog(t *testing.T) {
 	known := knownAt(time.Now().Add(-time.Hour), "overlay2")
 	known.Engine.DockerRootDir = root
 	r.known.Store(&known)
+	r.Sandbox = root // not on a disk that others fill
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r.ops.Go(func() { r.watchRoom(ctx, 10*time.Millisecond) })
