@@ -71,6 +71,7 @@ func (t *trial) runIn(ctx context.Context, work string, from interruptions) (out
 		everybodys := t.file.RunDirectory
 		t.sweepRehearsals(ctx, everybodys)
 		t.file.RunDirectory = rehearsal(everybodys, work)
+		t.file.GC.Directory = filepath.Join(t.file.RunDirectory, "images")
 	}
 	agent, err := t.startAgent(ctx, work, sick)
 	if err != nil {

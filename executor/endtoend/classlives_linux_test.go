@@ -54,7 +54,7 @@ func TestLivesOfOneClassLeaveNothing(t *testing.T) {
 	host := &classHost{root: fmt.Sprintf("/mesos-docker-executor-test-lives-%d", os.Getpid()), runDir: filepath.Join(t.TempDir(), "run")}
 	_, host.use = withClasses(t, classFile)
 	host.config = filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("version: 1\nengine:\n  host: %s\nrun_directory: %s\ncgroup:\n  root: %s\n", docker.Host, host.runDir, host.root)
+	text := fmt.Sprintf("version: 1\nengine:\n  host: %s\nrun_directory: %s\ncgroup:\n  root: %s\ngc:\n  directory: %s/images\n", docker.Host, host.runDir, host.root, host.runDir)
 	must(t, os.WriteFile(host.config, []byte(text), 0o600))
 	t.Cleanup(func() { host.removeRoot(t) })
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)

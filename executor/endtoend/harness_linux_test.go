@@ -255,7 +255,7 @@ func stopContainer(ctx context.Context, name string) error {
 func configFile(t *testing.T, runDir string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("version: 1\nengine:\n  host: %s\nrun_directory: %s\n", docker.Host, runDir)
+	text := fmt.Sprintf("version: 1\nengine:\n  host: %s\nrun_directory: %s\ngc:\n  directory: %s/images\n", docker.Host, runDir, runDir)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestRealExecutor(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	text := fmt.Sprintf("version: 1\nengine: {host: %q}\nrun_directory: %q\n", engine.Host, filepath.Join(dir, "run"))
+	text := fmt.Sprintf("version: 1\nengine: {host: %q}\nrun_directory: %q\ngc: {directory: %q}\n", engine.Host, filepath.Join(dir, "run"), filepath.Join(dir, "images"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
