@@ -1,111 +1,134 @@
 package gcproof
 
 import (
-	"archive/tar"
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/docker/docker/client"
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/enginefault"
 	"mesos-docker-executor/storage/imageuse"
 )
 
 // host is a host with the private engine, a configuration, and a record of its own.
 type host struct {
 	t      *testing.T
-	config string
+	config string // gc's and the executors'
 	run    string // directory
 	record string
 	engine *engine.Engine
+	keys   keys
+	until  uint64 // inodes that are to be free, see want
+}
+
+// keys are what tests set differently.
+type keys struct {
+	remove       string // limit
+	cycle        int
+	begin, until int // percent
 }
 
 func newHost(t *testing.T) *host {
 	t.Helper()
 	dir := t.TempDir()
 	h := &host{t: t, config: filepath.Join(dir, "config.yaml"), run: filepath.Join(dir, "run"), record: filepath.Join(dir, "images")}
-	text := fmt.Sprintf(`version: 1
-engine: {host: %q, limits: {remove: 2s}}
-run_directory: %q
-gc: {directory: %q, min_age: 1h, pause: 0s, max_load: 0, max_io_pressure: 0, keep: "kept.example/*"}
-`, private.Host, h.run, h.record)
-	if err := os.WriteFile(h.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	h.change(func(k *keys) { *k = keys{remove: "1m", cycle: 5, begin: 100, until: 100} })
 	var err error
-	if h.engine, err = engine.Open(private.Host, engine.DefaultLimits()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.engine.Probe(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h.engine, err = engine.Open(private.Host, engine.DefaultLimits())
+	must(t, err)
+	t.Cleanup(func() { must(t, h.engine.Close()) })
+	_, err = h.engine.Probe(t.Context())
+	must(t, err)
 	return h
 }
 
-// images loads images of so many files each, named app0:1 and so on below a repository, and returns their IDs. They were used days ago, the first one first.
-func (h *host) images(repository string, count, files int) []string {
+// change rewrites the configuration.
+func (h *host) change(how func(*keys)) {
 	h.t.Helper()
-	docker, err := client.NewClientWithOpts(client.WithHost(private.Host), client.WithVersion("1.41"))
-	if err != nil {
-		h.t.Fatal(err)
+	how(&h.keys)
+	h.write(h.config, private.Host)
+}
+
+// configThrough is the same configuration with the engine behind a proxy.
+func (h *host) configThrough(p *enginefault.Proxy) (path string) {
+	h.t.Helper()
+	path = filepath.Join(h.t.TempDir(), "config.yaml")
+	h.write(path, p.Host)
+	return path
+}
+
+func (h *host) write(path, engineHost string) {
+	h.t.Helper()
+	k := h.keys
+	text := fmt.Sprintf(`version: 1
+engine: {host: %q, limits: {remove: %s}}
+run_directory: %q
+cgroup: {root: %s}
+storage: {min_free_bytes: 0, min_free_inodes: 0}
+gc: {directory: %q, begin_percent: %d, until_percent: %d, max_images: %d, min_age: 1h, pause: 0s, max_load: 0, max_io_pressure: 0, keep: "kept.example/*"}
+`, engineHost, k.remove, h.run, cgroupRoot, h.record, k.begin, k.until, k.cycle)
+	must(h.t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// percent of the disk's inodes.
+const percent = diskInodes / 100
+
+// want sets the marks so that gc begins now, and goes on until so many inodes more are free than now, or up to one percent more.
+func (h *host) want(inodes uint64) {
+	h.t.Helper()
+	if inodes < 2*percent {
+		h.t.Fatalf("%d inodes are nothing that can be told in percent of %d", inodes, diskInodes)
 	}
-	defer docker.Close()
-	answer, err := docker.ImageLoad(h.t.Context(), bytes.NewReader(archive(h.t, repository, count, files)))
-	if err != nil {
-		h.t.Fatal(err)
+	until := (diskInodes - h.free() - inodes) / percent
+	h.until = diskInodes - until*percent
+	h.change(func(k *keys) { k.begin, k.until = int(until)+1, int(until) })
+}
+
+// reached checks that gc has come to its mark, and not much beyond it: that is one image of so many inodes.
+func (h *host) reached(image uint64) {
+	h.t.Helper()
+	if free := h.free(); free < h.until || free > h.until+image {
+		h.t.Errorf("%d inodes are free, and %d are to be", free, h.until)
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
-	answer.Body.Close()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	var ids []string
-	for n := range count {
-		name := fmt.Sprintf("%s/app%d:1", repository, n)
-		image, err := h.engine.Image(h.t.Context(), name)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		h.used(image.ID, time.Duration(1000-n)*time.Hour)
-		ids = append(ids, image.ID)
-	}
-	h.t.Cleanup(func() {
-		for n := range count {
-			if err := h.engine.RemoveImage(after(h.t), fmt.Sprintf("%s/app%d:1", repository, n)); err != nil {
-				h.t.Error(err)
-			}
-		}
-	})
-	return ids
+}
+
+// free are the inodes that are free on the engine's disk.
+func (h *host) free() uint64 {
+	h.t.Helper()
+	var st unix.Statfs_t
+	must(h.t, unix.Statfs(private.DataRoot(), &st))
+	return st.Ffree
 }
 
 // used notes a use so long ago.
 func (h *host) used(id string, ago time.Duration) {
 	h.t.Helper()
-	if _, err := imageuse.Note(h.t.Context(), h.record, id); err != nil {
-		h.t.Fatal(err)
-	}
+	_, err := imageuse.Note(h.t.Context(), h.record, id)
+	must(h.t, err)
 	then := time.Now().Add(-ago)
-	if err := os.Chtimes(filepath.Join(h.record, strings.TrimPrefix(id, "sha256:")), then, then); err != nil {
-		h.t.Fatal(err)
-	}
+	must(h.t, os.Chtimes(filepath.Join(h.record, strings.TrimPrefix(id, "sha256:")), then, then))
 }
 
-func (h *host) gc(args ...string) *exec.Cmd {
-	return exec.CommandContext(h.t.Context(), binary, append([]string{"gc", "--config", h.config}, args...)...)
+// usedLongAgo notes that an image of a team was used before all others.
+func (h *host) usedLongAgo(all *team, n int) {
+	h.t.Helper()
+	h.used(all.ids[n], time.Duration(2000-n)*time.Hour)
+}
+
+func (h *host) gc(args ...string) *exec.Cmd { return h.gcWith(h.t.Context(), h.config, args...) }
+
+// gcWith is a gc with another configuration, which is killed when ctx ends.
+func (h *host) gcWith(ctx context.Context, config string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, binary, append([]string{"gc", "--config", config}, args...)...)
 }
 
 // result is what gc --json prints, as far as it matters here.
@@ -122,6 +145,11 @@ type result struct {
 	Failed []string
 }
 
+// room reports whether there is room, and nothing was removed for it.
+func (r result) room() bool {
+	return r.Images.Ended == "" && r.Images.Wanted.Inodes == 0 && r.Images.Wanted.Bytes == 0 && r.PutOff == "" && len(r.Failed) == 0
+}
+
 func (h *host) gcOnce() (r result) {
 	h.t.Helper()
 	cmd := h.gc("--json")
@@ -136,13 +164,26 @@ func (h *host) gcOnce() (r result) {
 	return r
 }
 
+// gcToItsEnd runs gc until there is room.
+func (h *host) gcToItsEnd() {
+	h.t.Helper()
+	for range 100 {
+		r := h.gcOnce()
+		if len(r.Failed) > 0 {
+			h.t.Fatalf("%+v", r)
+		}
+		if r.room() {
+			return
+		}
+	}
+	h.t.Fatal("gc does not come to an end")
+}
+
 // there are the images that the engine has, each looked up. The daemon goes on with a removal whose gc was killed: what is not found is not there.
 func (h *host) there() map[string]bool {
 	h.t.Helper()
 	listed, err := h.engine.Images(h.t.Context())
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	must(h.t, err)
 	there := map[string]bool{}
 	for _, l := range listed {
 		for _, name := range append(l.Names, l.ID) { // the ID comes last, and decides
@@ -156,63 +197,14 @@ func (h *host) there() map[string]bool {
 	return there
 }
 
-// free are the inodes that are free on the engine's disk.
-func (h *host) free() uint64 {
+// checkRecord finds what does not belong there.
+func (h *host) checkRecord() {
 	h.t.Helper()
-	var st unix.Statfs_t
-	if err := unix.Statfs(private.DataRoot(), &st); err != nil {
-		h.t.Fatal(err)
-	}
-	return st.Ffree
-}
-
-// archive holds images in the format of docker save. Each has a layer of its own.
-func archive(t *testing.T, repository string, count, files int) []byte {
-	t.Helper()
-	type manifest struct {
-		Config   string
-		RepoTags []string
-		Layers   []string
-	}
-	var all bytes.Buffer
-	w := tar.NewWriter(&all)
-	add := func(w *tar.Writer, name string, content []byte) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(content); err != nil {
-			t.Fatal(err)
+	entries, err := os.ReadDir(h.record)
+	must(h.t, err)
+	for _, e := range entries {
+		if name := e.Name(); len(name) != 64 && name != "version" {
+			h.t.Errorf("the record has %s", e.Name())
 		}
 	}
-	var manifests []manifest
-	for n := range count {
-		var layer bytes.Buffer
-		l := tar.NewWriter(&layer)
-		for f := range files {
-			add(l, fmt.Sprintf("%s-%d-%d", filepath.Base(repository), n, f), nil)
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		config, err := json.Marshal(ocispec.Image{
-			Platform: ocispec.Platform{Architecture: runtime.GOARCH, OS: "linux"},
-			RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer.Bytes())}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		one := manifest{fmt.Sprintf("%d.json", n), []string{fmt.Sprintf("%s/app%d:1", repository, n)}, []string{fmt.Sprintf("%d.tar", n)}}
-		add(w, one.Config, config)
-		add(w, one.Layers[0], layer.Bytes())
-		manifests = append(manifests, one)
-	}
-	text, err := json.Marshal(manifests)
-	if err != nil {
-		t.Fatal(err)
-	}
-	add(w, "manifest.json", text)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return all.Bytes()
 }

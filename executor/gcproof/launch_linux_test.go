@@ -1,87 +1,131 @@
 package gcproof
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/docker/docker/api/types/container"
-
-	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/executor/enginefault"
+	"mesos-docker-executor/executor/localagent"
 	"mesos-docker-executor/storage/imageuse"
 )
 
-// launch does what an executor does with an image: look it up, note the use, look again if it was being removed, create.
-func (h *host) launch(image, name string) (created string, err error) {
-	for again := true; again; {
-		found, err := h.engine.Image(h.t.Context(), image)
-		if err != nil {
-			return "", fmt.Errorf("look-up: %w", err)
-		}
-		if again, err = imageuse.Note(h.t.Context(), h.record, found.ID); err != nil {
-			return "", err
-		}
-	}
-	created, _, err = h.engine.Create(h.t.Context(), name, &container.Config{Image: image, Cmd: []string{"x"}}, &container.HostConfig{NetworkMode: "none"}, nil)
-	return created, err
+var modes = []localagent.Mode{localagent.DropIn, localagent.Custom}
+
+// wantsTheImageOfATask is a host on which gc has removed an image and wants that of a team next.
+func wantsTheImageOfATask(t *testing.T) (*host, *team) {
+	h := newHost(t)
+	h.images("first.example", 1, 200)
+	h.want(200)
+	h.gcOnce()
+	h.images("g.example", 3, 100)
+	all := h.pulled(1)
+	h.want(250)
+	return h, all
 }
 
-// Each launch begins when the image before its own in the order of removal is gone, so that gc is about to remove its own. It may find that that is
-// gone, too, and would pull it; once it has found the image and noted the use, it keeps it.
-func TestNoLaunchLosesTheImageThatItHasFound(t *testing.T) {
-	h := newHost(t)
-	const images = 68
-	ids := h.images("e.example", images, 500)
-	over := make(chan bool)
+// gc comes between the launch and its container: it plans when the launch has found its image, or has planned before.
+func TestImageThatALaunchHasFoundStays(t *testing.T) {
+	t.Run("plans after", func(t *testing.T) {
+		h, all := wantsTheImageOfATask(t)
+		l, create := h.launchAsFarAsItsContainer(all)
+		h.gcOnce()
+		l.runsFromWhatItFound(all, create)
+	})
+	t.Run("plans before", func(t *testing.T) {
+		h, all := wantsTheImageOfATask(t)
+		remove := h.gcAsFarAs(enginefault.Rule{Verb: enginefault.List, N: 1, Action: enginefault.HangAnswer}) // the plan's look at the containers
+		l, create := h.launchAsFarAsItsContainer(all)
+		r := remove()
+		if len(r.Images.Images) == 0 || !strings.Contains(r.Images.Images[0].Why, "it came into use meanwhile") {
+			t.Errorf("%+v", r)
+		}
+		l.runsFromWhatItFound(all, create)
+	})
+}
+
+// launchAsFarAsItsContainer is a launch that has found its image, and goes on with create.
+func (h *host) launchAsFarAsItsContainer(all *team) (l *life, create func()) {
+	h.t.Helper()
+	proxy := h.proxy(enginefault.Rule{Verb: enginefault.Create, Action: enginefault.Hang})
+	l = h.launch(h.t, localagent.Custom, all.pushed[0].Ref, proxy)
+	_, err := h.held(l.ctx, proxy)
+	must(h.t, err)
+	return l, proxy.Clear
+}
+
+// gcAsFarAs is a gc that waits at a call to the engine, and goes on to its end with the returned function.
+func (h *host) gcAsFarAs(rule enginefault.Rule) (goOn func() result) {
+	h.t.Helper()
+	proxy := h.proxy(rule)
+	out := make(chan []byte, 1)
 	go func() {
-		defer close(over)
-		for range images {
-			if out, err := h.gc().CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
-			} else if bytes.Contains(out, []byte("images: there is room")) {
-				return
-			}
-		}
-		t.Error("gc does not come to an end")
+		said, _ := h.gcWith(h.t.Context(), h.configThrough(proxy), "--json").Output() // a failure is in it
+		out <- said
 	}()
-	var kept []string // images with a container
-	gone := 0
-	for n := 0; n+1 < images; {
-		if _, err := h.engine.Image(t.Context(), ids[n]); err == nil {
-			select {
-			case <-over:
-				n = images
-			default:
-			}
-			continue
-		}
-		id, err := h.launch(fmt.Sprintf("e.example/app%d:1", n+1), fmt.Sprintf("launch%d", n+1))
-		switch {
-		case err == nil:
-			defer func() {
-				if err := h.engine.Remove(after(t), id); err != nil {
-					t.Error(err)
-				}
-			}()
-			kept = append(kept, ids[n+1])
-		case strings.HasPrefix(err.Error(), "look-up: ") && errors.Is(err, engine.ErrNotFound):
-			gone++
-		default:
-			t.Errorf("image %d: %v", n+1, err)
-		}
-		n += 2
+	_, err := h.held(h.t.Context(), proxy)
+	must(h.t, err)
+	return func() (r result) {
+		h.t.Helper()
+		proxy.Clear()
+		must(h.t, json.Unmarshal(<-out, &r))
+		return r
 	}
-	<-over
-	there := h.there()
-	for _, id := range kept {
-		if !there[id] {
-			t.Errorf("%s has a container and is gone", id)
-		}
+}
+
+// gc removes the image as the launch looks at it: the removal ends before the launch knows what it has seen, or after.
+func TestImageThatALaunchHasSeenAndLostIsPulledAgain(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		h, all := wantsTheImageOfATask(t)
+		proxy := h.proxy(enginefault.Rule{Verb: enginefault.Image, N: 1, Action: enginefault.HangAnswer})
+		l := h.launch(t, localagent.DropIn, all.pushed[0].Ref, proxy)
+		_, err := h.held(l.ctx, proxy)
+		must(t, err)
+		h.gcOnce()
+		h.lost(all, 0)
+		proxy.Clear()
+		l.ends(all, 2)
+	})
+	t.Run("after", func(t *testing.T) {
+		h, all := wantsTheImageOfATask(t)
+		remove := h.gcAsFarAs(enginefault.Rule{Verb: enginefault.List, N: 2, Action: enginefault.HangAnswer}) // the last look at the containers
+		l := h.launch(t, localagent.DropIn, all.pushed[0].Ref, nil)
+		await(t, "the launch to have found its image", func() bool {
+			uses, _, err := imageuse.Read(h.record)
+			must(t, err)
+			return time.Since(uses[all.ids[0]]) < time.Hour
+		})
+		remove()
+		l.ends(all, 2)
+	})
+}
+
+// lost checks that an image of a team is gone.
+func (h *host) lost(all *team, n int) {
+	h.t.Helper()
+	if h.there()[all.ids[n]] {
+		h.t.Fatal("gc has not removed the image")
 	}
-	if len(kept) == 0 {
-		t.Error("no launch had its image")
+}
+
+// runsFromWhatItFound is the rest of a life from the image that was there at its begin.
+func (l *life) runsFromWhatItFound(all *team, create func()) {
+	l.t.Helper()
+	if !l.host.there()[all.ids[0]] {
+		l.t.Error("gc has removed the image")
 	}
-	t.Logf("%d launches had their image, %d would have pulled it", len(kept), gone)
+	create()
+	l.ends(all, 1)
+}
+
+// ends is the rest of a life whose image was pulled so often.
+func (l *life) ends(all *team, pulls int) {
+	l.t.Helper()
+	l.runs()
+	l.finishes()
+	if got := all.pulls(0); got != pulls {
+		l.t.Errorf("the image was pulled %d times, not %d", got, pulls)
+	}
+	l.host.nothingLeft()
 }

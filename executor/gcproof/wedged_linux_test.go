@@ -16,23 +16,19 @@ import (
 // does not carry out.
 func TestWedgedContainerCostsOneRequestAndNoImage(t *testing.T) {
 	h := newHost(t)
-	ids := h.images("f.example", 34, 1000)
+	ids := h.images("f.example", 4, 100)
+	h.want(300)
+	h.change(func(k *keys) { k.remove = "1s" })
 	id, _, err := h.engine.Create(t.Context(), "wedged", &container.Config{Image: enginetest.Image, Cmd: []string{"sleep", "600"}},
 		&container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer func() {
 		if err := h.engine.Remove(after(t), id); err != nil {
 			t.Error(err)
 		}
 	}()
-	if err := h.engine.Start(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	if err := private.SignalShim(id, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	must(t, h.engine.Start(t.Context(), id))
+	must(t, private.SignalShim(id, unix.SIGSTOP))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := h.engine.Signal(ctx, id, "SIGKILL"); err == nil {
@@ -40,10 +36,8 @@ func TestWedgedContainerCostsOneRequestAndNoImage(t *testing.T) {
 	}
 	first := h.gcOnce()
 	second := h.gcOnce()
-	if err := private.SignalShim(id, unix.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	if len(first.Failed) != 1 || len(first.Images.Images) != 1 || !strings.Contains(first.Failed[0], "not finished within 2") || first.Images.Ended == "" {
+	must(t, private.SignalShim(id, unix.SIGCONT))
+	if len(first.Failed) != 1 || len(first.Images.Images) != 1 || !strings.Contains(first.Failed[0], "not finished within 1") || first.Images.Ended == "" {
 		t.Errorf("%+v", first)
 	}
 	if len(second.Images.Images) > 0 || len(second.Failed) > 0 || !strings.Contains(second.Images.Ended, "no image is removed before") {
