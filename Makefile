@@ -28,6 +28,9 @@ SEED  ?= 0
 LIFE  ?= 0
 # Executors of one class in `make soak`, ten at a time; in `make test` there are 60.
 CLASS_LIVES ?= 200
+# Images on a host, and tasks that start and stop at a time while gc removes half of them, in `make soak`; in `make test` it is 60 and 8.
+GC_IMAGES ?= 300
+GC_TASKS  ?= 20
 # Rounds of the whole suite in `make repeat`.
 ROUNDS ?= 5
 ACCEPTANCE_FLAGS ?=
@@ -114,12 +117,14 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: soak
-soak: ## random faults over LIVES (500) random lives; SEED=n LIFE=m plays one again; CLASS_LIVES (200) of one class (root)
+soak: ## random faults over LIVES (500) random lives; SEED=n LIFE=m plays one again; CLASS_LIVES (200) of one class; GC_TASKS (20) beside gc (root)
 	scripts/setup test
 	CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout=4h ./executor/chaos -run '^TestRandomFaultsOverRandomLives$$' \
 		-chaos.lives=$(LIVES) -chaos.seed=$(SEED) -chaos.only=$(LIFE)
 	test $(LIFE) != 0 || CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout=1h ./executor/endtoend -run '^TestLivesOfOneClassLeaveNothing$$' \
 		-endtoend.lives=$(CLASS_LIVES)
+	test $(LIFE) != 0 || CGO_ENABLED=1 $(GO) test -race -v -count=1 -timeout=1h ./executor/gcproof -run '^TestNoStartFailsWhileGCMakesRoom$$' \
+		-gcproof.images=$(GC_IMAGES) -gcproof.tasks=$(GC_TASKS)
 
 .PHONY: repeat
 repeat: ## the whole test suite ROUNDS (5) times over (root)
