@@ -77,7 +77,7 @@ type gcRun struct {
 	info   engine.Info
 }
 
-// gcRules are those of the configuration.
+// rules are those of the configuration.
 func gcRules(keys config.GC) cleanup.Rules {
 	return cleanup.Rules{
 		Begin: keys.BeginPercent, Until: keys.UntilPercent, Cycle: keys.MaxImages, MinAge: keys.MinAge, Keep: keys.Kept(),

@@ -68,7 +68,8 @@ given as a variable of the environment too, which is how make passes them on:
     make bench BENCH_JSON=figures.json            the figures as JSON too
 
 The parts: launch (time, CPU, start, exit, kill), burst, idle, life, logs, frozen (kill and exit under a frozen engine), size,
-review (the policy's decision alone), class (a leaf with its class), registry (a class file of 10,000 apps).
+review (the policy's decision alone), gc (launches while it removes images), class (a leaf with its class), registry (a class
+file of 10,000 apps).
 
 `
 
@@ -95,7 +96,7 @@ type options struct {
 }
 
 // parts are what can be measured by itself, in the order in which it is.
-var parts = [...]string{"size", "review", "launch", "life", "logs", "frozen", "burst", "idle", "class", "registry"}
+var parts = [...]string{"size", "review", "launch", "life", "logs", "frozen", "burst", "idle", "gc", "class", "registry"}
 
 // parse reads flags, whose defaults the environment may set.
 func parse(args []string, getenv func(string) string, errOut io.Writer) (options, error) {
@@ -118,7 +119,7 @@ func parse(args []string, getenv func(string) string, errOut io.Writer) (options
 	fs.StringVar(&words, "only", words, "parts to measure, comma separated; empty for all (BENCH)")
 	number(&o.pairs, "pairs", "BENCH_PAIRS", 100, "pairs of launches")
 	number(&o.rounds, "rounds", "BENCH_ROUNDS", 5, "rounds of concurrent launches, and of a frozen engine")
-	number(&o.executors, "executors", "BENCH_EXECUTORS", 30, "executors in a round, and idle ones")
+	number(&o.executors, "executors", "BENCH_EXECUTORS", 30, "executors in a round, idle ones, and launches beside gc")
 	number(&o.logMiB, "log-mib", "BENCH_LOG_MIB", 128, "MiB of output for the log throughput")
 	idle := 120 * time.Second
 	if text := getenv("BENCH_IDLE"); text != "" {
@@ -231,6 +232,8 @@ func (b *bench) measure(ctx context.Context, part string) error {
 		return b.size()
 	case "review":
 		return b.review(ctx)
+	case "gc":
+		return b.gc(ctx)
 	case "class":
 		return b.class(ctx)
 	case "registry":

@@ -106,9 +106,13 @@ func (b *bench) makeFolders() (err error) {
 	b.work = filepath.Join(b.dir, "work")
 	b.cgroupRoot = "/" + filepath.Base(b.dir)
 	b.config = filepath.Join(b.dir, "config.yaml")
-	text := fmt.Sprintf("version: 1\ncgroup:\n  root: %s\nrun_directory: %s\n", b.cgroupRoot, filepath.Join(b.dir, "run"))
+	text := fmt.Sprintf("version: 1\ncgroup: {root: %s}\nrun_directory: %s\ngc: {directory: %s}\n", b.cgroupRoot, b.runDir(), b.imageUse())
 	return os.WriteFile(b.config, []byte(text), 0o600)
 }
+
+// runDir and imageUse are what executors and gc share.
+func (b *bench) runDir() string   { return filepath.Join(b.dir, "run") }
+func (b *bench) imageUse() string { return filepath.Join(b.dir, "images") }
 
 // describeHost notes what the figures depend on.
 func (b *bench) describeHost() {

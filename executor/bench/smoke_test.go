@@ -26,7 +26,7 @@ func TestShortRunMeasuresAndLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // on a busy machine it takes more than one
 	defer cancel()
 	var out, errOut bytes.Buffer
-	args := []string{"-binary", binary, "-only", "size,review,launch,frozen,class,registry", "-recording", "../../testdata/recordings/drop-in/events.protobuf.recordio", "-pairs", "4", "-rounds", "1", "-executors", "2", "-network", "NONE", "-json", filepath.Join(dir, "figures.json")}
+	args := []string{"-binary", binary, "-only", "size,review,launch,frozen,gc,class,registry", "-recording", "../../testdata/recordings/drop-in/events.protobuf.recordio", "-pairs", "4", "-rounds", "1", "-executors", "2", "-network", "NONE", "-json", filepath.Join(dir, "figures.json")}
 	if status := run(ctx, args, func(string) string { return "" }, &out, &errOut); status != exitMeasured {
 		t.Fatalf("status %d: %s", status, errOut.String())
 	}
@@ -35,7 +35,7 @@ func TestShortRunMeasuresAndLeavesNothing(t *testing.T) {
 		names = append(names, strings.Fields(line)[0])
 	}
 	if got, want := strings.Join(names, " "), "size review review_allocs launch launch_cpu start exit kill frozen_gone frozen_killed frozen_exit "+
-		"class registry_load registry_start registry_launch registry_rss"; got != want {
+		"gc_launch class registry_load registry_start registry_launch registry_rss"; got != want {
 		t.Errorf("figures %s, want %s", got, want)
 	}
 	if errOut.Len() > 0 {
