@@ -115,7 +115,11 @@ func (r *runner) create(c *container, plan *task.Plan) error {
 	spec.Host.CgroupParent = c.placement.Parent
 	spec.Config.Labels = r.operatorLabels(plan, c.class)
 	spec.Config.Image = c.image
-	if err := r.createOrAdopt(c, spec); err != nil {
+	err = r.createOrAdopt(c, spec)
+	if imageIsGone(err) && r.imageIsBack(c, plan) {
+		err = r.createOrAdopt(c, spec)
+	}
+	if err != nil {
 		return explainCreate(err, c, plan.Spec.Image)
 	}
 	if err := r.claimMore(func(record *process.ClaimRecord) { record.DockerID, record.CreateUnknown = c.id, false }); err != nil {
@@ -233,10 +237,34 @@ func (r *runner) reach(call func() error) error {
 // readTries is how often an engine that is well by its own account is asked the same without an answer.
 const readTries = 3
 
+func imageIsGone(err error) bool {
+	return errors.Is(err, engine.ErrNotFound) && strings.Contains(strings.ToLower(err.Error()), "no such image")
+}
+
+// imageIsBack looks for the image once more, and pulls it if need be, after it was removed in spite of the note of its use: an engine carries a removal
+// out even if the gc that asked for it has died or given up. What comes back has to be the image that was reviewed. Nobody waits for a pull with
+// a place among the starts, so that is given back meanwhile.
+func (r *runner) imageIsBack(c *container, plan *task.Plan) bool {
+	r.Log.Warn("the image was removed after the review, and is looked for again", "image", plan.Spec.Image)
+	c.leave()
+	image, err := r.findImage(r.launch, plan.Spec.Image, false)
+	if err == nil && image.ID != c.image {
+		err = fmt.Errorf("it is another one now, %s", image.ID)
+	}
+	if err == nil {
+		c.leave, _, err = r.enterStarts()
+	}
+	if err != nil {
+		c.leave = func() {}
+		r.Log.Warn("the image is not back", "image", plan.Spec.Image, "error", err)
+	}
+	return err == nil
+}
+
 // explainCreate adds what an operator cannot see in the engine's words: the name of an image that was given by its ID, and that
 // staged volumes exist only in our mount namespace.
 func explainCreate(err error, c *container, image string) error {
-	if errors.Is(err, engine.ErrNotFound) && strings.Contains(strings.ToLower(err.Error()), "no such image") {
+	if imageIsGone(err) {
 		return fmt.Errorf("image %s was removed from the engine after the executor had reviewed it, launch the task again: %w", image, err)
 	}
 	if c.stage == nil || !strings.Contains(err.Error(), "bind source path does not exist") {

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -211,29 +209,54 @@ func TestReviewedImageIsTheOneThatRuns(t *testing.T) {
 	}
 }
 
-// The container is made from an ID, of which the task's owner knows nothing.
-func TestImageThatIsGoneAfterTheReviewIsNamed(t *testing.T) {
-	r := startRegistry(t)
-	pushed := pushShell(t, r, "removed", "of no other name")
-	other, err := client.NewClientWithOpts(client.WithHost(docker.Host), client.WithAPIVersionNegotiation())
-	if err != nil {
+// removedAfterReview has the image removed between the review and the create, and does something before.
+func removedAfterReview(t *testing.T, ref string, before func()) lifeOption {
+	other := openEngine(t, docker.Host)
+	if _, err := other.Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
-	l := begin(t, func(_ *life, o *Options) {
+	return func(_ *life, o *Options) {
 		o.Settings.ReviewImage = func(engine.Image, *task.Plan) *task.Refusal {
-			if _, err := other.ImageRemove(t.Context(), pushed.Ref, image.RemoveOptions{}); err != nil {
+			before()
+			if err := other.RemoveImage(t.Context(), ref); err != nil {
 				t.Error(err)
 			}
 			return nil
 		}
-	})
+	}
+}
+
+// A gc that has died may have asked for that.
+func TestImageThatIsRemovedAfterTheReviewComesBack(t *testing.T) {
+	r := startRegistry(t)
+	pushed := pushShell(t, r, "removed", "of before")
+	l := begin(t, removedAfterReview(t, pushed.Ref, func() {}))
+	l.launch(shell(pushed.Ref, false))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	wantFile(t, l.stdout, "version of before\n")
+	if log := l.log.String(); !strings.Contains(log, "the image was removed after the review") {
+		t.Error(log)
+	}
+}
+
+// The container is made from an ID, of which the task's owner knows nothing. What comes back under the name is an image that nobody has
+// reviewed.
+func TestImageThatIsGoneAfterTheReviewIsNamed(t *testing.T) {
+	r := startRegistry(t)
+	pushed := pushShell(t, r, "gone", "of no other name")
+	l := begin(t, removedAfterReview(t, pushed.Ref, func() { pushShell(t, r, "gone", "of another image") }))
 	l.launch(shell(pushed.Ref, false))
 	message := l.failsToPull()
 	for _, part := range []string{"image " + pushed.Ref + " was removed", "No such image: sha256:"} {
 		if !strings.Contains(message, part) {
 			t.Errorf("%q\nlacks %q", message, part)
 		}
+	}
+	if log := l.log.String(); !strings.Contains(log, "the image is not back") || !strings.Contains(log, "it is another one now, sha256:") {
+		t.Error(log)
 	}
 }
 
