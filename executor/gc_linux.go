@@ -261,7 +261,7 @@ func (g *gcRun) sweep(ctx context.Context) {
 	g.tell("cleaning up after dead executors")
 	report, err := supervise.Sweep(ctx, options)
 	if err != nil {
-		g.result.fail(err)
+		g.failed(ctx, err)
 		return
 	}
 	g.result.Sweep = &report
@@ -292,7 +292,7 @@ func (g *gcRun) cgroups(ctx context.Context) {
 		found = append(found, agents...)
 	}
 	if err != nil {
-		g.result.fail(err)
+		g.failed(ctx, err)
 	}
 	for _, l := range found {
 		one := gcCgroup{Cgroup: l.Folder()}

@@ -259,17 +259,18 @@ func TestExamplesInHelpOfGC(t *testing.T) {
 
 func TestGCThatIsToldToStop(t *testing.T) {
 	for _, c := range []struct {
-		at   string // the end of a path
+		at   string // the end of a path, or part of a query
 		json bool
 		want []string
 	}{
 		{at: "/images/json", want: []string{imagegc.Stopped + "\n"}},
 		{at: "/images/json", json: true, want: []string{`"stopped": true`}},
+		{at: "filters=", want: []string{imagegc.Stopped + "\n"}}, // of the sweep
 		{at: "000000000002", want: []string{"images: LEFT <none> (000000000000): docker image remove: given up after ", "images: " + imagegc.Stopped}},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		d := &gcDaemon{answer: func(_ http.ResponseWriter, r *http.Request) bool {
-			if strings.HasSuffix(r.URL.Path, c.at) {
+			if strings.HasSuffix(r.URL.Path, c.at) || strings.Contains(r.URL.RawQuery, c.at) {
 				cancel()
 				<-r.Context().Done()
 			}
