@@ -9,7 +9,10 @@ import (
 // it wait for longer. Like [Gate.Open] it asks no engine. Where nothing can be shared nobody is seen to wait.
 func (g *Gate) Awaited(kind Kind) bool {
 	name := kind.String() + "s.lock"
-	if _, err := os.Lstat(filepath.Join(g.options.Dir, name)); err != nil || g.options.Dir == "" {
+	if g.options.Dir == "" {
+		return false
+	}
+	if _, err := os.Lstat(filepath.Join(g.options.Dir, name)); err != nil { // to be opened, it would be made
 		return false
 	}
 	places, err := openSlots(g.options.Dir, name, 1, g.options.Random)

@@ -63,6 +63,6 @@
 // # Concurrency
 //
 // Everything may be called from any goroutine. [Gate.Fit] and [Gate.Enter] block, the others for
-// 5 s at worst and normally not at all. Nothing runs in the background: outside of these calls, and of a slot that is
-// held, a Gate has no goroutine, no file descriptor and no timer.
+// 5 s at worst and normally not at all. Nothing runs in the background: outside of these calls, and of a slot or the watch
+// that is held, a Gate has no goroutine, no file descriptor and no timer.
 package admission
