@@ -39,7 +39,7 @@ func (r *runner) remove(c *container) error {
 	c.close() // a daemon that still has output to deliver would not remove the container
 	r.unwedge(c)
 	if c.id != "" {
-		r.noteUse(r.ctx, c.image) // as long as it is there, the image stays anyway
+		r.ops.Go(func() { r.noteUse(r.ctx, c.image) }) // on a disk that may hang
 		errs = append(errs, r.removeContainer(c))
 	}
 	r.release(c)

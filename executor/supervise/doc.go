@@ -8,8 +8,9 @@
 //
 // [Run] is its runner and its only goroutine: it turns agent events, engine results, the witnesses of the container's
 // init process, timers and signals into messages, one at a time, and carries the commands out. Everything that may block, but for the
-// decision over the task ([Settings].Decide), runs in a goroutine of its own that ends in exactly one message, or, for the watch over the
-// class ID, in none; all of them have ended when Run returns.
+// decision over the task ([Settings].Decide), runs in a goroutine of its own that ends in exactly one message, or, for the watches over the
+// class ID and the disks and for what is written down for others, in none; all of them have ended when Run returns, but those that wait for a
+// file system which does not answer.
 //
 // # What a caller may rely on
 //
@@ -46,8 +47,9 @@
 // that rests on, is shared through the Gate. A task that runs is never touched. While it runs,
 // one executor of the host looks at the disks every 30 s, and says in its log and report when the room for new containers will soon be used up.
 //
-// When the image is found, and before the container is removed, its use is written down for the host's clean-up (package imageuse), which leaves it
-// alone then. An image that was being removed just when it was found is looked for again.
+// When the image is found, and when the container is removed, its use is written down for the host's clean-up (package imageuse), which leaves it
+// alone then. An image that was being removed just when it was found is looked for again. A record that cannot be kept, or whose disk hangs, keeps
+// no task from running and no container from being removed.
 //
 // # What survives a crash
 //

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"mesos-docker-executor/executor/engine"
+	"mesos-docker-executor/storage"
 	"mesos-docker-executor/storage/imageuse"
 )
 
 const (
-	// useLimit is how long the record of image use has to answer: a removal that is under way takes 0.1 s as a rule, a disk that
-	// hangs for ever.
+	// useAnswers is how long the record of image use has to answer, which takes it microseconds.
+	useAnswers = storage.LookLimit
+	// useLimit is the same for a use that is written down: it waits for the end of a removal of the image, which takes 0.1 s as a rule.
 	useLimit = 30 * time.Second
 	// useEnds is how long it has, after that, to hear that nobody waits any more.
 	useEnds = time.Second
@@ -50,7 +53,7 @@ func (r *runner) noteUse(ctx context.Context, imageID string) (again bool) {
 	if r.ImageUse == "" {
 		return false
 	}
-	again, err := beside(ctx, func(ctx context.Context) (bool, error) { return imageuse.Note(ctx, r.ImageUse, imageID) })
+	again, err := beside(ctx, &r.useAsked, useLimit, func(ctx context.Context) (bool, error) { return imageuse.Note(ctx, r.ImageUse, imageID) })
 	if err != nil {
 		r.Log.Warn("it is not written down for gc that the image is in use", "image", imageID, "error", err)
 	}
@@ -62,13 +65,18 @@ func (r *runner) removals(ctx context.Context) time.Time {
 	if r.ImageUse == "" {
 		return time.Time{}
 	}
-	last, _ := beside(ctx, func(context.Context) (time.Time, error) { return imageuse.Removals(r.ImageUse), nil })
+	last, _ := beside(ctx, &r.useAsked, useAnswers, func(context.Context) (time.Time, error) { return imageuse.Removals(r.ImageUse), nil })
 	return last
 }
 
-// beside asks the record, which is on a disk: one that hangs keeps a goroutine waiting, and nobody else.
-func beside[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, useLimit, errUseLimit)
+// beside asks the record, which is on a disk: one that hangs keeps a goroutine waiting, and nobody else. It is not asked again before it
+// has answered.
+func beside[T any](ctx context.Context, asked *atomic.Bool, limit time.Duration, ask func(context.Context) (T, error)) (T, error) {
+	var none T
+	if !asked.CompareAndSwap(false, true) {
+		return none, errUnanswered
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the record of image use, or a removal of the image, took longer than %s", limit))
 	defer cancel()
 	type answer struct {
 		value T
@@ -77,6 +85,7 @@ func beside[T any](ctx context.Context, ask func(context.Context) (T, error)) (T
 	answers := make(chan answer, 1)
 	go func() {
 		value, err := ask(ctx)
+		asked.Store(false)
 		answers <- answer{value, err}
 	}()
 	select {
@@ -88,9 +97,8 @@ func beside[T any](ctx context.Context, ask func(context.Context) (T, error)) (T
 	case a := <-answers:
 		return a.value, a.err
 	case <-time.After(useEnds):
-		var none T
 		return none, context.Cause(ctx)
 	}
 }
 
-var errUseLimit = fmt.Errorf("the record of image use, or a removal of the image, took longer than %s", useLimit)
+var errUnanswered = errors.New("the disk with the record of image use has not answered the last question yet")

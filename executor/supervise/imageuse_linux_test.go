@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,13 +119,51 @@ func TestImageThatWasBeingRemovedIsLookedForAgain(t *testing.T) {
 	}
 }
 
+// The images of the engine are on another disk than the record, so the host is fit for tasks.
+func TestRecordWhoseDiskHangsIsWaitedForOnce(t *testing.T) {
+	hung := hungFolder(t, filepath.Join(t.TempDir(), "hung"))
+	l := begin(t, func(_ *life, o *Options) { o.ImageUse = filepath.Join(hung, "images") })
+	began := time.Now()
+	l.launch(busybox("true"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	if took := time.Since(began); took > 3*useAnswers {
+		t.Errorf("the launch took %s", took)
+	}
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	if log := l.log.String(); !strings.Contains(log, "not written down for gc") {
+		t.Error(log)
+	}
+}
+
+func TestRecordWhoseDiskHangsLaterKeepsNoContainer(t *testing.T) {
+	dir := t.TempDir()
+	disk := filepath.Join(dir, "disk")
+	lead := func(to string) {
+		if err := errors.Join(os.Symlink(to, disk+".new"), os.Rename(disk+".new", disk)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lead(t.TempDir())
+	l := begin(t, func(_ *life, o *Options) { o.ImageUse = filepath.Join(disk, "images") })
+	l.launch(busybox("exec sleep 600"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	lead(hungFolder(t, filepath.Join(dir, "hung")))
+	kill(l, 0)
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(0)
+}
+
 // A disk that hangs does not hear that nobody waits any more.
 func TestRecordThatHangsKeepsNobodyWaiting(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	hangs, done := make(chan struct{}), make(chan struct{})
-	defer func() { close(hangs); <-done }()
+	var asked atomic.Bool
 	told := errors.New("the task is given up")
-	_, err := beside(ctx, func(context.Context) (bool, error) {
+	_, err := beside(ctx, &asked, soonEnough, func(context.Context) (bool, error) {
 		defer close(done)
 		cancel(told)
 		<-hangs
@@ -133,4 +172,14 @@ func TestRecordThatHangsKeepsNobodyWaiting(t *testing.T) {
 	if !errors.Is(err, told) {
 		t.Errorf("got %v", err)
 	}
+	answers := func(context.Context) (bool, error) { return true, nil }
+	if _, err := beside(t.Context(), &asked, soonEnough, answers); !errors.Is(err, errUnanswered) {
+		t.Errorf("asked again meanwhile: %v", err)
+	}
+	close(hangs)
+	<-done
+	await(t, "the disk to answer again", func() bool {
+		got, err := beside(t.Context(), &asked, soonEnough, answers)
+		return got && err == nil
+	})
 }

@@ -90,7 +90,8 @@ type runner struct {
 	info      atomic.Pointer[engine.Info]   // of the last successful probe
 	known     atomic.Pointer[storage.Known] // of the last one that told of the storage
 	looker    storage.Looker
-	boot      string // id of the host's boot
+	useAsked  atomic.Bool // the record of image use has a question to answer
+	boot      string      // id of the host's boot
 	claim     *process.Claim
 	record    process.ClaimRecord // what the claim says; belongs to the create operation once that has begun
 	lease     *process.Lease

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
 	"mesos-docker-executor/executor/admission"
 	"mesos-docker-executor/executor/engine"
 	"mesos-docker-executor/storage"
@@ -338,4 +340,24 @@ func TestWaitForRoomEnds(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestKillWhileALaunchWaitsForFitStorage(t *testing.T) {
+	for name, task := range map[string]string{
+		"before the pull":   taskJSON(`{"shell": true, "value": "true"}`, "localhost:1/none:1"),
+		"before the create": busybox("true"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := begin(t, func(_ *life, o *Options) {
+				o.Storage.Rules, o.LaunchWait = storage.Rules{}, time.Hour
+			})
+			l.launch(task)
+			l.await(mesos.TASK_STARTING)
+			await(t, "the launch to wait", func() bool { return strings.Contains(l.log.String(), "waiting up to 1h0m0s for fit storage: ") })
+			kill(l, 0)
+			l.await(mesos.TASK_KILLING)
+			l.await(mesos.TASK_KILLED)
+			l.exits(1)
+		})
+	}
 }
