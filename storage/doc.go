@@ -1,8 +1,8 @@
 // Package storage decides whether a host's disk is fit for one more container.
 //
 // A container that starts on the wrong storage driver, or on a disk that is about to be full, does not fail by
-// itself: it takes its neighbours along. So a launch asks three questions: the first two before the image is pulled, the
-// third while it is, and the second again before the container is created.
+// itself: it takes its neighbours along. So a launch asks three questions: the first two before the image is pulled and
+// again before the container is created, the third while the image is pulled.
 //
 //   - Is the engine's storage driver one that containers may run on? [Rules.Judge] answers from what the engine says of
 //     itself ([Engine], the fields of GET /info). While the engine is too slow to say it, its last answer counts for a
