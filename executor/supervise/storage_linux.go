@@ -150,7 +150,8 @@ func (r *runner) othersKnown() storage.Known {
 		k, err = storage.DecodeKnown(text)
 	}
 	if err != nil {
-		r.Log.Warn("what the engine has told others of this host cannot be used", "error", err)
+		r.Log.Warn("what the engine has told others of this host cannot be used", "error", err,
+			"remedy", "remove engine/*.info.json below run_directory, if no other version of this program runs here")
 		return storage.Known{}
 	}
 	return k
