@@ -25,5 +25,6 @@
 // At any moment: nothing is kept in memory that matters. What is locked is free again, an image has lost none, some or all of its
 // names, and the next cycle plans anew from what there is. The same is true when its context ends, but that what was done is in the report. Two at once cannot be: the caller holds [imageuse.Folder.Lock].
 //
-// Everything blocks for the limits of the engine's calls and the pauses at most, ends with its context, and leaves no goroutine.
+// Everything blocks for the limits of the engine's calls and the pauses, ends with its context, and leaves no goroutine but one for each of the
+// engine's disks that hangs ([storage.Looker]). A disk with the record that hangs is waited for without a limit.
 package imagegc

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
 	"mesos-docker-executor/storage"
 )
 
@@ -81,5 +83,36 @@ func TestOneExecutorOfAHostWatchesTheDisks(t *testing.T) {
 		t.Error("it still watches after its end")
 	} else {
 		release()
+	}
+}
+
+func TestExecutorWatchesTheDisksWhileItsTaskRuns(t *testing.T) {
+	l := begin(t)
+	watched := func() bool {
+		locks, err := filepath.Glob(filepath.Join(l.runDir, "engine", "*.sock-*.lock"))
+		if err != nil || len(locks) != 1 {
+			t.Fatalf("%v, %v", locks, err)
+		}
+		file, err := os.Open(locks[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		asked := unix.Flock_t{Type: unix.F_WRLCK, Start: 1} // behind the byte of those who change something; the engine is well, so nobody has a turn to probe
+		if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &asked); err != nil {
+			t.Fatal(err)
+		}
+		return asked.Type != unix.F_UNLCK
+	}
+	l.launch(busybox("exec sleep 600"))
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	await(t, "the executor to watch", watched)
+	kill(l, 0)
+	l.await(mesos.TASK_KILLING)
+	l.await(mesos.TASK_KILLED)
+	l.exits(0)
+	if watched() {
+		t.Error("it still watches after its end")
 	}
 }

@@ -77,46 +77,78 @@ func TestRecordThatCannotBeKeptKeepsNoTaskFromRunning(t *testing.T) {
 	}
 }
 
-func TestImageThatWasBeingRemovedIsLookedForAgain(t *testing.T) {
-	r := startRegistry(t)
-	pushed := pushShell(t, r, "cleaned", "back again")
-	other := openEngine(t, docker.Host)
+// removable is an image that is here and in a registry, with the record that a clean-up has of it.
+func removable(t *testing.T) (ref string, image engine.Image, other *engine.Engine, record *imageuse.Folder, option lifeOption) {
+	t.Helper()
+	ref = pushShell(t, startRegistry(t), "cleaned", "back again").Ref
+	other = openEngine(t, docker.Host)
 	if _, err := other.Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.Pull(t.Context(), pushed.Ref, engine.PullOptions{}); err != nil {
+	if err := other.Pull(t.Context(), ref, engine.PullOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	image, err := other.Image(t.Context(), pushed.Ref)
+	image, err := other.Image(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir, option := recording(t, make(chan string, 1))
-	record, err := imageuse.Open(dir)
-	if err != nil {
+	if record, err = imageuse.Open(dir); err != nil {
 		t.Fatal(err)
 	}
-	defer record.Close()
+	t.Cleanup(record.Close)
+	return ref, image, other, record, option
+}
+
+// runsOnceMore waits for the end of a task whose image was looked for again.
+func (l *life) runsOnceMore() {
+	l.t.Helper()
+	l.await(mesos.TASK_STARTING)
+	l.await(mesos.TASK_RUNNING)
+	l.await(mesos.TASK_FINISHED)
+	l.exits(0)
+	wantFile(l.t, l.stdout, "version back again\n")
+	if log := l.log.String(); !strings.Contains(log, "is looked for again") {
+		l.t.Error(log)
+	}
+}
+
+func TestImageThatWasBeingRemovedIsLookedForAgain(t *testing.T) {
+	ref, image, other, record, option := removable(t)
 	_, release, err := record.Hold(image.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
 	l := begin(t, option)
-	l.launch(shell(pushed.Ref, false))
-	await(t, "the launch to have found its image", func() bool { return !usedAt(t, dir, image.ID).IsZero() })
-	if err := other.RemoveImage(t.Context(), pushed.Ref); err != nil {
+	l.launch(shell(ref, false))
+	await(t, "the launch to have found its image", func() bool {
+		uses, err := record.Uses()
+		return err == nil && !uses[image.ID].IsZero()
+	})
+	if err := other.RemoveImage(t.Context(), ref); err != nil {
 		t.Error(err)
 	}
 	release()
-	l.await(mesos.TASK_STARTING)
-	l.await(mesos.TASK_RUNNING)
-	l.await(mesos.TASK_FINISHED)
-	l.exits(0)
-	wantFile(t, l.stdout, "version back again\n")
-	if log := l.log.String(); !strings.Contains(log, "is looked for again") {
-		t.Error(log)
+	l.runsOnceMore()
+}
+
+func TestImageThatWasRemovedBeforeItsUseWasWrittenDownIsLookedForAgain(t *testing.T) {
+	ref, image, other, record, option := removable(t)
+	p := struck(t, docker, "image#1=hang-answer")
+	l := begin(t, withHost(p.Host), option)
+	l.launch(shell(ref, false))
+	awaitHeld(t, p)
+	_, release, err := record.Hold(image.ID)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := other.RemoveImage(t.Context(), ref); err != nil {
+		t.Error(err)
+	}
+	release()
+	p.Clear()
+	l.runsOnceMore()
 }
 
 // The images of the engine are on another disk than the record, so the host is fit for tasks.
