@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"mesos-docker-executor/storage/cleanup"
 )
 
 // GC is the section about the command gc, which removes images to get room back.
@@ -27,9 +29,10 @@ type GC struct {
 }
 
 func defaultGC() GC {
+	rules := cleanup.DefaultRules()
 	return GC{
 		Directory:    "/var/lib/mesos-docker-executor/images",
-		BeginPercent: 85, UntilPercent: 80, MaxImages: 5, Pause: time.Second, MinAge: 2 * time.Hour,
+		BeginPercent: rules.Begin, UntilPercent: rules.Until, MaxImages: rules.Cycle, Pause: time.Second, MinAge: rules.MinAge,
 		MaxLoad: 200, MaxIOPressure: 40,
 	}
 }

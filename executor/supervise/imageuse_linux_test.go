@@ -183,6 +183,7 @@ func TestRecordWhoseDiskHangsLaterKeepsNoContainer(t *testing.T) {
 	l.await(mesos.TASK_STARTING)
 	l.await(mesos.TASK_RUNNING)
 	lead(hungFolder(t, filepath.Join(dir, "hung")))
+	t.Cleanup(func() { lead("nowhere") }) // for the question that goes on once the disk answers
 	kill(l, 0)
 	l.await(mesos.TASK_KILLING)
 	l.await(mesos.TASK_KILLED)
