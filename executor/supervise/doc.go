@@ -47,9 +47,9 @@
 // that rests on, is shared through the Gate. A task that runs is never touched. While it runs,
 // one executor of the host looks at the disks every 30 s, and says in its log and report when the room for new containers will soon be used up.
 //
-// When the image is found, and when the container is removed, its use is written down for the host's clean-up (package imageuse), which leaves it
-// alone then. An image that was being removed just when it was found is looked for again, and so is one that the create does not find. A record that cannot be kept, or whose disk hangs, keeps
-// no task from running and no container from being removed.
+// When the image is found, and when the container is removed, its use is written down for the host's clean-up (package imageuse), which leaves
+// it alone then. An image that was being removed just when it was found is looked for again, and so is one that the create does not find. A
+// record that cannot be kept, or whose disk hangs, keeps no task from running and no container from being removed.
 //
 // # What survives a crash
 //

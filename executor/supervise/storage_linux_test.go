@@ -125,6 +125,17 @@ func talker(t *testing.T, info func() string) (host string, asked *atomic.Int64)
 	return "unix://" + path, asked
 }
 
+func TestEngineInTroubleIsNotAskedAboutItsStorage(t *testing.T) {
+	host, asked := talker(t, func() string { return `{"ServerVersion":"v","KernelVersion":"k","Driver":"new","DockerRootDir":"/d"}` })
+	r, log := aboutStorage(t, host, 0)
+	k := knownAt(time.Now().Add(-3*time.Minute), "old")
+	r.known.Store(&k)
+	r.Gate.Failed(errors.New("no answer"))
+	if said, err := r.engineSaid(t.Context()); err != nil || said.Driver != "old" || asked.Load() != 0 {
+		t.Errorf("%+v, %v, asked %d times\n%s", said, err, asked.Load(), log)
+	}
+}
+
 func TestBadAnswerIsNoVerdict(t *testing.T) {
 	host, asked := talker(t, func() string {
 		return `{"ServerVersion":"v","KernelVersion":"k","Driver":"","DockerRootDir":"/var/lib/docker"}`

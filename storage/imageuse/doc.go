@@ -16,11 +16,12 @@
 //
 // # Files
 //
-// In one folder of root's, 0700: an empty file per image, named by the 64 digits of its ID, whose modification time is the last use or, if nobody
-// noted one, when a clean-up saw the image first; unanswered, for when the engine did not finish a removal; begun, while a clean-up's goal is
-// not reached; and version, the number of this form. The clean-up has flocked the folder itself. In version a byte is locked for
-// each removal (F_OFD_SETLK in fcntl(2)), and its modification time changes at the end of each. All locks end with their process, however that ends; nothing that a killed process leaves behind
-// needs repair. The times are the kernel's own at that moment: of many executors at once, the last use wins.
+// In one folder of root's, 0700: an empty file per image, named by the 64 digits of its ID, whose modification time is the last use or, if
+// nobody noted one, when a clean-up saw the image first; unanswered, for when the engine did not finish a removal; begun, while a clean-up's
+// goal is not reached; and version, the number of this form. The clean-up has flocked the folder itself. In version a byte is locked for each
+// removal (F_OFD_SETLK in fcntl(2)), and its modification time changes at the end of each. All locks end with their process, however that
+// ends; nothing that a killed process leaves behind needs repair. The times are the kernel's own at that moment: of many executors at once,
+// the last use wins.
 //
 // A disk is full when a clean-up is needed most, and may well be the one with the record. So neither the locks nor another use of an image that
 // the record has take an inode or a byte. What cannot be written down is lost, and an image of which nothing is known stays.
