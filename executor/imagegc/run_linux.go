@@ -219,6 +219,8 @@ func (o Options) remove(ctx context.Context, record *imageuse.Folder, i cleanup.
 		return failed(err)
 	}
 	r.Removed, r.Names = true, nil
+	// If it comes again, it is new. The use of who waits for the end of this stays; what the record cannot do now, the next cycle does.
+	_ = record.Forget(func(id string) bool { return id != i.ID }, used.Add(1))
 	return r
 }
 
