@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -47,7 +46,7 @@ func (g *GC) settings() []setting {
 		durationSetting(&g.Pause, "gc.pause", 0, 10*time.Minute, "how long gc waits between two removals"),
 		durationSetting(&g.MinAge, "gc.min_age", time.Minute, 90*24*time.Hour, "images that were used later than so long ago stay"),
 		stringSetting(&g.Keep, "gc.keep", "patterns, separated by commas, or empty", checkKeep,
-			"images that stay, by name with or without tag: `registry.example.com/base/*, busybox:1.36`; an asterisk matches no slash"),
+			"images that stay, by name as `docker images` prints it, with or without tag: `registry.example.com/base/*, busybox:1.36`; an asterisk matches no slash"),
 		integerSetting(&g.MaxLoad, "gc.max_load", 0, 10_000, "gc removes nothing while the load average of one minute per CPU, in percent, is above this; 0: however high"),
 		integerSetting(&g.MaxIOPressure, "gc.max_io_pressure", 0, 100, "the same for the percentage of time in which processes wait for disks (`/proc/pressure/io`); 0: however high"),
 	}
@@ -68,8 +67,8 @@ func (g GC) Kept() []string {
 
 func checkKeep(patterns string) error {
 	for _, pattern := range (GC{Keep: patterns}).Kept() {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("%s is no pattern for the names of images, write it like registry.example.com/base/*", quote(pattern))
+		if err := cleanup.CheckPattern(pattern); err != nil {
+			return fmt.Errorf("%s %w", quote(pattern), err)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ func TestKeysOfGC(t *testing.T) {
 		"  begin_percent: 70\n":  "gc.until_percent: is 80, above gc.begin_percent, which is 70; lower it",
 		"  until_percent: 101\n": "allowed: 0 to 100",
 		"  keep: \"a[\"\n":       "no pattern for the names of images",
+		"  keep: base/**\n":      "one pattern for each level",
 		"  directory: images\n":  "gc.directory",
 		"  pause: 5\n":           "has no unit",
 	} {

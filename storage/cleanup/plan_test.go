@@ -224,6 +224,25 @@ func TestRulesAreChecked(t *testing.T) {
 	}
 }
 
+func TestPatternThatKeepsLessThanItSeemsToIsRefused(t *testing.T) {
+	for _, pattern := range []string{
+		"busybox", "busybox:1.36", "registry.example.com:5000/base/*", "*/base/java-?_[0-9]", "tools@sha256:*", `a\*`, "base/[^x]*", "*",
+	} {
+		if err := CheckPattern(pattern); err != nil {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+	for pattern, want := range map[string]string{
+		"registry.example.com/base/**": "one pattern for each level", "**/java": "one pattern for each level",
+		"registry.example.com/base/": "is no pattern", "/base": "is no pattern", "https://registry.example.com/base": "is no pattern",
+		"re:^base$": "is no pattern", "base/(a|b)": "is no pattern", "!base": "is no pattern", "base/[a": "is no pattern", "båse": "is no pattern",
+	} {
+		if err := CheckPattern(pattern); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", pattern, err, want)
+		}
+	}
+}
+
 func TestCleanUpThatHasBegunGoesOnBetweenTheMarks(t *testing.T) {
 	rules, thresholds := DefaultRules(), storage.Thresholds{}
 	for free, want := range map[uint64][2]uint64{10: {10, 10}, 14: {6, 6}, 15: {0, 5}, 19: {0, 1}, 20: {0, 0}, 50: {0, 0}} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"mesos-docker-executor/storage"
@@ -40,11 +41,31 @@ func (r Rules) Check() error {
 		return fmt.Errorf("images are kept for %s after their last use: allowed are 1m and more", r.MinAge)
 	}
 	for _, pattern := range r.Keep {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return fmt.Errorf("%q is no pattern for the names of images: write it like registry.example.com/base/*", pattern)
+		if err := CheckPattern(pattern); err != nil {
+			return fmt.Errorf("%q %w", pattern, err)
 		}
 	}
 	return nil
+}
+
+// CheckPattern says what is wrong with a pattern of [Rules.Keep]: one that can match no name, or less than it seems to, would let images go
+// that somebody wanted to keep.
+func CheckPattern(pattern string) error {
+	_, err := path.Match(pattern, "")
+	switch {
+	case strings.Contains(pattern, "**"):
+		return errors.New("has two asterisks, and they match no slash either: write one pattern for each level, like base/* and base/*/*")
+	case err != nil, pattern == "", strings.ContainsFunc(pattern, unnamed), strings.Contains(pattern, "//"),
+		strings.HasPrefix(pattern, "/"), strings.HasSuffix(pattern, "/"):
+		return errors.New("is no pattern for the names of images: write it like registry.example.com/base/*")
+	}
+	return nil
+}
+
+// unnamed reports whether c is neither in names of images nor a sign of path.Match.
+func unnamed(c rune) bool {
+	alphanumeric := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return !alphanumeric && !strings.ContainsRune("._-/:@"+`*?[]^\`, c)
 }
 
 // Goal is what has to be freed.
