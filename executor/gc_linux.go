@@ -109,7 +109,7 @@ func (g *gcRun) run(ctx context.Context) error {
 		defer release()
 		g.meet(ctx, docker)
 		if err != nil { // what dead executors left is in nobody's record
-			g.result.fail(fmt.Errorf("no image is removed: %w", err))
+			g.result.fail(fmt.Errorf("%s: %w", g.noImage(), err))
 		} else {
 			g.images(ctx, record)
 		}
@@ -147,7 +147,7 @@ func (g *gcRun) meet(ctx context.Context, docker *engine.Engine) {
 	g.tell("asking the engine at " + g.file.Engine.Host)
 	info, err := docker.Probe(ctx)
 	if err != nil {
-		g.failed(ctx, err)
+		g.failed(ctx, fmt.Errorf("%s: %w; mesos-docker-executor doctor says what to do", g.noImage(), err))
 		return
 	}
 	g.docker, g.info = docker, info
@@ -158,6 +158,14 @@ func (g *gcRun) failed(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		g.result.fail(err)
 	}
+}
+
+// noImage is what comes of a failure before the first removal.
+func (g *gcRun) noImage() string {
+	if g.result.DryRun {
+		return "no image would be removed"
+	}
+	return "no image is removed"
 }
 
 // trouble says what the host's executors know of an engine that is unfit, "" if they know of nothing.
@@ -220,7 +228,7 @@ func (g *gcRun) look(ctx context.Context) {
 		plan, err = imagegc.Look(ctx, g.options(), uses, begun)
 	}
 	if err != nil {
-		g.failed(ctx, fmt.Errorf("no image would be removed: %w", err))
+		g.failed(ctx, fmt.Errorf("%s: %w", g.noImage(), err))
 		return
 	}
 	g.result.planned(plan)
@@ -240,7 +248,7 @@ func (g *gcRun) images(ctx context.Context, record *imageuse.Folder) {
 		report, err = imagegc.Run(ctx, g.options(), record)
 	}
 	if err != nil {
-		g.failed(ctx, fmt.Errorf("no image is removed: %w", err))
+		g.failed(ctx, fmt.Errorf("%s: %w", g.noImage(), err))
 		return
 	}
 	g.result.carriedOut(report)

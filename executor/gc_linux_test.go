@@ -57,10 +57,10 @@ func TestCommandLineOfGC(t *testing.T) {
 		{"gc now", exitUsage, []string{`"now" is there`}},
 		{"gc --prune", exitUsage, []string{"--prune"}},
 		{"gc --config " + wrong, exitUsage, []string{"gc.until_percent: is 80, above gc.begin_percent, which is 50"}},
-		{"gc --config " + alone, exitFail, []string{"failed: docker ping: ", "is the Docker daemon running", "executors: 0 executors live"}},
+		{"gc --config " + alone, exitFail, []string{"failed: no image is removed: docker ping: ", "is the Docker daemon running", "doctor says what to do", "executors: 0 executors live"}},
 		{"gc --json --config " + alone, exitFail, []string{`"failed": [`, `"sweep": {`}},
 		{"gc --config " + other, exitFail, []string{"failed: no image is removed: record of image use: ", "executors: 0 executors live"}},
-		{"gc --dry-run --config " + alone, exitFail, []string{"failed: docker ping: "}},
+		{"gc --dry-run --config " + alone, exitFail, []string{"failed: no image would be removed: docker ping: "}},
 	} {
 		out, status, said := commanded(nil, strings.Fields(c.args)...)
 		for _, want := range c.want {
@@ -180,11 +180,13 @@ func TestWhatGCSays(t *testing.T) {
 		never   []string
 	}{
 		"done": {status: exitOK, removed: 2, want: []string{
-			"images: wanted are ", "images: removed <none> (000000000000), 2B\nimages: removed a:1 (000000000000), 1B\nimages: still wanted are ", "executors: 0 executors live",
+			"images: wanted are ", "images: removed <none> (000000000000), 2B\nimages: removed a:1 (000000000000), 1B\nimages: still wanted are ", "; no other image may go, and gc --dry-run says why: see what else fills the disk",
+			"executors: 0 executors live, none has died and left something\n",
 		}},
 		"done, as JSON": {args: "--json", status: exitOK, removed: 2, want: []string{`"wanted": {`, `"left": {`, `"removed": true`}, never: []string{"failed", "ended", "put_off", "stopped"}},
 		"planned": {args: "--dry-run", status: exitOK, want: []string{
 			"remove  <none>", "remove  a:1", "keep    c:1", "seen for the first time; may go in 2h0m0s", "Wanted: ",
+			"That is not enough: the images that may go have 3B in all: see what else fills the disk",
 		}},
 		"planned, as JSON": {args: "--dry-run --json", status: exitOK, want: []string{`"dry_run": true`, `"action": "remove"`, `"why": "not used for 8 days"`}},
 		"loaded": {gc: "max_load: 1, max_io_pressure: 0", status: exitOK, want: []string{"images: the host is loaded", "executors: "},
@@ -193,8 +195,8 @@ func TestWhatGCSays(t *testing.T) {
 		"planned, while loaded":   {gc: "max_load: 1, max_io_pressure: 0", args: "--dry-run", status: exitOK, want: []string{"remove  a:1", "Nothing would be removed just now: the host is loaded"}},
 		"refused":                 {answer: busy, status: exitFail, want: []string{"images: LEFT a:1 (000000000000): docker image remove: the daemon refused (409): image is being used", "failed: image a:1 (000000000000) is not removed"}},
 		"of another host":         {answer: elsewhere, status: exitFail, want: []string{"failed: no image is removed: no disk with images is found: is the engine on this host?"}, never: []string{"there is room"}},
-		"silent ping":             {hang: "_ping", status: exitFail, want: []string{"failed: docker ping: not finished within 3", "executors: "}, never: []string{"there is room"}},
-		"silent info":             {hang: "/info", status: exitFail, want: []string{"failed: docker info: not finished within 3"}, never: []string{"there is room"}},
+		"silent ping":             {hang: "_ping", status: exitFail, want: []string{"failed: no image is removed: docker ping: not finished within 3", "doctor says what to do", "executors: "}, never: []string{"there is room"}},
+		"silent info":             {hang: "/info", status: exitFail, want: []string{"failed: no image is removed: docker info: not finished within 3"}, never: []string{"there is room"}},
 		"silent list":             {hang: "/images/json", status: exitFail, want: []string{"failed: no image is removed: docker image list: not finished within 3"}, never: []string{"there is room"}},
 		"silent containers":       {hang: "/containers/json", status: exitFail, want: []string{"failed: no image is removed: docker list: not finished within 3"}},
 		"silent inspect":          {hang: "1/json", status: exitFail, want: []string{"failed: no image is removed: docker image inspect: not finished within 3"}},
@@ -202,7 +204,7 @@ func TestWhatGCSays(t *testing.T) {
 		"silent, as JSON":         {hang: "_ping", args: "--json", status: exitFail, want: []string{`"failed": [`, "docker ping: not finished"}, never: []string{"wanted"}},
 		"silent, and a dry run":   {hang: "/images/json", args: "--dry-run", status: exitFail, want: []string{"failed: no image would be removed: docker image list: "}},
 		"keeps what it is told":   {gc: gcNoLimits + ", keep: 'a'", status: exitOK, removed: 1, want: []string{"images: removed <none>"}},
-		"removes no more than so": {gc: gcNoLimits + ", max_images: 1", status: exitOK, removed: 1, want: []string{"images: removed <none>", "still wanted"}},
+		"removes no more than so": {gc: gcNoLimits + ", max_images: 1", status: exitOK, removed: 1, want: []string{"images: removed <none>", "still wanted", "; the next run goes on, with 1 more images that may go"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &gcDaemon{hang: c.hang, answer: c.answer}

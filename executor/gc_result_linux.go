@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/docker/go-units"
@@ -31,6 +32,7 @@ type gcImages struct {
 	Wanted *gcGoal   `json:"wanted,omitempty"` // nil: nobody looked, or it is not known
 	Left   *gcGoal   `json:"left,omitempty"`   // of that, at the end
 	Ended  string    `json:"ended,omitempty"`  // why not all that was planned was done
+	Remedy string    `json:"remedy,omitempty"` // what to do where more is wanted than that
 	Images []gcImage `json:"images,omitempty"` // all with --dry-run, else those whose turn it was
 }
 
@@ -72,6 +74,9 @@ func newGCImage(i cleanup.Image) gcImage {
 func (r *gcResult) planned(p cleanup.Plan) {
 	r.plan = p
 	r.Images.Wanted, r.Images.Left = (*gcGoal)(&p.Goal), (*gcGoal)(&p.Goal)
+	if size, _ := gcTotal(p, cleanup.Remove, cleanup.Spare, cleanup.Later); size < p.Goal.Bytes {
+		r.Images.Remedy = "the images that may go have " + units.BytesSize(float64(size)) + " in all: " + gcMakeRoom
+	}
 	for _, row := range p.Rows {
 		one := newGCImage(row.Image)
 		one.Action, one.Why = row.Action.String(), row.Why
@@ -81,6 +86,12 @@ func (r *gcResult) planned(p cleanup.Plan) {
 
 func (r *gcResult) carriedOut(did imagegc.Report) {
 	r.Images.Wanted, r.Images.Left, r.Images.Ended = (*gcGoal)(&did.Plan.Goal), (*gcGoal)(&did.Left), did.Ended
+	if r.Images.Ended == "" && !did.Left.None() {
+		r.Images.Remedy = "no other image may go, and gc --dry-run says why: " + gcMakeRoom
+		if _, images := gcTotal(did.Plan, cleanup.Later); images > 0 {
+			r.Images.Remedy = fmt.Sprintf("the next run goes on, with %d more images that may go", images)
+		}
+	}
 	for _, err := range did.Failed {
 		r.fail(err)
 	}
@@ -95,6 +106,19 @@ func (r *gcResult) carriedOut(did imagegc.Report) {
 		}
 		r.Images.Images = append(r.Images.Images, one)
 	}
+}
+
+// gcMakeRoom is for a person, where images are not what fills the disk.
+const gcMakeRoom = "see what else fills the disk (docker system df -v, du -x), and remove what nobody needs"
+
+// gcTotal counts the images with one of the actions, and adds up their sizes: with shared layers that is more than what their removal frees.
+func gcTotal(p cleanup.Plan, actions ...cleanup.Action) (size uint64, images int) {
+	for _, row := range p.Rows {
+		if slices.Contains(actions, row.Action) {
+			size, images = size+row.Image.Size, images+1
+		}
+	}
+	return size, images
 }
 
 // title is what a person calls it.
@@ -146,6 +170,9 @@ func (r gcResult) printPlan(out io.Writer) {
 	if r.plan.Rows != nil {
 		_ = r.plan.Table(out) // the writer keeps the error
 	}
+	if r.Images.Remedy != "" {
+		fmt.Fprintf(out, "That is not enough: %s.\n", r.Images.Remedy)
+	}
 	if r.Images.Ended != "" {
 		fmt.Fprintf(out, "Nothing would be removed just now: %s.\n", r.Images.Ended)
 	}
@@ -169,6 +196,6 @@ func (r gcResult) printImages(out io.Writer) {
 	case r.Images.Left.none():
 		fmt.Fprintln(out, "images: there is room")
 	default:
-		fmt.Fprintf(out, "images: still wanted are %s\n", r.Images.Left)
+		fmt.Fprintf(out, "images: still wanted are %s; %s\n", r.Images.Left, r.Images.Remedy)
 	}
 }

@@ -59,7 +59,12 @@ func (r SweepReport) String() string {
 			complete++
 		}
 	}
-	fmt.Fprintf(&b, "%d executors live, %d are dead, %d of these have left nothing now\n", r.Alive, len(r.Dead), complete)
+	fmt.Fprintf(&b, "%d executors live, ", r.Alive)
+	if len(r.Dead) == 0 {
+		fmt.Fprintln(&b, "none has died and left something")
+	} else {
+		fmt.Fprintf(&b, "%d have died, and of %d of these nothing is left now\n", len(r.Dead), complete)
+	}
 	for _, d := range r.Dead {
 		fmt.Fprintf(&b, "container %s of task %q: ", d.ContainerID, d.TaskID)
 		parts := append([]string{}, d.Done...)
