@@ -19,9 +19,9 @@ func doctorCommand() *cli.Command {
 		Usage: "say on one page whether this host is fit for tasks",
 		Description: "It looks at the Docker engine, at its disks, at the kernel and its cgroups, at config.yaml, policy.yaml and classes.yaml, at\n" +
 			"the flags of the Mesos agent that runs here, and at what dead executors left. Each line is ok, warn or fail; what is not\n" +
-			"ok says what to do. It only reads, asks the engine for a ping and its info, and ends within 30 s whatever hangs. Of the\n" +
-			"agent's command line and environment nothing is shown but the flags that are checked. NO_COLOR switches the colours off.\n" +
-			"It works on Linux only, and needs root to see all.\n\n" +
+			"ok says what to do. It only reads, asks the engine for a ping and its info, and ends within 30 s whatever hangs. The\n" +
+			"engine is engine.host of config.yaml, whatever DOCKER_HOST says. Of the agent's command line and environment nothing is\n" +
+			"shown but the flags that are checked. NO_COLOR switches the colours off. It works on Linux only, and needs root to see all.\n\n" +
 			"Exit status: 0 fit, perhaps with warnings, 1 a line is fail, or the output cannot be written, 2 usage.\n\n" +
 			"Examples:\n" +
 			"   mesos-docker-executor doctor\n" +

@@ -45,7 +45,11 @@ func lookAtFiles(named files, file config.File) hostcheck.Operator {
 func checkNamed(path, kindName string) checkedFile {
 	data, err := readOperatorFile(path, nil)
 	if err != nil {
-		return checkedFile{File: nameOf(path), Kind: kindName, Problems: []problem{{Text: strings.TrimPrefix(err.Error(), nameOf(path)+": ")}}}
+		text := strings.TrimPrefix(err.Error(), nameOf(path)+": ")
+		if missing(path) {
+			text = "does not exist; create it, or leave the flag --" + kindName + " out"
+		}
+		return checkedFile{File: nameOf(path), Kind: kindName, Problems: []problem{{Text: text}}}
 	}
 	kind, _ := kindNamed(kindName)
 	return checkContent(path, kind, data, true)

@@ -63,7 +63,7 @@ func TestDoctorChecksTheFilesAsWhatTheyAreNamed(t *testing.T) {
 	if status != exitFail {
 		t.Error(status)
 	}
-	for name, part := range map[string]string{"config": "line 3: engine.hots", "policy": "line 3: ", "classes": in("none")} {
+	for name, part := range map[string]string{"config": "line 3: engine.hots", "policy": "line 3: ", "classes": in("none") + ": does not exist; create it, or leave the flag --classes out"} {
 		if said, text, _ := page.line(t, "files", name); said != "fail" || !strings.Contains(text, part) {
 			t.Errorf("%s: %s %s", name, said, text)
 		}
