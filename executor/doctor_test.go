@@ -52,6 +52,7 @@ func exampleHost(t *testing.T) healthPage {
 	lines := docker.Lines()
 	for _, more := range []hostcheck.Lines{
 		hostcheck.Storage{Settings: storage.DefaultSettings(), Engine: recorded, Rooms: []storage.Room{disk}}.Lines(),
+		{hostcheck.Record{Folder: "/var/lib/mesos-docker-executor/images", Images: 23}.Line()},
 		kernel.Lines(), operator.Lines(),
 		hostcheck.Agents{Agents: []hostcheck.Agent{agent}, EngineHost: "unix:///var/run/docker.sock", EngineAPI: "1.41", ClassIDs: hostcheck.ClassesRequired}.Lines(),
 		hostcheck.NestedLeaves{Freezer: "/sys/fs/cgroup/freezer", Leaves: []hostcheck.NestedLeaf{{Root: "mesos", Found: true}}}.Lines("cgroupfs"),

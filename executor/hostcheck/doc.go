@@ -1,7 +1,7 @@
 // Package hostcheck says whether a host is fit to run tasks: its Docker engine, disk, kernel, cgroups, files and Mesos agent.
 //
-// It has two halves. What is looked up is a plain value for each subject ([Engine], [Storage], [Kernel], [NestedLeaves], [Claims], [File],
-// [Agents]), and pure functions make lines of it: each is ok, a warning or a failure, with what was found and what to do about it. The
+// It has two halves. What is looked up is a plain value for each subject ([Engine], [Storage], [Record], [Kernel], [NestedLeaves], [Claims],
+// [File], [Agents]), and pure functions make lines of it: each is ok, a warning or a failure, with what was found and what to do about it. The
 // look-ups are in files for Linux only, one for each subject. They only read: no setting, cgroup or claim is changed, and no
 // container is made. The lock on the claim of a dead executor is taken for a moment, as that is how it is known to be dead.
 //

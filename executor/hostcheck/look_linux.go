@@ -49,6 +49,7 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 	file, isDefault := takeConfig(begin(ctx, limit.config, func(context.Context) readConfig { return newReadConfig(o.Config()) }))
 	docker := begin(ctx, limit.engine, func(ctx context.Context) Engine { return lookAtEngine(ctx, file) })
 	claims := begin(ctx, limit.look, func(context.Context) Claims { return lookAtClaims(file.RunDirectory) })
+	record := begin(ctx, limit.look, func(context.Context) Record { return lookAtRecord(file.GC.Directory) })
 	files := begin(ctx, limit.look, func(context.Context) Operator { return o.Operator(file) })
 
 	e, engineLines := docker.take(func(e Engine) Lines { return e.Lines() }, "engine")
@@ -59,6 +60,8 @@ func look(ctx context.Context, o Options, limit limits) Lines {
 
 	all := append(isDefault, engineLines...)
 	_, some := rooms.take(Storage.Lines, "storage")
+	all = append(all, some...)
+	_, some = record.take(func(r Record) Lines { return Lines{r.Line()} }, "storage")
 	all = append(all, some...)
 	_, some = kernel.take(func(k Kernel) Lines { k.ClassIDs = written.ClassIDs; return k.Lines() }, "kernel")
 	all = append(all, some...)
