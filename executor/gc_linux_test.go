@@ -204,7 +204,7 @@ func TestWhatGCSays(t *testing.T) {
 		"silent, as JSON":         {hang: "_ping", args: "--json", status: exitFail, want: []string{`"failed": [`, "docker ping: not finished"}, never: []string{"wanted"}},
 		"silent, and a dry run":   {hang: "/images/json", args: "--dry-run", status: exitFail, want: []string{"failed: no image would be removed: docker image list: "}},
 		"keeps what it is told":   {gc: gcNoLimits + ", keep: 'a'", status: exitOK, removed: 1, want: []string{"images: removed <none>"}},
-		"removes no more than so": {gc: gcNoLimits + ", max_images: 1", status: exitOK, removed: 1, want: []string{"images: removed <none>", "still wanted", "; the next run goes on, with 1 more images that may go"}},
+		"removes no more than so": {gc: gcNoLimits + ", max_images: 1", status: exitOK, removed: 1, want: []string{"images: removed <none>", "still wanted", "; the next run goes on (images that may go: 1)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &gcDaemon{hang: c.hang, answer: c.answer}

@@ -89,7 +89,7 @@ func (r *gcResult) carriedOut(did imagegc.Report) {
 	if r.Images.Ended == "" && !did.Left.None() {
 		r.Images.Remedy = "no other image may go, and gc --dry-run says why: " + gcMakeRoom
 		if _, images := gcTotal(did.Plan, cleanup.Later); images > 0 {
-			r.Images.Remedy = fmt.Sprintf("the next run goes on, with %d more images that may go", images)
+			r.Images.Remedy = fmt.Sprintf("the next run goes on (images that may go: %d)", images)
 		}
 	}
 	for _, err := range did.Failed {
