@@ -1,7 +1,9 @@
 package hostcheck
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -22,7 +24,7 @@ func (c Claims) Line() Line {
 	text := fmt.Sprintf("%s running", counted(c.Living, "executor"))
 	switch {
 	case c.Err != nil:
-		l.warn(name, fmt.Sprintf("not known: %v", c.Err), "run doctor as root; a folder that others can change has to be root's again, with mode 0700")
+		l.warn(name, fmt.Sprintf("not known: %v", c.Err), ownAgain(c.Err, "a folder that others can change has to be root's again, with mode 0700"))
 	case len(c.Dead) > 0:
 		l.warn(name, fmt.Sprintf("%s, and %s left something: %s", text, counted(len(c.Dead), "dead one"), some(c.Dead)),
 			"the next executor that starts, or mesos-docker-executor gc, ends and removes their containers; if they stay, look for sweep in its mesos-docker-executor.log")
@@ -36,6 +38,14 @@ func (c Claims) Line() Line {
 		l.all[0].Text += "; there are more that were not looked at"
 	}
 	return l.all[0]
+}
+
+// ownAgain is the remedy for what cannot be read: for root, as executors are, it is rarely a matter of permission.
+func ownAgain(err error, asRoot string) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "run doctor as root"
+	}
+	return asRoot
 }
 
 // some are the first of the names, all if they are few.

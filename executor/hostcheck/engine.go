@@ -177,7 +177,7 @@ func (e Engine) breaker(l *lines) {
 	switch {
 	case e.Unshared != nil:
 		l.warn("breaker", fmt.Sprintf("not known, and not shared by executors where they cannot read it either: %v", e.Unshared),
-			"run doctor as root; a folder that others can change has to be root's again, with mode 0700, and what another version left be removed")
+			ownAgain(e.Unshared, "a folder that others can change has to be root's again, with mode 0700, and what another version left be removed"))
 		return
 	case !e.Open:
 		l.ok("breaker", "closed: no executor has been in trouble with it of late")

@@ -1,6 +1,8 @@
 package hostcheck
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,5 +44,20 @@ func TestRecordOfImageUse(t *testing.T) {
 	}
 	if line := (Record{Err: os.ErrPermission}).Line(); line.Status != Warn || line.Remedy != "run doctor as root" {
 		t.Errorf("%+v", line)
+	}
+}
+
+func TestRemedyOfWhatOnlyRootCanRead(t *testing.T) {
+	foreign := errors.New("folder /run/x belongs to user 7")
+	for _, c := range []struct {
+		line   Line
+		asRoot bool
+	}{
+		{Claims{Err: fmt.Errorf("list: %w", os.ErrPermission)}.Line(), false},
+		{Claims{Err: foreign}.Line(), true},
+	} {
+		if c.line.Status != Warn || (c.line.Remedy == "run doctor as root") == c.asRoot || strings.Contains(c.line.Remedy, "mode 0700") != c.asRoot {
+			t.Errorf("%+v", c.line)
+		}
 	}
 }
