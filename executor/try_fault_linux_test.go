@@ -32,7 +32,7 @@ func (f tryFixture) faults(t *testing.T) {
 	for _, tt := range []struct {
 		rule string
 		did  enginefault.Deed
-	}{
+	}{ // on a busy machine it takes more than a second until the engine is asked to start a container
 		{"create=hang-answer", enginefault.Held},
 		{"create=delay:2s", enginefault.Held},
 		{"start=hang", enginefault.Held},
@@ -41,7 +41,7 @@ func (f tryFixture) faults(t *testing.T) {
 		{"create={}", enginefault.Struck},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			r := f.json(t, nil, "--kill-after", "1s", "--fault", tt.rule, "--mode", "custom", path)
+			r := f.json(t, nil, "--kill-after", "3s", "--fault", tt.rule, "--mode", "custom", path)
 			if !r.struckBy(tt.rule, tt.did) || !strings.Contains(r.states(), "STARTING") {
 				t.Errorf("%s is not told of, or nothing was begun: exit %d, %s, %+v", tt.rule, r.exit, r.states(), r.lines)
 			}
