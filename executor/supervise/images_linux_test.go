@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -229,14 +230,15 @@ func removedAfterReview(t *testing.T, ref string, before func()) lifeOption {
 // A gc that has died may have asked for that.
 func TestImageThatIsRemovedAfterTheReviewComesBack(t *testing.T) {
 	r := startRegistry(t)
-	pushed := pushShell(t, r, "removed", "of before")
+	only := uuid.NewString() // an image of the same content has another name and would stay
+	pushed := pushShell(t, r, "removed", only)
 	l := begin(t, removedAfterReview(t, pushed.Ref, func() {}))
 	l.launch(shell(pushed.Ref, false))
 	l.await(mesos.TASK_STARTING)
 	l.await(mesos.TASK_RUNNING)
 	l.await(mesos.TASK_FINISHED)
 	l.exits(0)
-	wantFile(t, l.stdout, "version of before\n")
+	wantFile(t, l.stdout, "version "+only+"\n")
 	if log := l.log.String(); !strings.Contains(log, "the image was removed after the review") {
 		t.Error(log)
 	}
@@ -246,7 +248,7 @@ func TestImageThatIsRemovedAfterTheReviewComesBack(t *testing.T) {
 // reviewed.
 func TestImageThatIsGoneAfterTheReviewIsNamed(t *testing.T) {
 	r := startRegistry(t)
-	pushed := pushShell(t, r, "gone", "of no other name")
+	pushed := pushShell(t, r, "gone", "of no other name "+uuid.NewString())
 	l := begin(t, removedAfterReview(t, pushed.Ref, func() { pushShell(t, r, "gone", "of another image") }))
 	l.launch(shell(pushed.Ref, false))
 	message := l.failsToPull()
