@@ -1,11 +1,13 @@
 package supervise
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -151,9 +153,22 @@ func TestImageThatWasRemovedBeforeItsUseWasWrittenDownIsLookedForAgain(t *testin
 	l.runsOnceMore()
 }
 
+// hungRecord is a disk that hangs until the test is over. Then the question that was asked goes on, and may make the record's folder where
+// the disk was, which nobody would remove.
+func hungRecord(t *testing.T, dir string) string {
+	t.Helper()
+	t.Cleanup(func() {
+		await(t, "the last question about the use of an image to end", func() bool {
+			all := make([]byte, 4<<20)
+			return !bytes.Contains(all[:runtime.Stack(all, true)], []byte("/imageuse."))
+		})
+	})
+	return hungFolder(t, dir)
+}
+
 // The images of the engine are on another disk than the record, so the host is fit for tasks.
 func TestRecordWhoseDiskHangsIsWaitedForOnce(t *testing.T) {
-	hung := hungFolder(t, filepath.Join(t.TempDir(), "hung"))
+	hung := hungRecord(t, filepath.Join(t.TempDir(), "hung"))
 	l := begin(t, func(_ *life, o *Options) { o.ImageUse = filepath.Join(hung, "images") })
 	began := time.Now()
 	l.launch(busybox("true"))
@@ -182,7 +197,7 @@ func TestRecordWhoseDiskHangsLaterKeepsNoContainer(t *testing.T) {
 	l.launch(busybox("exec sleep 600"))
 	l.await(mesos.TASK_STARTING)
 	l.await(mesos.TASK_RUNNING)
-	lead(hungFolder(t, filepath.Join(dir, "hung")))
+	lead(hungRecord(t, filepath.Join(dir, "hung")))
 	t.Cleanup(func() { lead("nowhere") }) // for the question that goes on once the disk answers
 	kill(l, 0)
 	l.await(mesos.TASK_KILLING)
