@@ -3,6 +3,7 @@ package hostcheck
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,15 @@ func expect(t *testing.T, got Lines, want ...string) {
 	}
 }
 
+// changed is lines with others in some places.
+func changed(lines []string, other map[int]string) []string {
+	lines = slices.Clone(lines)
+	for at, line := range other {
+		lines[at] = line
+	}
+	return lines
+}
+
 // healthy is an engine as Debian's was found.
 func healthy() Engine {
 	return Engine{
@@ -57,14 +67,7 @@ func TestEngine(t *testing.T) {
 		"ok load: 64 goroutines with 2 running containers, 41 of 1048576 files open",
 		"ok breaker: closed",
 	}
-	// with is fit with other lines in some places.
-	with := func(other map[int]string) []string {
-		lines := append([]string{}, fit...)
-		for at, line := range other {
-			lines[at] = line
-		}
-		return lines
-	}
+	with := func(other map[int]string) []string { return changed(fit, other) }
 	for _, c := range []struct {
 		name   string
 		change func(*Engine)

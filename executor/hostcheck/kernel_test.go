@@ -13,13 +13,7 @@ func TestKernel(t *testing.T) {
 		"ok version: Linux 6.18.1", "ok exit status: PIDFD_INFO_EXIT", "ok openat2: there", "ok cgroups: v1, and v2 beside it",
 		"ok net_cls: mounted at /sys/fs/cgroup/net_cls,net_prio", "ok inotify: 12 of root's 1024 instances in use",
 	}
-	with := func(other map[int]string) []string {
-		lines := append([]string{}, fit...)
-		for at, line := range other {
-			lines[at] = line
-		}
-		return lines
-	}
+	with := func(other map[int]string) []string { return changed(fit, other) }
 	for _, c := range []struct {
 		name   string
 		change func(*Kernel)
